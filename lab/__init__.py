@@ -1,0 +1,26 @@
+"""What a lesson imports: your machine, and how to look at it.
+
+``from lab import connect`` is the whole of a learner's vocabulary for a box.  The import is kept light (under half a second), so
+nothing heavy is loaded here: names are resolved when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.box import connect
+
+__all__ = ["connect", "load_ipython_extension"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "connect":
+        return import_module("lab.box").connect
+    raise AttributeError(f"module 'lab' has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Make ``%%box`` available; JupyterLab and the kernel in a box both load it from the course's IPython configuration."""
+    import_module("lab.magics").register(shell)

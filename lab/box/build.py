@@ -1,0 +1,156 @@
+"""Make what a box runs from, once.
+
+Each step leaves one directory, named for the hash of its inputs and renamed into place when it is whole.  So a build can be interrupted at
+any point and goes on where it was, and an unchanged step is never done again.  Nothing here needs a privilege or a registry.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.box import recipe, rootfs
+from lab.box.errors import BuildError
+from lab.box.images import write_images
+from lab.box.progress import Progress
+from lab.box.state import State, lock
+
+PLATFORM = ("--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64", "--implementation", "cp")
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """What both backends start from.  All are files, read-only once made."""
+
+    key: str
+    disk: Path
+    kernel: Path
+    initramfs: Path
+    root_tar: Path
+    images: Path
+
+    @classmethod
+    def of(cls, state: State, key: str) -> Artefacts:
+        """Those of the recipe with this key, whether they are there or not."""
+        home = state.build / f"machine-{key}"
+        names = ("disk.ext4", "vmlinuz", "initramfs.gz", "root.tar", "images.tar")
+        return cls(key, *(home / name for name in names))
+
+
+def build(state: State, progress: Progress) -> Artefacts:
+    """Everything that the current recipe names, made where it is missing.
+
+    Raises:
+        BuildError: a step failed; the steps before it are kept.
+    """
+    made = recipe.Recipe()
+    with lock(state.build, "build"):
+        fetched = _fetch(state.build, made, progress)
+        images = _made(
+            state.build / f"images-{made.images_key}", lambda out: write_images(fetched["debs"], out / "images.tar", made.images_key),
+            progress, "Making the course's images",
+        )  # fmt: skip
+        _made(
+            state.build / f"machine-{made.key}", lambda out: _machine(out, fetched, images), progress,
+            "Making the root file system and its disk",
+        )  # fmt: skip
+    return Artefacts.of(state, made.key)
+
+
+def _fetch(build: Path, made: recipe.Recipe, progress: Progress) -> dict[str, Path]:
+    """Download and unpack userland, kernel and wheels, side by side."""
+    userland, kernel = build / f"userland-{made.packages_key}", build / f"kernel-{made.kernel_key}"
+    wheels = build / f"wheels-{made.wheels_key}"
+    steps: dict[Path, Callable[[Path], None]] = {
+        userland: lambda out: _userland(out, made.packages),
+        kernel: lambda out: _unpack(recipe.KERNEL_SUITE, out / "root", [recipe.KERNEL_PACKAGE]),
+        wheels: _wheels,
+    }
+    missing = {out: make for out, make in steps.items() if not out.exists()}
+    if missing:
+        with progress.step("Fetching Debian packages, a kernel and Python packages") as advance, ThreadPoolExecutor() as pool:
+            jobs = [pool.submit(_make, out, make) for out, make in missing.items()]
+            for done, job in enumerate(as_completed(jobs), 1):
+                job.result()
+                advance(done / len(jobs))
+    return {"root": userland / "root", "debs": userland / "debs", "kernel": kernel / "root", "wheels": wheels / "site"}
+
+
+def _made(out: Path, make: Callable[[Path], None], progress: Progress, title: str) -> Path:
+    if not out.exists():
+        with progress.step(title):
+            _make(out, make)
+    return out
+
+
+def _make(out: Path, make: Callable[[Path], None]) -> None:
+    scratch = out.with_name(out.name + ".partial")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    make(scratch)
+    scratch.rename(out)
+
+
+def _userland(out: Path, packages: tuple[str, ...]) -> None:
+    (out / "debs").mkdir()
+    keep = 'cp "$1"/var/cache/apt/archives/*.deb ' + f"'{out / 'debs'}'"
+    _unpack(recipe.USERLAND_SUITE, out / "root", ["?essential", ",".join(packages)], f"--extract-hook={keep}")
+
+
+def _unpack(suite: str, out: Path, includes: list[str], *options: str) -> None:
+    """Have mmdebstrap resolve, download and unpack packages; nothing is configured, so no privilege is needed."""
+    wanted = [f"--include={include}" for include in includes]
+    rootfs.run(
+        "mmdebstrap", "--variant=extract", "--mode=chrootless", "--aptopt=APT::Install-Recommends false", *wanted, *options, suite, out,
+        env={"LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
+    )  # fmt: skip
+
+
+def _wheels(out: Path) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes", "--ignore-requires-python"]
+    command += ["--only-binary=:all:", "--python-version", recipe.PYTHON, *PLATFORM, "--target", str(out / "site")]
+    rootfs.run(*command, "--requirement", recipe.WHEELS)
+
+
+def _machine(out: Path, fetched: dict[str, Path], images: Path) -> None:
+    root = out / "root"
+    subprocess.run(["cp", "-a", "--reflink=auto", fetched["root"], root], check=True)
+    rootfs.finish(root, fetched["wheels"], fetched["kernel"])
+    release = rootfs.kernel_release(fetched["kernel"])
+    shutil.copy(fetched["kernel"] / f"boot/vmlinuz-{release}", out / "vmlinuz")
+    rootfs.write_initramfs(root, fetched["kernel"], out / "initramfs", out / "initramfs.gz")
+    rootfs.write_disk(root, out / "disk.ext4")
+    with tarfile.open(out / "root.tar", "w") as tar:
+        tar.add(root, ".", filter=_owned_by_root)
+    os.link(images / "images.tar", out / "images.tar")
+    for directory in ("root", "initramfs"):
+        shutil.rmtree(out / directory)
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    if member.name.startswith("./usr/lib/modules/"):
+        return None  # a container uses its host's kernel
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
+
+
+def remove(state: State) -> None:
+    """Forget all that was built.
+
+    Raises:
+        BuildError: something in it can't be removed.
+    """
+    try:
+        shutil.rmtree(state.build)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BuildError(f"{error.filename} can't be removed.", f"{error.strerror}.", f"rm -r {state.build}") from None

@@ -1,0 +1,274 @@
+"""The ``container`` backend: a box is one container, with an engine of its own inside, on a Docker engine that the learner already has.
+
+It is what *kind* does for Kubernetes nodes.  The container is privileged where the engine allows that.  Some hosts lack a capability
+that ``--privileged`` asks for, and then the engine refuses; there the box gets the capabilities that the engine itself has, one by one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lab.box import engine
+from lab.box.access import Access, new_identity, start_relay
+from lab.box.box import Status
+from lab.box.build import Artefacts
+from lab.box.errors import BoxNotRunning, CourseError, NotOnThisBackend
+from lab.box.processes import Process
+from lab.box.progress import Progress
+from lab.box.record import Record
+from lab.box.state import State, private_directory
+from lab.box.template import ping
+from lab.box.wait import wait_for
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container as DockerContainer
+
+REPOSITORY = "course-box"
+AGENT = ["/usr/bin/python3", "-I", "-S", "/usr/lib/course/agent.py", "-"]
+CHANGES = ['ENTRYPOINT ["/sbin/init"]', "STOPSIGNAL SIGTERM", "ENV COURSE_BACKEND=container"]
+KEEP_IMAGES = """
+touch /run/course/hold-dockerd && killall dockerd
+while pidof dockerd >/dev/null; do sleep 0.1; done
+rm -f /var/lib/docker/engine-id
+cp -a /var/lib/docker /usr/lib/course/docker
+"""
+FIND_CAPABILITIES = "for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = dockerd ] && sed -n 's/^CapEff:\\s*//p' $p/status && exit; done; exit 1"
+CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN "
+    "NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
+    "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON "
+    "BPF CHECKPOINT_RESTORE"
+).split()
+"""By their numbers, as in linux/capability.h."""
+READY_TIMEOUT_S = 60
+
+
+class Container:
+    """One box.
+
+    Args:
+        state: where its logs are.
+        recipe: the key of the recipe, which is its image's tag.
+        environment: the variables that name the outer engine.
+    """
+
+    def __init__(self, state: State, recipe: str, environment: dict[str, str]) -> None:
+        self._state, self._recipe, self._environment = state, recipe, environment
+        self._directory = state.runtime / "box"
+        self._home = state.boxes / "container"
+        self.access = Access(self._directory)
+
+    @property
+    def _image(self) -> str:
+        return f"{REPOSITORY}:{self._recipe}"
+
+    def prepare(self, artefacts: Artefacts, progress: Progress) -> None:
+        """Give the outer engine the box's image, with the course's images already in its engine's store.
+
+        Raises:
+            CourseError: the outer engine refused something.
+        """
+        import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+
+        outer = engine.client(self._environment)
+        try:
+            outer.images.get(self._image)
+        except docker.errors.ImageNotFound:
+            with progress.step("Giving your Docker Engine the box's image"):
+                outer.api.import_image_from_file(str(artefacts.root_tar), f"{REPOSITORY}-root", self._recipe, changes=CHANGES)
+            with progress.step("Loading the course's images into it"):
+                self._preload(outer, artefacts)
+        finally:
+            outer.close()
+
+    def _preload(self, outer: docker.DockerClient, artefacts: Artefacts) -> None:
+        access = Access(self._state.runtime / "template")
+        private_directory(access.directory)
+        root = f"{REPOSITORY}-root:{self._recipe}"
+        container = self._run(outer, root, "template")
+        relay = self._relay(container.name, access)
+        try:
+            self._await_engine(access, relay, container)
+            with artefacts.images.open("rb") as archive:
+                access.docker.images.load(archive)
+            access.docker.close()
+            code, output = container.exec_run(["sh", "-c", KEEP_IMAGES])
+            if code:
+                raise CourseError("The course's images could not be kept in the box's image.", output.decode(errors="replace"), "df -h")
+            container.commit(REPOSITORY, self._recipe)
+        finally:
+            relay.kill()
+            self._remove(container)
+            outer.images.remove(root, force=True)
+            shutil.rmtree(access.directory)
+
+    def up(self) -> None:
+        """Start a pristine container.
+
+        Raises:
+            WaitTimeout: its engine did not answer.
+            CourseError: the outer engine refused it.
+        """
+        began = time.monotonic()
+        private_directory(self._directory)
+        self._home.mkdir(parents=True, exist_ok=True)
+        outer = engine.client(self._environment)
+        name = f"box-{secrets.token_hex(2)}"
+        container = self._run(outer, self._image, name)
+        relay = self._relay(container.name, self.access)
+        record = Record(name, "container", "native", 0.0, relay, engine=self._environment, recipe=self._recipe, container=container.name)
+        record.save(self._state)
+        self.access_identity(name, relay, container)
+        self._await_engine(self.access, relay, container)
+        replace(record, ready_s=round(time.monotonic() - began, 3)).save(self._state)
+        outer.close()
+        self.access.start_ssh()
+
+    def access_identity(self, name: str, relay: Process, container: DockerContainer) -> None:
+        """Give the container keys of its own."""
+        sockets = self._directory / "dial.sock"
+        wait_for("the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, log=self._home / "log", alive=lambda: relay.alive)
+        self.access.control(new_identity(self._state, self._directory, name, own_kernel=False))
+
+    def _await_engine(self, access: Access, relay: Process, container: DockerContainer) -> None:
+        try:
+            wait_for("the box's Docker Engine", lambda: ping(access), timeout_s=READY_TIMEOUT_S, alive=lambda: relay.alive)
+        except CourseError as error:
+            log = container.exec_run(["tail", "-5", "/run/course/log/dockerd"]).output if _running(container) else container.logs(tail=5)
+            raise CourseError(error.what, f"{error.why}\n{log.decode(errors='replace')}".strip(), error.try_next) from None
+
+    def _run(self, outer: docker.DockerClient, image: str, name: str) -> DockerContainer:
+        """Start the container, privileged if the engine can."""
+        import docker  # noqa: PLC0415
+
+        label = {engine.OWNER_LABEL: self._state.owner}
+        full_name = f"course-{self._state.owner}-{name}-{secrets.token_hex(2)}"
+        volume = outer.volumes.create(full_name, labels=label)
+
+        def run(**rights: Any) -> DockerContainer:
+            return outer.containers.run(
+                image, detach=True, name=full_name, hostname=name, labels=label, network_mode="none", stop_signal="SIGKILL",
+                volumes={volume.name: {"bind": "/var/lib/docker", "mode": "rw"}}, **rights,
+            )  # fmt: skip
+
+        try:
+            try:
+                return run(privileged=True)
+            except docker.errors.APIError as error:
+                if "caps" not in str(error) and "capabilit" not in str(error):
+                    raise
+                outer.containers.get(full_name).remove(force=True)
+                return run(**_rights_of_the_engine(outer, image))
+        except docker.errors.APIError as error:
+            engine.remove_ours(self._environment, self._state.owner)
+            raise CourseError("Your Docker Engine did not start the box.", str(error.explanation), "course up --backend microvm") from None
+
+    def _relay(self, container: str, access: Access) -> Process:
+        self._home.mkdir(parents=True, exist_ok=True)
+        command = ["docker", "exec", "-i", container, *AGENT]
+        return start_relay(access.directory, {"command": command}, self._home / "log", self._environment)
+
+    def _remove(self, container: DockerContainer) -> None:
+        volume = container.name
+        container.remove(force=True, v=True)
+        container.client.volumes.get(volume).remove()
+
+    def _stop(self) -> None:
+        if record := Record.load(self._state):
+            record.relay.kill()
+        engine.remove_ours(self._environment, self._state.owner)
+        Record.forget(self._state)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def reset(self) -> None:
+        """Put a pristine container in its place."""
+        self._stop()
+        self.up()
+
+    def down(self) -> None:
+        """Remove it, its volume and its logs."""
+        self._stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def checkpoint(self, name: str) -> NoReturn:
+        """A container can't be saved while it runs.
+
+        Raises:
+            NotOnThisBackend: always.
+        """
+        raise _no_going_back(f"The checkpoint {name!r} was not saved.")
+
+    def rewind(self, name: str) -> NoReturn:
+        """A container can't be saved while it runs, so there is nothing to go back to.
+
+        Raises:
+            NotOnThisBackend: always.
+        """
+        raise _no_going_back(f"The box was not rewound to {name!r}.")
+
+    def checkpoints(self) -> tuple[str, ...]:
+        """None: see ``checkpoint``."""
+        return ()
+
+    def status(self) -> Status:
+        """How it is.
+
+        Raises:
+            BoxNotRunning: it has gone.
+        """
+        record = self._require()
+        outer = engine.client(self._environment)
+        stats = outer.containers.get(record.container).stats(stream=False)["memory_stats"].get("usage", 0)
+        outer.close()
+        return Status(
+            record.name, record.backend, record.accelerator, self.access.docker_host, self.access.docker.version()["Version"],
+            record.ready_s, round(stats / 1e6 + record.relay.memory_mb), (),
+        )  # fmt: skip
+
+    def mend(self, record: Record) -> None:
+        """Start the relay again when it was killed and the container still runs."""
+        if record.relay.alive:
+            return
+        self._require()
+        relay = self._relay(record.container, self.access)
+        replace(record, relay=relay).save(self._state)
+        wait_for("the box's relay", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=self._home / "log")
+
+    def _require(self) -> Record:
+        import docker  # noqa: PLC0415
+
+        record = Record.load(self._state)
+        try:
+            outer = engine.client(self._environment)
+            if record and _running(outer.containers.get(record.container)):
+                return record
+        except (docker.errors.DockerException, OSError):
+            pass
+        raise BoxNotRunning("There is no box.", "Its container has ended, or its Docker engine does not answer.", "course up")
+
+
+def _running(container: DockerContainer) -> bool:
+    container.reload()
+    return bool(container.status == "running")
+
+
+def _rights_of_the_engine(outer: docker.DockerClient, image: str) -> dict[str, Any]:
+    """What the engine's own process may do, asked for one by one: for hosts where ``--privileged`` is refused."""
+    look: Callable[..., bytes] = outer.containers.run
+    mask = int(look(image, ["-c", FIND_CAPABILITIES], entrypoint="/bin/sh", pid_mode="host", network_mode="none", remove=True), 16)
+    return {
+        "cap_add": [name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1],
+        "security_opt": ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"],
+        "device_cgroup_rules": ["a *:* rwm"],
+    }
+
+
+def _no_going_back(what: str) -> NotOnThisBackend:
+    why = "On the container backend the box is an ordinary container, whose running processes Docker can't save."
+    return NotOnThisBackend(what, why, "course reset (back to pristine), or course up --backend microvm, which can go back in time")

@@ -1,0 +1,104 @@
+"""The box's end of its access channel.
+
+Started by init on the virtio-serial port (``agent.py /dev/virtio-ports/course``) or by ``docker exec`` on its standard streams
+(``agent.py -``).  It connects streams to what runs in the box: ``unix:PATH``, ``tcp:PORT``, ``sshd`` (a daemon per connection, on no port at
+all), and ``control``: one JSON request, one JSON reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from contextlib import suppress
+
+sys.path.insert(0, os.path.dirname(__file__))
+import personal
+from mux import Link, Mux, Stream, splice
+
+SSHD = ("/usr/sbin/sshd", "-i", "-e", "-f", "/etc/course/sshd_config")
+REOPEN_S = 0.02
+
+
+async def accept(stream: Stream, target: str) -> None:
+    """Serve one stream.
+
+    Raises:
+        OSError: nothing answers at the target.
+        ValueError: the target is of no kind that there is.
+    """
+    kind, _, where = target.partition(":")
+    if kind == "unix":
+        await splice(stream, *await asyncio.open_unix_connection(where))
+    elif kind == "tcp":
+        await splice(stream, *await asyncio.open_connection("127.0.0.1", int(where)))
+    elif kind == "sshd":
+        await shell(stream)
+    elif kind == "control":
+        await control(stream)
+    else:
+        raise ValueError(f"no such target: {target}")
+
+
+async def shell(stream: Stream) -> None:
+    """Give the stream an SSH daemon of its own."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        daemon = await asyncio.create_subprocess_exec(*SSHD, stdin=theirs, stdout=theirs, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        await splice(stream, *await asyncio.open_unix_connection(sock=ours))
+    finally:
+        await daemon.wait()
+
+
+async def control(stream: Stream) -> None:
+    """Answer one request: make this clone a machine of its own."""
+    request = b""
+    while data := await stream.read():
+        request += data
+    try:
+        reply = personal.become(json.loads(request))
+    except (OSError, ValueError, KeyError) as error:
+        reply = {"error": f"{type(error).__name__}: {error}"}
+    await stream.write(json.dumps(reply).encode())
+    stream.write_eof()
+
+
+async def serve_port(path: str) -> None:
+    """Serve the virtio-serial port for ever.  While nobody has the other end open it reads as ended, so look again soon."""
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    loop = asyncio.get_running_loop()
+
+    def arrived(data: bytes) -> None:
+        if data:
+            mux.feed(data)
+        else:
+            mux.lost("the other end has gone")
+            loop.call_later(REOPEN_S, link.resume)
+
+    link = Link(fd, fd, arrived)
+    mux = Mux(link.write, accept, dialled=False)
+    await asyncio.Event().wait()
+
+
+async def serve_stdio() -> None:
+    """Serve standard input and output until they end."""
+    ended = asyncio.Event()
+
+    def arrived(data: bytes) -> None:
+        if data:
+            mux.feed(data)
+        else:
+            mux.lost("the other end has gone")
+            ended.set()
+
+    link = Link(0, 1, arrived)
+    mux = Mux(link.write, accept, dialled=False)
+    await ended.wait()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve_stdio() if sys.argv[1] == "-" else serve_port(sys.argv[1]))

@@ -1,0 +1,268 @@
+"""Many connections over one byte stream.
+
+A box is reached through a single channel that only its owner can open: a virtio-serial port of the virtual machine, or the standard
+input and output of a ``docker exec``.  Docker, SSH and Jupyter want many connections, so both ends run this multiplexer.  It is the same
+idea as SSH's own channels, HTTP/2's streams or yamux: numbered streams, half-close, and credit, so that one slow reader never holds up
+the others.
+
+A frame is a header (stream number, kind, payload length) and a payload.  The side that dialled the channel says hello first and again
+after every reconnection; a hello ends all streams of the connection before it, and both sides drop what they had half read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+HEADER = struct.Struct("!IBI")
+OPEN, DATA, EOF, RESET, CREDIT = range(5)
+WINDOW = 1 << 18
+"""Bytes that one stream may have under way, unread by the other side."""
+CHUNK = 1 << 15
+HELLO = hashlib.sha256(b"kubernetes by analogy: hello").digest()[:16]
+"""Marks the start of a connection.  Computed, so that copying this file through the channel can't look like one."""
+
+Accept = Callable[["Stream", str], Awaitable[None]]
+
+
+class Stream:
+    """One connection among many: an ordered, two-way stream of bytes with half-close."""
+
+    def __init__(self, mux: Mux, number: int) -> None:
+        self._mux, self._number = mux, number
+        self._arrived: asyncio.Queue[bytes | ConnectionResetError] = asyncio.Queue()
+        self._credit = WINDOW
+        self._may_send = asyncio.Event()
+        self._ended: ConnectionResetError | None = None
+        self._halves_open = 2
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end of the stream.
+
+        Raises:
+            ConnectionResetError: the other side, or the channel, broke it off.
+        """
+        item = await self._arrived.get()
+        if isinstance(item, ConnectionResetError):
+            self._arrived.put_nowait(item)
+            raise item
+        if item:
+            self._mux.frame(self._number, CREDIT, struct.pack("!I", len(item)))
+        return item
+
+    async def write(self, data: bytes) -> None:
+        """Send *data*, waiting while the other side has a full window unread.
+
+        Raises:
+            ConnectionResetError: the other side, or the channel, broke it off.
+        """
+        view = memoryview(data)
+        while view:
+            while not self._credit and not self._ended:
+                self._may_send.clear()
+                await self._may_send.wait()
+            if self._ended:
+                raise self._ended
+            size = min(self._credit, len(view), CHUNK)
+            self._credit -= size
+            self._mux.frame(self._number, DATA, view[:size])
+            view = view[size:]
+
+    def write_eof(self) -> None:
+        """Say that no more will be sent; reading goes on."""
+        if not self._ended:
+            self._mux.frame(self._number, EOF)
+            self._half_closed()
+
+    def reset(self, reason: str = "closed") -> None:
+        """Break the stream off, unless both halves have ended already."""
+        if not self._ended and self._halves_open:
+            self._mux.frame(self._number, RESET, reason.encode()[:CHUNK])
+            self.abort(reason)
+
+    def abort(self, reason: str) -> None:
+        """Note that the stream is gone."""
+        self._ended = ConnectionResetError(reason)
+        self._arrived.put_nowait(self._ended)
+        self._may_send.set()
+        self._mux.forget(self._number)
+
+    def arrived(self, kind: int, payload: bytes) -> None:
+        """Take one frame from the other side."""
+        if kind == DATA:
+            self._arrived.put_nowait(payload)
+        elif kind == EOF:
+            self._arrived.put_nowait(b"")
+            self._half_closed()
+        elif kind == CREDIT:
+            self._credit += struct.unpack("!I", payload)[0]
+            self._may_send.set()
+        elif kind == RESET:
+            self.abort(payload.decode(errors="replace"))
+
+    def _half_closed(self) -> None:
+        self._halves_open -= 1
+        if not self._halves_open:
+            self._mux.forget(self._number)
+
+
+class Mux:
+    """One end of the channel.
+
+    Args:
+        send: writes bytes to the channel, without waiting.
+        accept: serves a stream that the other end opened, given its target.
+        dialled: this end says hello first.
+    """
+
+    def __init__(self, send: Callable[[bytes], None], accept: Accept | None = None, *, dialled: bool) -> None:
+        self._send, self._accept, self._dialled = send, accept, dialled
+        self._streams: dict[int, Stream] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._buffer = bytearray()
+        self._last = 0
+        self.greeted = asyncio.Event()
+        if dialled:
+            send(HELLO)
+
+    def open(self, target: str) -> Stream:
+        """Ask the other end to connect a new stream to *target*; a refusal arrives as a reset."""
+        self._last += 1
+        stream = self._streams[self._last] = Stream(self, self._last)
+        self.frame(self._last, OPEN, target.encode())
+        return stream
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that arrived on the channel, cut anywhere."""
+        self._buffer += data
+        hello = self._buffer.rfind(HELLO)
+        if hello >= 0 and not (self._dialled and self.greeted.is_set()):
+            del self._buffer[: hello + len(HELLO)]
+            self.greeted.set()
+            if not self._dialled:
+                self.lost("the channel was opened anew")
+                self._send(HELLO)
+        if not self.greeted.is_set():
+            return
+        while len(self._buffer) >= HEADER.size:
+            number, kind, size = HEADER.unpack_from(self._buffer)
+            if len(self._buffer) < HEADER.size + size:
+                break
+            payload = bytes(self._buffer[HEADER.size : HEADER.size + size])
+            del self._buffer[: HEADER.size + size]
+            self._arrived(number, kind, payload)
+
+    def _arrived(self, number: int, kind: int, payload: bytes) -> None:
+        if kind == OPEN and self._accept:
+            stream = self._streams[number] = Stream(self, number)
+            task = asyncio.ensure_future(self._serve(self._accept, stream, payload.decode(errors="replace")))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif stream_or_none := self._streams.get(number):
+            stream_or_none.arrived(kind, payload)
+
+    async def _serve(self, accept: Accept, stream: Stream, target: str) -> None:
+        try:
+            await accept(stream, target)
+        except (OSError, ValueError) as error:
+            stream.reset(str(error))
+
+    def frame(self, number: int, kind: int, payload: bytes | memoryview = b"") -> None:
+        """Send one frame."""
+        self._send(HEADER.pack(number, kind, len(payload)) + payload)
+
+    def forget(self, number: int) -> None:
+        """Drop a stream that has ended on both sides."""
+        self._streams.pop(number, None)
+
+    def lost(self, reason: str) -> None:
+        """The channel broke: end every stream."""
+        for stream in list(self._streams.values()):
+            stream.abort(reason)
+
+
+class Link:
+    """Non-blocking reads and writes on a pair of file descriptors: a socket, a pipe, or a virtio-serial port.
+
+    Args:
+        read_fd: read from here.
+        write_fd: write there; may be the same.
+        on_data: called with what arrived; with nothing when the other side has gone.
+    """
+
+    def __init__(self, read_fd: int, write_fd: int, on_data: Callable[[bytes], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._read_fd, self._write_fd, self._on_data = read_fd, write_fd, on_data
+        self._unsent = bytearray()
+        os.set_blocking(read_fd, False)
+        os.set_blocking(write_fd, False)
+        self.resume()
+
+    def resume(self) -> None:
+        """Read again, after the other side had gone."""
+        self._loop.add_reader(self._read_fd, self._readable)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._read_fd, 1 << 17)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._read_fd)
+            self._loop.remove_writer(self._write_fd)
+            self._unsent.clear()
+        self._on_data(data)
+
+    def write(self, data: bytes) -> None:
+        """Send *data* as the channel takes it."""
+        if not self._unsent:
+            with suppress(BlockingIOError, BrokenPipeError, ConnectionError):
+                data = data[os.write(self._write_fd, data) :]
+            if data:
+                self._loop.add_writer(self._write_fd, self._writable)
+        self._unsent += data
+
+    def _writable(self) -> None:
+        try:
+            del self._unsent[: os.write(self._write_fd, self._unsent)]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._unsent.clear()
+        if not self._unsent:
+            self._loop.remove_writer(self._write_fd)
+
+
+async def splice(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass bytes both ways between a stream and a socket until both directions have ended or either broke."""
+
+    async def outward() -> None:
+        while data := await reader.read(CHUNK):
+            await stream.write(data)
+        stream.write_eof()
+
+    async def inward() -> None:
+        while data := await stream.read():
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+    pumps = [asyncio.ensure_future(outward()), asyncio.ensure_future(inward())]
+    try:
+        await asyncio.gather(*pumps)
+    except OSError as error:
+        stream.reset(str(error))
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        stream.reset()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()

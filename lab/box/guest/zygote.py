@@ -1,0 +1,83 @@
+"""A Jupyter kernel that is warm before anybody asks for it.
+
+Importing what a kernel needs takes seconds on an emulated processor, so this process does it once, before the template is saved, and forks
+a kernel for each request.  Everything that must differ between kernels (key, sockets, randomness) comes after the fork: the key and the
+socket names with the request, and Python's own generator is seeded anew in every forked child.
+
+A request is one line of JSON on ``/run/course/kernels.sock``: a Jupyter connection file with ``transport: ipc``, plus ``cwd``.  The reply
+is the kernel's process id, once it listens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+import networkx
+from ipykernel.kernelapp import IPKernelApp
+
+SOCKET = Path("/run/course/kernels.sock")
+KERNELS = Path("/run/course/kernels")
+WARM = (docker, networkx)
+"""Imported here so that a learner's own import of them is instant."""
+
+
+def listen() -> None:
+    """Fork a kernel for every request, for ever."""
+    KERNELS.mkdir(parents=True, exist_ok=True)
+    SOCKET.unlink(missing_ok=True)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(SOCKET))
+        SOCKET.chmod(0o600)
+        server.listen()
+        while True:
+            connection, _ = server.accept()
+            with connection, suppress(OSError, ValueError):
+                serve(connection, server)
+
+
+def serve(connection: socket.socket, server: socket.socket) -> None:
+    """Answer one request; in the child, never return."""
+    request = json.loads(connection.makefile().readline())
+    pid = os.fork()
+    if pid:
+        return
+    try:
+        server.close()
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        become_kernel(request, connection)
+    except BaseException as error:  # whatever a kernel dies of, the parent must not go on in its place
+        print(f"kernel ended: {error!r}", file=sys.stderr, flush=True)
+    os._exit(0)
+
+
+def become_kernel(request: dict[str, Any], connection: socket.socket) -> None:
+    """Run a kernel in this process until it is shut down.
+
+    Args:
+        request: the connection file's content, and ``cwd``.
+        connection: told the process id when the kernel's sockets are bound.
+    """
+    os.chdir(request.pop("cwd", "/root"))
+    file = KERNELS / f"{os.getpid()}.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(request))
+    IPKernelApp.clear_instance()
+    app = IPKernelApp.instance(connection_file=str(file), parent_handle=0)
+    app.initialize(["--IPKernelApp.capture_fd_output=False"])
+    connection.sendall(f"{os.getpid()}\n".encode())
+    connection.close()
+    app.start()
+
+
+if __name__ == "__main__":
+    listen()

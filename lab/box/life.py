@@ -1,0 +1,133 @@
+"""A box's life: choosing what runs it, bringing it up, finding it again, taking it down."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+
+from lab.box import engine, kvm, processes, qemu
+from lab.box.box import Box
+from lab.box.build import Artefacts, build
+from lab.box.container import Container
+from lab.box.errors import BoxNotRunning, NoBackend, UsageError
+from lab.box.microvm import Microvm
+from lab.box.progress import Progress, Quiet
+from lab.box.record import Record
+from lab.box.state import State, lock
+from lab.box.template import Template, chosen
+
+BACKENDS = ("auto", "microvm", "container")
+
+
+def choose(state: State, wanted: str = "auto") -> str:
+    """The backend to use: ``microvm`` where KVM works or no Docker engine answers, else ``container``.
+
+    Args:
+        state: remembers whether KVM works.
+        wanted: ``auto``, ``microvm`` or ``container``.
+
+    Raises:
+        UsageError: there is no such backend.
+        NoBackend: nothing here can run a box, or not the one that was asked for.
+    """
+    if wanted not in BACKENDS:
+        raise UsageError(f"There is no backend {wanted!r}.", f"There are: {', '.join(BACKENDS)}.", "course up --backend auto")
+    has_qemu = qemu.version() is not None
+    found = engine.find(state)
+    if wanted == "microvm" and not has_qemu:
+        raise NoBackend("The microvm backend can't run here.", f"{qemu.PROGRAM} is not installed.", "course doctor")
+    if wanted == "container" and not found.answers:
+        raise NoBackend("The container backend can't run here.", found.why, found.try_next)
+    if wanted != "auto":
+        return wanted
+    if has_qemu and (not found.answers or kvm.probe(state).works):
+        return "microvm"
+    if found.answers:
+        return "container"
+    raise NoBackend("Nothing here can run a box.", f"{qemu.PROGRAM} is not installed, and {found.why[:1].lower()}{found.why[1:]}", "course doctor")
+
+
+def up(wanted: str = "auto", progress: Progress | None = None, state: State | None = None) -> Box:
+    """The current box, or a new one where there is none; built first where nothing was.
+
+    Args:
+        wanted: the backend; a box that runs on another one is replaced only when it was named.
+        progress: shows the steps.
+        state: the installation; the default one when not given.
+
+    Raises:
+        CourseError: it could not be had; says why and what to do.
+    """
+    state, progress = state or State.open(), progress or Quiet()
+    with lock(state.boxes, "life"):
+        record = Record.load(state)
+        if record and wanted in ("auto", record.backend):
+            with suppress(BoxNotRunning):
+                return _attach(state, record)
+        backend = _backend(state, choose(state, wanted), build(state, progress), progress)
+        if record:
+            _clear(state)
+        with progress.step("Starting your box"):
+            backend.up()
+    return Box(backend, backend.access)
+
+
+def current(state: State | None = None) -> Box:
+    """The box that runs.
+
+    Raises:
+        BoxNotRunning: there is none.
+    """
+    state = state or State.open()
+    record = Record.load(state)
+    if not record:
+        raise BoxNotRunning("There is no box.", "None was started, or it was taken down.", "course up")
+    return _attach(state, record)
+
+
+def down(state: State | None = None) -> None:
+    """Remove the box, and whatever a killed part of one may have left behind.  What was built stays."""
+    state = state or State.open()
+    with lock(state.boxes, "life"):
+        _clear(state)
+
+
+def _attach(state: State, record: Record) -> Box:
+    """The recorded box, with its relay started again if that was killed.
+
+    Raises:
+        BoxNotRunning: it has gone.
+    """
+    backend: Microvm | Container
+    if record.backend == "microvm":
+        if not record.machine or not record.machine.alive:
+            raise BoxNotRunning("There is no box.", "Its virtual machine has ended.", "course up")
+        backend = Microvm(state, Artefacts.of(state, record.recipe), Template.of(state, record.recipe, record.accelerator))
+    else:
+        backend = Container(state, record.recipe, record.engine)
+    backend.mend(record)
+    return Box(backend, backend.access)
+
+
+def _backend(state: State, name: str, artefacts: Artefacts, progress: Progress) -> Microvm | Container:
+    if name == "microvm":
+        return Microvm(state, artefacts, chosen(state, artefacts, progress))
+    container = Container(state, artefacts.key, engine.find(state).environment)
+    container.prepare(artefacts, progress)
+    return container
+
+
+def _clear(state: State) -> None:
+    """Remove every trace of boxes of this installation: processes, containers, volumes, sockets, logs, checkpoints."""
+    record = Record.load(state)
+    processes.end_all(str(state.runtime))
+    if record and record.backend == "container":
+        engine.remove_ours(record.engine, state.owner)
+    elif (found := engine.find(state)).answers:
+        engine.remove_ours(found.environment, state.owner)
+    Record.forget(state)
+    shutil.rmtree(state.runtime, ignore_errors=True)
+    for leftover in state.boxes.iterdir():
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+

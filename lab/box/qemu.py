@@ -1,0 +1,196 @@
+"""Virtual machines, run by QEMU as an ordinary user.
+
+The trick that makes a box ready at once is virtual-machine templating: the memory of a machine that has booted and warmed up lies in a
+file, and every clone maps that file copy-on-write.  Only the small state of the devices is loaded; memory comes page by page, and pages
+that nobody writes are shared by all clones.  QEMU calls it the ``x-ignore-shared`` migration capability.
+
+QEMU itself is shut in: no privilege, no new processes (``-sandbox``), no network; files reach it as open descriptors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from lab.box import recipe
+from lab.box.build import Artefacts
+from lab.box.errors import CourseError, NoBackend
+from lab.box.processes import Process, spawn
+from lab.box.wait import wait_for
+
+T = TypeVar("T")
+PROGRAM = "qemu-system-x86_64"
+MACHINE = "pc-i440fx-6.2"
+"""A versioned machine, so that a template made with one QEMU loads in a later one."""
+KERNEL_OPTIONS = (
+    "console=ttyS0 quiet panic=-1 cgroup_no_v1=all mitigations=off audit=0 apparmor=0 no_timer_check tsc=reliable "
+    "random.trust_cpu=on net.ifnames=0"
+)
+TRANSLATIONS_MB = 256
+"""QEMU's translation cache: larger is faster under emulation, and is paid in memory by every clone."""
+IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
+"""Leave memory that lies in a shared file out of the saved state."""
+SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One virtual machine's hardware.
+
+    Args:
+        artefacts: kernel, initramfs and disk.
+        memory: the file that holds its memory, or that it was cloned from.
+        directory: gets the sockets ``agent.sock`` and ``qmp.sock``; private and short.
+        console: gets what the kernel prints.
+        accelerator: ``kvm`` or ``tcg``.
+        writes_memory: it writes to *memory* itself, as a template does while it is made, and not to pages of its own.
+    """
+
+    artefacts: Artefacts
+    memory: Path
+    directory: Path
+    console: Path
+    accelerator: str
+    writes_memory: bool = False
+
+    @property
+    def agent(self) -> Path:
+        """The access channel."""
+        return self.directory / "agent.sock"
+
+    @property
+    def monitor(self) -> Path:
+        """QEMU's control socket."""
+        return self.directory / "qmp.sock"
+
+    def start(self, log: Path, incoming: int | None = None) -> Process:
+        """Boot it, or, given a descriptor of saved state, go on from there.
+
+        Args:
+            log: gets QEMU's complaints.
+            incoming: open for reading; the caller closes it.
+
+        Raises:
+            NoBackend: QEMU is not installed.
+        """
+        program = shutil.which(PROGRAM)
+        if not program:
+            raise NoBackend("A virtual machine can't be started.", f"{PROGRAM} is not installed.", "course doctor")
+        for path in (self.agent, self.monitor):
+            path.unlink(missing_ok=True)
+        command = [program, *self._options()]
+        if incoming is None:
+            return spawn(command, log)
+        process = spawn([*command, "-incoming", "defer"], log, fds=(incoming,))
+        wait_for("QEMU's monitor", self._connectable, timeout_s=20, every_s=0.005, log=log, alive=lambda: process.alive)
+
+        async def go_on(client: Any) -> None:
+            await client.execute("migrate-set-capabilities", IGNORE_SHARED)
+            await client.execute("migrate-incoming", {"uri": f"fd:{incoming}"})
+            while (await client.execute("query-status"))["status"] == "inmigrate":
+                await asyncio.sleep(0.005)
+            await client.execute("cont")
+
+        self.talk(go_on)
+        return process
+
+    def _connectable(self) -> None:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.monitor))
+
+    def _options(self) -> list[str]:
+        accelerator = "kvm" if self.accelerator == "kvm" else f"tcg,tb-size={TRANSLATIONS_MB}"
+        share = "on" if self.writes_memory else "off"
+        memory = f"memory-backend-file,id=m,size={recipe.MEMORY_MB}M,mem-path={_quoted(self.memory)},share={share}"
+        return [
+            "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", SANDBOX,
+            "-machine", f"{MACHINE},memory-backend=m,usb=off,vmport=off", "-accel", accelerator, "-cpu", recipe.CPU_MODEL, "-smp", "1",
+            "-m", str(recipe.MEMORY_MB), "-object", memory,
+            "-kernel", str(self.artefacts.kernel), "-initrd", str(self.artefacts.initramfs), "-append", KERNEL_OPTIONS,
+            "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={_quoted(self.agent)},server=on,wait=off",
+            "-device", "virtserialport,chardev=agent,name=course",
+            "-drive", f"file={_quoted(self.artefacts.disk)},if=none,id=disk,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=disk",
+            "-netdev", "hubport,id=segment,hubid=0", "-device", "virtio-net-pci,netdev=segment,romfile=",
+            "-device", "virtio-rng-pci", "-serial", f"file:{self.console}", "-qmp", f"unix:{_quoted(self.monitor)},server=on,wait=off",
+        ]  # fmt: skip
+
+    def talk(self, script: Callable[[Any], Awaitable[T]]) -> T:
+        """Run a conversation with QEMU's monitor; works with and without an event loop running in this thread.
+
+        Args:
+            script: given a connected ``qemu.qmp.QMPClient``.
+
+        Raises:
+            CourseError: QEMU refused something, or is gone.
+        """
+
+        async def converse() -> T:
+            from qemu.qmp import QMPClient, QMPError  # noqa: PLC0415  (loaded by those who use it)
+
+            client = QMPClient("course")
+            try:
+                await client.connect(str(self.monitor))
+                return await script(client)
+            except (QMPError, OSError) as error:
+                raise CourseError("The virtual machine did not do as it was told.", str(error), "course reset") from None
+            finally:
+                await client.disconnect()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, converse()).result()
+
+    def save(self, out: IO[bytes], *, stopped: bool) -> None:
+        """Write the machine's state, and its memory unless that is a file of its own.
+
+        Args:
+            out: where to; a file or a pipe.
+            stopped: leave the machine stopped, as a template must be.
+
+        Raises:
+            CourseError: QEMU refused, or the save failed.
+        """
+
+        async def script(client: Any) -> None:
+            if stopped:
+                await client.execute("stop")
+            await client.execute("migrate-set-capabilities", IGNORE_SHARED)
+            await client.execute("migrate-set-parameters", {"max-bandwidth": 1 << 40, "downtime-limit": 300})
+            client.send_fd_scm(out.fileno())
+            await client.execute("getfd", {"fdname": "state"})
+            await client.execute("migrate", {"uri": "fd:state"})
+            while (status := await client.execute("query-migrate"))["status"] != "completed":
+                if status["status"] in ("failed", "cancelled"):
+                    raise CourseError("The machine's state could not be saved.", status.get("error-desc", ""), "df -h")
+                await asyncio.sleep(0.01)
+            if not stopped:
+                await client.execute("cont")
+
+        self.talk(script)
+
+    def running(self) -> bool:
+        """Has it taken over its memory and started to run?"""
+
+        async def script(client: Any) -> bool:
+            return bool((await client.execute("query-status"))["running"])
+
+        return self.talk(script)
+
+
+def _quoted(path: Path) -> str:
+    """A path for one of QEMU's option lists, in which a comma is doubled."""
+    return str(path).replace(",", ",,")
+
+
+def version() -> str | None:
+    """QEMU's version, or nothing where it is not installed."""
+    if not shutil.which(PROGRAM):
+        return None
+    words = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=False).stdout.split()
+    return words[3] if len(words) > 3 else None

@@ -1,0 +1,174 @@
+"""The owner's end of a box's access channel: a small process that lives as long as the box runs.
+
+It holds the one channel into the box and offers it as unix sockets in a directory that only the owner can enter:
+
+* ``docker.sock``: the Docker API;
+* ``ssh.sock``: an SSH daemon;
+* ``dial.sock``: says first where to, in one line: ``dial TARGET`` goes on as a connection to that target (see ``guest/agent.py``),
+  ``listen PATH TARGET`` makes one more socket, ``url PORT`` answers with a web address, and ``pid`` with the process id.
+
+A web address must be a TCP port, and any user of the computer can connect to one.  So those ports ask for a password (HTTP's Basic
+authentication, which browsers, curl and requests all take from the address itself) before they pass anything on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from lab.box.guest.mux import Link, Mux, splice
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "asyncio.Future[None]"]
+HEAD_LIMIT = 1 << 16
+CHANNEL_TIMEOUT_S = 20
+DENIED = (
+    b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"box\"\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b"This port belongs to somebody's box. Its owner's address for it, box.url(port), holds the password.\n"
+)
+
+
+class Relay:
+    """Serves the sockets of one box.
+
+    Args:
+        directory: where the sockets go, mode 0700.
+        mux: the channel.
+    """
+
+    def __init__(self, directory: Path, mux: Mux) -> None:
+        self._directory, self._mux = directory, mux
+        self._addresses: dict[int, str] = {}
+
+    async def open(self) -> None:
+        """Listen on the three sockets."""
+        await self.listen(self._directory / "docker.sock", "unix:/run/docker.sock")
+        await self.listen(self._directory / "ssh.sock", "sshd")
+        await asyncio.start_unix_server(self._dial, self._socket_path(self._directory / "dial.sock"))
+
+    async def listen(self, path: Path, target: str) -> None:
+        """Connect whoever connects to *path* with *target* in the box."""
+
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await splice(self._mux.open(target), reader, writer)
+
+        await asyncio.start_unix_server(connect, self._socket_path(path))
+
+    @staticmethod
+    def _socket_path(path: Path) -> str:
+        path.unlink(missing_ok=True)
+        return str(path)
+
+    async def _dial(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        verb, *words = (await reader.readline()).decode().split()
+        if verb == "dial":
+            await splice(self._mux.open(words[0]), reader, writer)
+            return
+        if verb == "listen":
+            await self.listen(Path(words[0]), words[1])
+            answer = words[0]
+        elif verb == "url":
+            answer = await self._address(int(words[0]))
+        else:
+            answer = str(os.getpid())
+        writer.write(answer.encode() + b"\n")
+        await writer.drain()
+        writer.close()
+
+    async def _address(self, port: int) -> str:
+        if port not in self._addresses:
+            password = secrets.token_urlsafe(16)
+            expected = b"Basic " + base64.b64encode(f"box:{password}".encode())
+
+            async def gate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    if passed := admit(head, expected):
+                        stream = self._mux.open(f"tcp:{port}")
+                        await stream.write(passed)
+                        await splice(stream, reader, writer)
+                        return
+                    writer.write(DENIED)
+                    await writer.drain()
+                writer.close()
+
+            server = await asyncio.start_server(gate, "127.0.0.1", 0, limit=HEAD_LIMIT)
+            self._addresses[port] = f"http://box:{password}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        return self._addresses[port]
+
+
+def admit(head: bytes, expected: bytes) -> bytes:
+    """The request's head without the password, or nothing if it is not the right one.
+
+    Args:
+        head: request line and headers, up to and with the empty line.
+        expected: the value that the Authorization header must have.
+    """
+    lines = head.split(b"\r\n")
+    given = [line.partition(b":")[2].strip() for line in lines if line.lower().startswith(b"authorization:")]
+    if len(given) != 1 or not hmac.compare_digest(given[0], expected):
+        return b""
+    return b"\r\n".join(line for line in lines if not line.lower().startswith(b"authorization:"))
+
+
+async def serve(directory: Path, transport: dict[str, str | list[str]]) -> None:
+    """Open the channel, serve the sockets, and end when the channel does.
+
+    Args:
+        directory: where the sockets go.
+        transport: ``{"unix": PATH}``, a socket that may not be there yet, or ``{"command": [ARG, …]}``, whose standard streams are the
+            channel.
+    """
+    ended = asyncio.Event()
+
+    def arrived(data: bytes) -> None:
+        if data:
+            mux.feed(data)
+        else:
+            mux.lost("the box has stopped")
+            ended.set()
+
+    if "unix" in transport:
+        channel = await dial(str(transport["unix"]))
+        link = Link(channel.fileno(), channel.fileno(), arrived)
+    else:
+        process = subprocess.Popen(transport["command"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdin and process.stdout
+        link = Link(process.stdout.fileno(), process.stdin.fileno(), arrived)
+    mux = Mux(link.write, dialled=True)
+    await Relay(directory, mux).open()
+    await ended.wait()
+
+
+async def dial(path: str) -> socket.socket:
+    """Connect to a socket that QEMU is about to make.
+
+    Raises:
+        OSError: it did not come.
+    """
+    deadline = asyncio.get_running_loop().time() + CHANNEL_TIMEOUT_S
+    while True:
+        channel = socket.socket(socket.AF_UNIX)
+        try:
+            channel.connect(path)
+        except OSError:
+            channel.close()
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.005)
+        else:
+            return channel
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(Path(sys.argv[1]), json.loads(sys.argv[2])))

@@ -1,0 +1,118 @@
+"""Where things are kept, and who may look at them.
+
+Two directories, because a unix socket's path may be at most about 108 bytes long:
+
+* the *state* directory (``COURSE_STATE``, else the platform's user-state directory) holds what is large or lasting: the build, the
+  templates, the checkpoints, the installation's SSH key;
+* the *runtime* directory is short and holds sockets.  It has mode 0700 and belongs to the user: that is what keeps a box private.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from lab.box.errors import CourseError
+
+APP = "kubernetes-by-analogy"
+
+
+@dataclass(frozen=True)
+class State:
+    """The directories of one installation of the course."""
+
+    root: Path
+
+    @classmethod
+    def open(cls) -> State:
+        """The installation that ``COURSE_STATE`` or the platform names, created when missing.
+
+        Raises:
+            CourseError: the directory can't be created or written.
+        """
+        root = Path(os.environ.get("COURSE_STATE") or user_state_path(APP)).expanduser().absolute()
+        try:
+            private_directory(root)
+            probe = root / f".writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise CourseError(
+                f"The course can't keep its state in {root}.",
+                f"{error.strerror}: {error.filename}.",
+                "COURSE_STATE=/some/directory/of/yours course up",
+            ) from None
+        return cls(root)
+
+    @property
+    def build(self) -> Path:
+        """What the recipe produces: packages, disk, kernel, images."""
+        return self.root / "build"
+
+    @property
+    def templates(self) -> Path:
+        """Saved machines that new boxes are cloned from."""
+        return self.root / "templates"
+
+    @property
+    def boxes(self) -> Path:
+        """One directory per box: what it is, its logs, its checkpoints."""
+        return self.root / "boxes"
+
+    @cached_property
+    def owner(self) -> str:
+        """A random name for this installation, 8 hex digits: the owner label of everything it makes on an engine."""
+        path = self.root / "owner"
+        if not path.exists():
+            path.write_text(secrets.token_hex(4))
+        return path.read_text()
+
+    @cached_property
+    def runtime(self) -> Path:
+        """A short, private directory for sockets, created when missing.
+
+        Raises:
+            CourseError: a directory of that name exists and belongs to somebody else.
+        """
+        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]
+        path = Path("/tmp") / f"course-{os.getuid()}-{name}"  # not TMPDIR: it differs between shells, and is long on macOS
+        private_directory(path)
+        return path
+
+
+def private_directory(path: Path) -> None:
+    """Create *path* with mode 0700, or make sure that an existing one is a directory of ours that nobody else can enter.
+
+    Raises:
+        CourseError: it is a link, or belongs to somebody else.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    info = path.lstat()
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
+        raise CourseError(
+            f"{path} is not a directory of yours.",
+            "A box is reached through sockets in it, so it must belong to you alone.",
+            f"rm -r {path}, or set COURSE_STATE to another directory",
+        )
+    if info.st_mode & 0o077:
+        path.chmod(0o700)
+
+
+@contextmanager
+def lock(directory: Path, name: str) -> Iterator[None]:
+    """Let one process at a time do *name* in *directory*; the kernel frees the lock of a process that was killed."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / f".{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,125 @@
+"""A machine that is ready before anybody asks for it.
+
+A template is made once per recipe and accelerator: boot, start the engine, load the course's images, start and remove a container, import
+what a learner's kernel needs.  Then the machine stops, and its memory (a file) and the state of its devices (another) are kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.box import kvm
+from lab.box.access import Access, new_identity, start_relay
+from lab.box.build import Artefacts
+from lab.box.errors import CourseError, WaitTimeout
+from lab.box.processes import Process
+from lab.box.progress import Progress
+from lab.box.qemu import Machine
+from lab.box.state import State, lock, private_directory
+from lab.box.wait import wait_for
+
+BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
+WARM_IMAGE = "app:v1"
+PING_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True)
+class Template:
+    """A saved machine; both files are read-only once made."""
+
+    memory: Path
+    state: Path
+    accelerator: str
+
+    @classmethod
+    def of(cls, state: State, recipe: str, accelerator: str) -> Template:
+        """The template of this recipe, whether it is there or not."""
+        home = state.templates / f"{recipe}-{accelerator}"
+        return cls(home / "memory", home / "state", accelerator)
+
+
+def template(state: State, artefacts: Artefacts, accelerator: str, progress: Progress) -> Template:
+    """The template for this recipe and accelerator, made when it is missing.
+
+    Raises:
+        WaitTimeout: the machine did not get ready.
+        CourseError: it could not be warmed or saved.
+    """
+    made = Template.of(state, artefacts.key, accelerator)
+    out = made.state.parent
+    with lock(state.templates, "template"):
+        if not out.exists():
+            for outdated in state.templates.glob("*-*"):
+                shutil.rmtree(outdated)
+            scratch = out.with_name("partial")
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
+            _make(state, artefacts, accelerator, scratch, progress)
+            scratch.rename(out)
+    return made
+
+
+def chosen(state: State, artefacts: Artefacts, progress: Progress) -> Template:
+    """A template under KVM where that works, else emulated.  A KVM that fails with a real kernel is not asked again."""
+    if kvm.probe(state).works:
+        try:
+            return template(state, artefacts, "kvm", progress)
+        except (WaitTimeout, CourseError) as error:
+            kvm.distrust(state, f"the course's machine did not get ready under it: {error.what}")
+    return template(state, artefacts, "tcg", progress)
+
+
+def _make(state: State, artefacts: Artefacts, accelerator: str, out: Path, progress: Progress) -> None:
+    directory = state.runtime / "template"
+    private_directory(directory)
+    machine = Machine(artefacts, out / "memory", directory, out / "log", accelerator, writes_memory=True)
+    qemu, relay = machine.start(out / "log"), start_relay(directory, {"unix": str(machine.agent)}, out / "log")
+    try:
+        _warm(state, artefacts, Access(directory), qemu, out / "log", progress, BOOT_TIMEOUT_S[accelerator])
+        with progress.step("Saving the warm machine"), (out / "state").open("wb") as file:
+            machine.save(file, stopped=True)
+    finally:
+        relay.kill()
+        qemu.kill()
+        shutil.rmtree(directory)
+
+
+def _warm(state: State, artefacts: Artefacts, access: Access, qemu: Process, log: Path, progress: Progress, timeout_s: float) -> None:
+    def wait(what: str, probe: Callable[[], None]) -> None:
+        wait_for(what, probe, timeout_s=timeout_s, every_s=0.2, log=log, alive=lambda: qemu.alive)
+
+    with progress.step("Booting a machine and starting its Docker Engine"):
+        wait("the machine's Docker Engine", lambda: ping(access))
+        access.control(new_identity(state, access.directory, "box", own_kernel=True))
+    with progress.step("Loading the course's images into it"), artefacts.images.open("rb") as archive:
+        access.docker.images.load(archive)
+    with progress.step("Warming it up: a container, a shell, a kernel"):
+        access.docker.containers.run(WARM_IMAGE, ["true"], entrypoint="", remove=True)
+        wait("the kernel's zygote", lambda: _succeeds(access, "test -S /run/course/kernels.sock"))
+        access.docker.close()
+
+
+def ping(access: Access) -> None:
+    """Does the engine answer?
+
+    Raises:
+        OSError: not yet.
+    """
+    import docker  # noqa: PLC0415  (loaded by those who use it)
+
+    client = docker.DockerClient(base_url=access.docker_host, timeout=PING_TIMEOUT_S, version="1.45")
+    try:
+        client.ping()
+    finally:
+        client.close()
+
+
+def _succeeds(access: Access, command: str) -> None:
+    access.await_ssh()
+    done = subprocess.run([*access.ssh, command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConnectionError(done.stderr.strip() or f"{command}: exit code {done.returncode}")

@@ -1,0 +1,58 @@
+"""Waiting as a thing of its own: for what, how long, and what was seen when it did not come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from lab.box.errors import WaitTimeout
+
+T = TypeVar("T")
+
+
+def wait_for(
+    what: str,
+    probe: Callable[[], T],
+    *,
+    timeout_s: float,
+    every_s: float = 0.02,
+    log: Path | None = None,
+    alive: Callable[[], bool] = lambda: True,
+) -> T:
+    """Call *probe* until it doesn't raise an ``OSError``, and return what it returned.
+
+    Args:
+        what: what is waited for, to be read after "waited for".
+        probe: raises an OSError while it is not there.
+        timeout_s: seconds until it is given up.
+        every_s: seconds between two looks.
+        log: its last lines are shown when the wait fails.
+        alive: false when there is no use in waiting any longer.
+
+    Raises:
+        WaitTimeout: with what was seen last.
+    """
+
+    def look() -> T:
+        if not alive():
+            raise WaitTimeout(f"What was to bring {what} has ended.", tail(log), "course doctor")
+        return probe()
+
+    attempts = Retrying(stop=stop_after_delay(timeout_s), wait=wait_fixed(every_s), retry=retry_if_exception_type(OSError))
+    try:
+        return attempts(look)
+    except RetryError as gave_up:
+        last = gave_up.last_attempt.exception()
+        seen = f"Seen last: {type(last).__name__}: {last}." + (f"\n{tail(log)}" if log else "")
+        raise WaitTimeout(f"Waited {timeout_s:g} s for {what}.", seen, "course doctor") from None
+
+
+def tail(log: Path | None, lines: int = 8) -> str:
+    """The last lines of a log, or nothing."""
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log else ""
+    except OSError:
+        return ""
