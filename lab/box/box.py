@@ -146,11 +146,21 @@ class Machine:
         command = f"tar -c -C {shlex.quote(str(source.parent))} {shlex.quote(source.name)}"
         packed = self._moved(command, b"", f"{remote} could not be fetched from the box.")
         with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            members = []
             for member in tar.getmembers():
-                member.name = str(PurePosixPath(target.name, *PurePosixPath(member.name).parts[1:]))
-                members.append(member)
-            tar.extractall(target.absolute().parent, members, filter="data")
+                self._unpack(tar, member, target.joinpath(*PurePosixPath(member.name).parts[1:]))
+
+    @staticmethod
+    def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+        """Write one member: files and directories only, because a box must not place links or devices on the computer that it runs on."""
+        if ".." in PurePosixPath(member.name).parts:
+            raise CourseError(f"The box sent a file with a name that leads elsewhere: {member.name!r}.", "It was not written.")
+        content = tar.extractfile(member) if member.isfile() else None
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+        elif content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.read())
+            path.chmod(member.mode & 0o755 | 0o600)
 
     def _moved(self, command: str, data: bytes, complaint: str) -> bytes:
         done = self._run(command, SHELL_TIMEOUT_S * 5, data)

@@ -62,8 +62,8 @@ class Microvm:
         self._home.mkdir(parents=True, exist_ok=True)
         log = self._home / "log"
         name = f"box-{secrets.token_hex(2)}"
-        qemu = self._machine.start(log, incoming)
         relay = start_relay(self._directory, {"unix": str(self._machine.agent)}, log)
+        qemu = self._machine.start(log, incoming)
         record = Record(name, "microvm", self._template.accelerator, 0.0, relay, qemu, recipe=self._artefacts.key)
         record.save(self._state)
         identity = new_identity(self._state, self._directory, name, own_kernel=True)

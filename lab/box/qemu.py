@@ -75,7 +75,7 @@ class Machine:
 
         Args:
             log: gets QEMU's complaints.
-            incoming: open for reading; the caller closes it.
+            incoming: open for reading; the caller closes it.  A relay must be on its way to the access channel.
 
         Raises:
             NoBackend: QEMU is not installed.
@@ -88,7 +88,7 @@ class Machine:
         command = [program, *self._options()]
         if incoming is None:
             return spawn(command, log)
-        process = spawn([*command, "-incoming", "defer"], log, fds=(incoming,))
+        process = spawn([*command, "-S", "-incoming", "defer"], log, fds=(incoming,))
         wait_for("QEMU's monitor", self._connectable, timeout_s=20, every_s=0.005, log=log, alive=lambda: process.alive)
 
         async def go_on(client: Any) -> None:
@@ -96,10 +96,18 @@ class Machine:
             await client.execute("migrate-incoming", {"uri": f"fd:{incoming}"})
             while (await client.execute("query-status"))["status"] == "inmigrate":
                 await asyncio.sleep(0.005)
+            while not await self._has_relay(client):
+                await asyncio.sleep(0.005)
             await client.execute("cont")
 
         self.talk(go_on)
         return process
+
+    @staticmethod
+    async def _has_relay(client: Any) -> bool:
+        """Is the access channel connected?  A guest that writes to it before would silence it (see ``relay.greeted``)."""
+        channels = await client.execute("query-chardev")
+        return any(found["label"] == "agent" and not found["filename"].startswith("disconnected:") for found in channels)
 
     def _connectable(self) -> None:
         with socket.socket(socket.AF_UNIX) as connection:

@@ -31,6 +31,7 @@ from lab.box.guest.mux import Link, Mux, splice
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "asyncio.Future[None]"]
 HEAD_LIMIT = 1 << 16
 CHANNEL_TIMEOUT_S = 20
+GREETING_S = 3
 DENIED = (
     b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"box\"\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
     b"This port belongs to somebody's box. Its owner's address for it, box.url(port), holds the password.\n"
@@ -129,6 +130,20 @@ async def serve(directory: Path, transport: dict[str, str | list[str]]) -> None:
             channel.
     """
     ended = asyncio.Event()
+    if "unix" in transport:
+        mux = await greeted(str(transport["unix"]), ended)
+    else:
+        process = subprocess.Popen(transport["command"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdin
+        assert process.stdout
+        mux = channel(process.stdout.fileno(), process.stdin.fileno(), ended)
+        await asyncio.wait_for(mux.greeted.wait(), CHANNEL_TIMEOUT_S)
+    await Relay(directory, mux).open()
+    await ended.wait()
+
+
+def channel(read_fd: int, write_fd: int, ended: asyncio.Event) -> Mux:
+    """Multiplex over a pair of descriptors, and note when they end."""
 
     def arrived(data: bytes) -> None:
         if data:
@@ -137,16 +152,27 @@ async def serve(directory: Path, transport: dict[str, str | list[str]]) -> None:
             mux.lost("the box has stopped")
             ended.set()
 
-    if "unix" in transport:
-        channel = await dial(str(transport["unix"]))
-        link = Link(channel.fileno(), channel.fileno(), arrived)
-    else:
-        process = subprocess.Popen(transport["command"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert process.stdin and process.stdout
-        link = Link(process.stdout.fileno(), process.stdin.fileno(), arrived)
+    link = Link(read_fd, write_fd, arrived)
     mux = Mux(link.write, dialled=True)
-    await Relay(directory, mux).open()
-    await ended.wait()
+    return mux
+
+
+async def greeted(path: str, ended: asyncio.Event) -> Mux:
+    """Connect to a box's channel until the agent at its other end answers.
+
+    A port of QEMU's to which the guest wrote while nobody was connected stays silent until somebody connects and leaves; so an attempt
+    that brings no greeting is given up and followed by another.
+    """
+    while True:
+        connection = await dial(path)
+        mux = channel(connection.fileno(), connection.fileno(), ended)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(mux.greeted.wait(), GREETING_S)
+            _open_for_good.append(connection)
+            return mux
+        asyncio.get_running_loop().remove_reader(connection.fileno())
+        connection.close()
+        ended.clear()
 
 
 async def dial(path: str) -> socket.socket:
@@ -157,16 +183,20 @@ async def dial(path: str) -> socket.socket:
     """
     deadline = asyncio.get_running_loop().time() + CHANNEL_TIMEOUT_S
     while True:
-        channel = socket.socket(socket.AF_UNIX)
+        connection = socket.socket(socket.AF_UNIX)
         try:
-            channel.connect(path)
+            connection.connect(path)
         except OSError:
-            channel.close()
+            connection.close()
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.005)
         else:
-            return channel
+            return connection
+
+
+_open_for_good: list[socket.socket] = []
+"""Sockets whose descriptors are in use, and which must not be collected."""
 
 
 if __name__ == "__main__":

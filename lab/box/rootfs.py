@@ -29,6 +29,8 @@ ALTERNATIVES = {
 """The legacy tables save about a second per emulated container start against iptables-nft."""
 BY_NAME = {"awk": "mawk", "which": "which.debianutils", "pager": "less", "editor": "nano", "vi": "busybox", "nc": "busybox"}
 SYSTEM_ACCOUNTS = {"sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nologin"}
+COURSE_CODE = "usr/local/lib/course"
+"""Where the course's own package goes when a box starts a kernel; empty in the template."""
 UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/lib/systemd", "usr/share/bash-completion/completions")
 
 
@@ -129,6 +131,8 @@ def _course_files(root: Path) -> None:
             shutil.copy(path, programs / path.name)
     for path in (recipe.GUEST / "etc").iterdir():
         shutil.copy(path, (root / "etc" if path.name == "inittab" else settings) / path.name)
+    (root / COURSE_CODE).mkdir(parents=True)
+    (root / "usr/lib/python3/dist-packages/course.pth").write_text(f"/{COURSE_CODE}\n")
     (settings / "modules").write_text("".join(f"{module}\n" for module in recipe.SERVICE_MODULES))
     (root / "root/.bashrc").write_text("PS1='\\h:\\w# '\nalias ll='ls -l'\n")
 

@@ -5,8 +5,9 @@ input and output of a ``docker exec``.  Docker, SSH and Jupyter want many connec
 idea as SSH's own channels, HTTP/2's streams or yamux: numbered streams, half-close, and credit, so that one slow reader never holds up
 the others.
 
-A frame is a header (stream number, kind, payload length) and a payload.  The side that dialled the channel says hello first and again
-after every reconnection; a hello ends all streams of the connection before it, and both sides drop what they had half read.
+A frame is a header (stream number, kind, payload length) and a payload.  The side that dialled the channel says hello first, and again
+after every reconnection; a hello ends all streams of the connection before it, and both sides drop what they had half read.  The other
+side asks for a hello when it starts, because it may have been started anew while the channel stayed open.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ OPEN, DATA, EOF, RESET, CREDIT = range(5)
 WINDOW = 1 << 18
 """Bytes that one stream may have under way, unread by the other side."""
 CHUNK = 1 << 15
-HELLO = hashlib.sha256(b"kubernetes by analogy: hello").digest()[:16]
-"""Marks the start of a connection.  Computed, so that copying this file through the channel can't look like one."""
+HELLO, WELCOME = (hashlib.sha256(b"kubernetes by analogy: " + word).digest()[:16] for word in (b"hello", b"welcome"))
+"""Mark the start of a connection, and ask for one.  Computed, so that copying this file through the channel can't look like them."""
+COUNT = struct.Struct("!I")
+"""Follows a hello and is echoed by its answer, so that the answer to an earlier hello is not taken for it."""
 
 Accept = Callable[["Stream", str], Awaitable[None]]
 
@@ -126,8 +129,11 @@ class Mux:
         self._buffer = bytearray()
         self._last = 0
         self.greeted = asyncio.Event()
+        self._hellos = 0
         if dialled:
-            send(HELLO)
+            self._hello()
+        else:
+            send(WELCOME)
 
     def open(self, target: str) -> Stream:
         """Ask the other end to connect a new stream to *target*; a refusal arrives as a reset."""
@@ -139,13 +145,12 @@ class Mux:
     def feed(self, data: bytes) -> None:
         """Take bytes that arrived on the channel, cut anywhere."""
         self._buffer += data
-        hello = self._buffer.rfind(HELLO)
-        if hello >= 0 and not (self._dialled and self.greeted.is_set()):
-            del self._buffer[: hello + len(HELLO)]
-            self.greeted.set()
-            if not self._dialled:
-                self.lost("the channel was opened anew")
-                self._send(HELLO)
+        if self._dialled and self._cut_after(WELCOME):
+            self.greeted.clear()
+            self.lost("the box's agent was started anew")
+            self._hello()
+        if not (self._dialled and self.greeted.is_set()):
+            self._hear_hello()
         if not self.greeted.is_set():
             return
         while len(self._buffer) >= HEADER.size:
@@ -155,6 +160,29 @@ class Mux:
             payload = bytes(self._buffer[HEADER.size : HEADER.size + size])
             del self._buffer[: HEADER.size + size]
             self._arrived(number, kind, payload)
+
+    def _hello(self) -> None:
+        self._hellos += 1
+        self._send(HELLO + COUNT.pack(self._hellos))
+
+    def _hear_hello(self) -> None:
+        found = self._buffer.rfind(HELLO)
+        if found < 0 or len(self._buffer) < found + len(HELLO) + COUNT.size:
+            return
+        (count,) = COUNT.unpack_from(self._buffer, found + len(HELLO))
+        del self._buffer[: found + len(HELLO) + COUNT.size]
+        if not self._dialled:
+            self.lost("the channel was opened anew")
+            self._send(HELLO + COUNT.pack(count))
+        if not self._dialled or count == self._hellos:
+            self.greeted.set()
+
+    def _cut_after(self, mark: bytes) -> bool:
+        """Drop everything up to the last *mark*, if there is one."""
+        found = self._buffer.rfind(mark)
+        if found >= 0:
+            del self._buffer[: found + len(mark)]
+        return found >= 0
 
     def _arrived(self, number: int, kind: int, payload: bytes) -> None:
         if kind == OPEN and self._accept:

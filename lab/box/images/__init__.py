@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PACKAGES", "write_images"]
 
 
-def write_images(debs: Path, out: Path, version: str, progress: Advance = lambda fraction: None) -> None:
+def write_images(debs: Path, out: Path, version: str, progress: Advance = lambda _: None) -> None:
     """Make all images and write them to one archive, for ``docker load`` or ``podman load``.
 
     The same packages and version give the same bytes.

@@ -29,11 +29,13 @@ PACKAGES = ("bind9-dnsutils", "busybox-static", "catatonit", "curl", "haproxy", 
 SYSTEM = ("base-files", "netbase", "busybox-static", "libc6", "libgcc-s1")
 PYTHON = ("zlib1g", "libexpat1", "libpython3.13-minimal", "python3.13-minimal", "libpython3.13-stdlib")
 TLS = ("libssl3t64", "libzstd1")
-PROXY = ("haproxy", "libcrypt1", "libjemalloc2", "liblua5.4-0", "libopentracing-c-wrapper0t64", "libopentracing1", "libpcre2-8-0", "libstdc++6")
+PROXY = (
+    "haproxy", "libcrypt1", "libjemalloc2", "liblua5.4-0", "libopentracing-c-wrapper0t64", "libopentracing1", "libpcre2-8-0", "libstdc++6",
+)  # fmt: skip
 CURL = (
-    "curl", "libcurl4t64", "libbrotli1", "libidn2-0", "libunistring5", "libldap2", "libsasl2-2", "libnghttp2-14", "libnghttp3-9", "libpsl5t64",
-    "librtmp1", "libgnutls30t64", "libhogweed6t64", "libnettle8t64", "libgmp10", "libp11-kit0", "libffi8", "libtasn1-6", "libssh2-1t64",
-    "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0", "libcom-err2", "libkeyutils1",
+    "curl", "libcurl4t64", "libbrotli1", "libidn2-0", "libunistring5", "libldap2", "libsasl2-2", "libnghttp2-14", "libnghttp3-9",
+    "libpsl5t64", "librtmp1", "libgnutls30t64", "libhogweed6t64", "libnettle8t64", "libgmp10", "libp11-kit0", "libffi8", "libtasn1-6",
+    "libssh2-1t64", "libgssapi-krb5-2", "libkrb5-3", "libk5crypto3", "libkrb5support0", "libcom-err2", "libkeyutils1",
 )  # fmt: skip
 DIG = (
     "bind9-dnsutils", "bind9-host", "bind9-libs", "libedit2", "libbsd0", "libmd0", "libtinfo6", "libjemalloc2", "libstdc++6", "libfstrm0",
@@ -41,17 +43,17 @@ DIG = (
 )  # fmt: skip
 IP = ("iproute2", "libbpf1", "libcap2", "libelf1t64", "libmnl0", "libselinux1", "libpcre2-8-0", "libtirpc3t64")
 IPTABLES = ("iptables", "libip4tc2", "libip6tc2", "libxtables12", "libnetfilter-conntrack3", "libnfnetlink0", "libnftnl11")
-TOOLS = ("catatonit", *CURL, *DIG, *IP, *IPTABLES, "socat", "libwrap0", "strace", "libunwind8")
+TOOLS = ("catatonit", "bash", *CURL, *DIG, *IP, *IPTABLES, "socat", "libwrap0", "strace", "libunwind8")
 
 DROP = (
     "usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/", "usr/share/bug/",
     "usr/share/common-licenses/", "usr/share/base-files/", "usr/share/initramfs-tools/", "usr/share/bash-completion/", "usr/share/zsh/",
-    "usr/share/fish/", "usr/share/binfmts/", "usr/share/apport/", "usr/share/vim/", "usr/lib/systemd/", "usr/lib/tmpfiles.d/", "usr/include/",
-    "usr/src/", "usr/games/", "usr/libexec/podman/", "usr/lib/x86_64-linux-gnu/gconv/", "usr/lib/x86_64-linux-gnu/engines-3/", "boot/",
-    "etc/init.d/", "etc/default/", "etc/dpkg/", "etc/haproxy/", "etc/python3.13/", "etc/update-motd.d/", "etc/logrotate.d/", "etc/rsyslog.d/",
-    "var/run/", "var/lock/", "usr/sbin/arpd/",
+    "usr/share/fish/", "usr/share/binfmts/", "usr/share/apport/", "usr/share/vim/", "usr/lib/systemd/", "usr/lib/tmpfiles.d/",
+    "usr/include/", "usr/src/", "usr/games/", "usr/libexec/podman/", "usr/lib/x86_64-linux-gnu/gconv/",
+    "usr/lib/x86_64-linux-gnu/engines-3/", "boot/", "etc/init.d/", "etc/default/", "etc/dpkg/", "etc/haproxy/", "etc/python3.13/",
+    "etc/update-motd.d/", "etc/logrotate.d/", "etc/rsyslog.d/", "etc/skel/", "var/run/", "var/lock/", "usr/sbin/arpd/",
 )  # fmt: skip
-"""Documentation, what only an installed system uses, settings that the course brings itself, and a program (arpd) that needs one more library."""
+"""Documentation, what only an installed system uses, settings that the course brings itself, and arpd, which needs one more library."""
 
 ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
 GROUPS = "root:x:0:\nnogroup:x:65534:\n"
@@ -87,8 +89,10 @@ def images(debs: Path, version: str) -> list[Image]:
     tls = Layer(f"Debian packages {' '.join(TLS)}", unpack(debs, TLS, DROP))
     settings = {"etc/haproxy/haproxy.cfg": file((HERE / "proxy/haproxy.cfg").read_bytes())}
     proxy = Layer(f"Debian packages {' '.join(PROXY)}", unpack(debs, PROXY, DROP) | settings)
+    # BusyBox's shell prefers its own ip and nslookup to programs of that name, so bash is the shell where those matter.
+    shell = {"usr/bin/sh": link("bash")}
     legacy = {f"usr/sbin/{name}": link(name.replace("tables", "tables-legacy")) for name in LEGACY}
-    tools = Layer(f"Debian packages {' '.join(TOOLS)}", unpack(debs, TOOLS, DROP) | legacy)
+    tools = Layer(f"Debian packages {' '.join(TOOLS)}", unpack(debs, TOOLS, DROP) | shell | legacy)
     return [
         Image("pause:latest", [pause], ["/pause", "-P"], labels=_labels("pause", version)),
         Image("base:latest", base, ["sh"], labels=_labels("base", version)),

@@ -1,0 +1,71 @@
+# What to type.  `make` alone lists the targets; ARGS="…" passes more to whatever a target runs.
+#
+# Every path here is relative: make cannot cope with spaces in a target's path, and a checkout's own path may have some.
+
+SHELL := bash
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+INSTALL := $(UV) pip install --quiet --python $(PYTHON)
+COMPILE := $(UV) pip compile --quiet --python $(PYTHON) --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# Trust the certificate authorities that this computer trusts, as pip does; networks that inspect traffic bring their own.
+export UV_SYSTEM_CERTS ?= 1
+
+.PHONY: help lab test test-full lint bench lock clean packages-lab packages-test
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+lab: packages-lab .venv/.run ## a box, and JupyterLab with the lessons on it
+	@.venv/bin/course lab $(ARGS)
+
+test: packages-test .venv/.dev ## linters and tests
+	@$(PYTHON) -m pytest -m "not full" $(ARGS)
+
+test-full: packages-test .venv/.dev ## … and the slow ones
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: .venv/.dev ## linters alone
+	@tools/lint
+
+bench: packages-test .venv/.dev ## how fast and how big a box is, beside its peers
+	@$(PYTHON) -m bench.box $(ARGS)
+
+lock: .venv/.place ## resolve all dependencies again (ARGS=--upgrade for newer ones)
+	@$(COMPILE) $(ARGS) --universal --python-version 3.11 lock/bootstrap.in -o lock/bootstrap.txt
+	@$(COMPILE) $(ARGS) --universal --python-version 3.11 pyproject.toml --group build -o lock/run.txt
+	@$(COMPILE) $(ARGS) --universal --python-version 3.11 pyproject.toml --group dev -c lock/run.txt -o lock/dev.txt
+	@$(COMPILE) $(ARGS) --python-platform x86_64-manylinux_2_28 --python-version 3.13 lock/box.in -o lock/box.txt
+
+clean: ## remove what these targets made here (not your boxes: `course down` does that)
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+	@find lab tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+packages-lab:
+	@tools/system-packages lab
+
+packages-test:
+	@tools/system-packages test
+
+# Stamps, each touched last, so that what was interrupted is done again.  The scripts in a virtual environment hold its own path: one that
+# was made elsewhere, and moved or copied here with the checkout, is made anew.
+ifneq "$(shell cat .venv/.place 2>/dev/null)" "$(CURDIR)"
+.PHONY: .venv/.place
+endif
+
+.venv/.place: lock/bootstrap.txt
+	@rm -rf .venv
+	@python=$$(tools/find-python) && echo "Making .venv with $$python …" && "$$python" -m venv .venv
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes -r lock/bootstrap.txt
+	@pwd -P >$@
+
+.venv/.run .venv/.dev: .venv/.%: lock/%.txt pyproject.toml .venv/.place
+	@echo "Installing lock/$*.txt …"
+	@$(INSTALL) --require-hashes -r lock/$*.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,133 @@
+"""How a lesson looks at a box, and puts what it saw beside what a learner expected.
+
+Everything here comes down to reading files under ``/proc`` and ``/sys/fs/cgroup`` on the box, which is where the kernel says what a
+container is.  Predictions are ordinary variables; one that was left as ``...`` is reported as not made, so a notebook runs unattended.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.box.box import Machine
+
+NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
+BAR = 40
+CPU_TIME = """
+look() { echo $(date +%s%N) $(sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13); }
+look; sleep $for_s; look; getconf CLK_TCK
+"""
+CLEAN = """
+docker ps -aqf "name=^$prefix" | xargs -r docker rm -fv
+docker images -q --filter "reference=$prefix*" | sort -u | xargs -r docker rmi -f
+docker image prune -f
+docker network ls -qf "name=^$prefix" | xargs -r docker network rm
+docker volume ls -qf "name=^$prefix" | xargs -r docker volume rm
+rm -rf "/root/$prefix"*
+"""
+
+
+@dataclass(frozen=True)
+class Walls:
+    """The namespaces of two processes, as the kernel numbers them."""
+
+    box: Mapping[str, str]
+    container: Mapping[str, str]
+
+    @property
+    def private(self) -> set[str]:
+        """The kinds of which the container has one of its own."""
+        return {kind for kind in self.box if self.box[kind] != self.container[kind]}
+
+    def __repr__(self) -> str:
+        rows = [(kind, self.box[kind], self.container[kind], "wall" if kind in self.private else "shared") for kind in self.box]
+        return table(("kind", "the box", "the container", ""), *rows)
+
+
+def pid(box: Machine, container: str) -> int:
+    """The process id, as the box counts, of a container's process 1.
+
+    Raises:
+        docker.errors.NotFound: there is no such container.
+    """
+    return int(box.docker.api.inspect_container(container)["State"]["Pid"])
+
+
+def processes(box: Machine) -> dict[int, str]:
+    """Name by process id of everything that runs on the box, without the kernel's own threads, the dead, and the look itself."""
+    own, *lines = box.sh("ps -o sid= -p $$; ps -ww -eo pid=,sid=,vsz=,args=", check=True).stdout.splitlines()
+    found = [line.split(maxsplit=3) for line in lines]
+    return {int(number): args.split()[0].rpartition("/")[2] for number, sid, size, args in found if sid != own.strip() and size != "0"}
+
+
+def walls(box: Machine, container: str) -> Walls:
+    """The namespaces of the box's process 1, and of a container's; kinds that the box's kernel does not have are left out."""
+    look = f"for p in 1 {pid(box, container)}; do cd /proc/$p/ns && readlink {' '.join(NAMESPACES)}; echo; done"
+    ours, theirs, _ = (dict(re.findall(r"(\w+):\[(\d+)\]", links)) for links in box.sh(look).stdout.split("\n\n"))
+    return Walls(ours, theirs)
+
+
+def cpu_share(box: Machine, container: str, for_s: float = 2.0) -> float:
+    """How much of one processor a container's process 1 gets, from 0 to 1, watched for some seconds."""
+    seen = box.sh(f"pid={pid(box, container)} for_s={for_s:g}\n{CPU_TIME}", check=True).stdout.split()
+    before, user_before, kernel_before, after, user_after, kernel_after, ticks_per_s = map(int, seen)
+    used_s = (user_after + kernel_after - user_before - kernel_before) / ticks_per_s
+    return used_s / ((after - before) / 1e9)
+
+
+def took(box: Machine, command: str) -> float:
+    """The seconds that a command on the box takes, the way there and back included.
+
+    Raises:
+        CourseError: it failed.
+    """
+    began = time.monotonic()
+    box.sh(command, check=True)
+    return time.monotonic() - began
+
+
+def clean(box: Machine, prefix: str) -> None:
+    """Remove the containers, images, networks, volumes, and files in /root whose names start with *prefix*, and images without a name."""
+    box.sh(f"prefix={shlex.quote(prefix)}\n{CLEAN}")
+
+
+def table(*rows: Sequence[object]) -> str:
+    """Rows of text in columns; the first is the heading."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def bars(measured: Mapping[str, float], unit: str = "s") -> None:
+    """Print numbers as bars, the largest as wide as the line."""
+    longest, most = max(map(len, measured)), max(*measured.values(), 1e-9)
+    for name, value in measured.items():
+        print(f"{name:<{longest}}  {'█' * max(1, round(BAR * value / most))} {value:.2f} {unit}")  # noqa: T201
+
+
+def compare(predicted: object, measured: object) -> None:
+    """Print what was predicted beside what was measured."""
+    if predicted is ... or predicted is None:
+        print(f"You made no prediction. Measured: {_words(measured)}.")  # noqa: T201
+        return
+    if isinstance(measured, set):
+        predicted = set(re.findall(r"[\w-]+", predicted) if isinstance(predicted, str) else predicted)  # type: ignore[call-overload]
+    verdict = "As you said." if predicted == measured else "Not what you said: that is where to look closer."
+    print(f"You said: {_words(predicted)}. Measured: {_words(measured)}.\n{verdict}")  # noqa: T201
+
+
+def mark(answers: Sequence[object], facts: Sequence[object]) -> None:
+    """Print which answers are right; an open one's fact is kept back."""
+    for number, (answer, fact) in enumerate(zip(answers, facts, strict=True), 1):
+        verdict = "open" if answer is ... else "right" if answer == fact else f"no, the box says {_words(fact)}"
+        print(f"{number}. {verdict}")  # noqa: T201
+
+
+def _words(value: object) -> str:
+    return (", ".join(sorted(map(str, value))) or "none") if isinstance(value, set) else str(value)

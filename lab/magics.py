@@ -1,0 +1,148 @@
+"""``%%box``: a notebook cell that is a root shell on your box.
+
+The cell is one ``bash`` script.  What it says is printed in the order in which it was said, errors included, as ordinary output, and a
+failure ends in a line ``exit code N``: a command that fails is material for a lesson, not a reason to stop the notebook.
+
+Nothing is put into the script from outside: ``$name`` means the shell's own variable, as in any script.  Values go in by name, as
+environment variables, and come out by name::
+
+    %%box --set port,greeting --out page --timeout 120
+    curl -s "localhost:$port/?$greeting"
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Number
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import no_var_expand
+
+from lab.box.box import SHELL_TIMEOUT_S
+from lab.box.errors import UsageError, WaitTimeout
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+OPTION = re.compile(r"--(?P<name>[\w-]+)(?:=|\s+|$)(?P<value>[^\s-]\S*)?\s*")
+USAGE = "%%box [--timeout SECONDS] [--set NAME,NAME] [--out NAME], and the commands on the lines below"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a cell asks for.
+
+    Args:
+        script: for ``bash``.
+        timeout: seconds.
+        take: Python variables that the script gets as environment variables.
+        out: the Python variable that gets what the script says; empty to print it.
+    """
+
+    script: str
+    timeout: float = SHELL_TIMEOUT_S
+    take: tuple[str, ...] = ()
+    out: str = ""
+
+
+def register(shell: InteractiveShell) -> None:
+    """Give a notebook ``%%box``, and ``%box`` for a single line."""
+
+    @no_var_expand  # or IPython would put Python's variables where the line says $HOME
+    def box(line: str, cell: str | None = None) -> None:
+        """Run commands in a root shell on your box.
+
+        Options:
+
+        --timeout SECONDS  end the commands after so long; 60 s unless you say otherwise
+        --set NAME,NAME    pass Python variables as environment variables; one that is still ... arrives empty
+        --out NAME         store what is said in a Python variable, without the last line break; errors are still printed
+        """
+        run(parse(line, cell), shell.user_ns)
+
+    shell.magics_manager.register_function(box, magic_kind="line_cell", magic_name="box")
+
+
+def parse(line: str, cell: str | None) -> Request:
+    """Read a magic's line, and its cell if it has one.
+
+    Raises:
+        UsageError: an option is unknown, or has a value of the wrong form; or a cell's first line holds more than options.
+    """
+    options, rest = {}, line.strip()
+    while rest.startswith("--"):
+        option = OPTION.match(rest)
+        name, value = (option["name"], option["value"]) if option else (rest, None)
+        if name not in ("timeout", "set", "out") or not option:
+            raise UsageError(f"%%box has no option --{name.lstrip('-')}.", "It has --timeout, --set and --out.", USAGE)
+        if not value:
+            raise UsageError(f"The option --{name} of %%box needs a value.", "Nothing follows it.", USAGE)
+        options[name], rest = value, rest[option.end() :]
+    if cell is not None and rest:
+        raise UsageError(f"%%box takes only options on its own line, not {rest!r}.", "The commands go on the lines below it.", USAGE)
+    script = rest if cell is None else cell
+    if not script.strip():
+        raise UsageError("There is nothing to run.", "The cell has no command.", USAGE)
+    take = tuple(options["set"].split(",")) if "set" in options else ()
+    for name in (*take, options.get("out", "x")):
+        if not (name.isidentifier() and name.isascii()):
+            raise UsageError(f"{name!r} is no name of a variable.", "Names are separated by a comma, without spaces.", USAGE)
+    return Request(script, _seconds(options.get("timeout", str(SHELL_TIMEOUT_S))), take, options.get("out", ""))
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
+        raise UsageError(f"{text!r} is no number of seconds.", "--timeout takes a number above 0.", "%%box --timeout 120")
+    return float(text)
+
+
+def run(request: Request, variables: dict[str, Any]) -> None:
+    """Do what a cell asks for, on the current box.
+
+    Args:
+        request: see there.
+        variables: the notebook's; read for ``take``, written for ``out``.
+
+    Raises:
+        UsageError: a variable is missing, or can't be passed.
+        BoxNotRunning: there is no box.
+        WaitTimeout: it took too long.
+    """
+    from lab.box import connect  # noqa: PLC0415  (looked up when it is used: a test, or a later `course up`, may have changed it)
+
+    exports = "".join(f"export {name}={shlex.quote(_text(name, variables))}; " for name in request.take)
+    together = "" if request.out else "exec 2>&1; "
+    try:
+        result = connect().sh(exports + together + request.script, timeout=request.timeout)
+    except WaitTimeout as error:
+        raise WaitTimeout(error.what, error.why, f"%%box --timeout {request.timeout * 4:g}, if it only needs longer") from None
+    if request.out:
+        variables[request.out] = result.stdout.rstrip("\n")
+    else:
+        _say(result.stdout)
+    _say(result.stderr)
+    if result.code:
+        _say(f"exit code {result.code}")
+
+
+def _text(name: str, variables: Mapping[str, Any]) -> str:
+    """A variable as text for the shell; empty for None and for the ``...`` that stands where a learner is to type."""
+    if name not in variables:
+        raise UsageError(f"There is no Python variable {name!r} to pass.", "No cell has set it yet.", f"{name} = …, in a cell above")
+    value = variables[name]
+    if value is None or value is ...:
+        return ""
+    if not isinstance(value, str | Number | Path) or "\0" in str(value):
+        why = f"It is a {type(value).__name__}; text and numbers can."
+        raise UsageError(f"The Python variable {name!r} can't be passed.", why, f"{name} = str({name})")
+    return str(value)
+
+
+def _say(text: str) -> None:
+    """Print, as ordinary output, a text that ends with its line."""
+    if text:
+        print(text, end="" if text.endswith("\n") else "\n", flush=True)  # noqa: T201  (it is what a cell says)
