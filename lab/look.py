@@ -13,8 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import requests
+
+from lab.box.wait import wait_for
+
 if TYPE_CHECKING:
-    from lab.box.box import Machine
+    from lab.box.machine import Machine
 
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 BAR = 40
@@ -89,6 +93,16 @@ def took(box: Machine, command: str) -> float:
     began = time.monotonic()
     box.sh(command, check=True)
     return time.monotonic() - began
+
+
+def page(box: Machine, port: int, path: str = "/", timeout_s: float = 20.0) -> str:
+    """What a web server on a port of the box answers, once it does: a container is there before its program listens.
+
+    Raises:
+        WaitTimeout: nothing answered.
+    """
+    address, what = box.url(port) + path, f"an answer from port {port} of the box"
+    return str(wait_for(what, lambda: requests.get(address, timeout=timeout_s).text, timeout_s=timeout_s, every_s=0.2))
 
 
 def clean(box: Machine, prefix: str) -> None:

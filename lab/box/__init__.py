@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lab.box.errors import CourseError
 
 if TYPE_CHECKING:
-    from lab.box.box import Machine
+    from lab.box.machine import Machine
 
 INSIDE = Path("/usr/lib/course/agent.py")
 
@@ -24,7 +24,7 @@ def connect() -> Machine:
         BoxNotRunning: there is none; says how to get one.
     """
     if INSIDE.exists():
-        from lab.box.box import Here  # noqa: PLC0415
+        from lab.box.here import Here  # noqa: PLC0415
 
         return Here()
     from lab.box.life import current  # noqa: PLC0415

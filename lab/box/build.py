@@ -109,7 +109,7 @@ def _unpack(suite: str, out: Path, includes: list[str], *options: str) -> None:
     wanted = [f"--include={include}" for include in includes]
     rootfs.run(
         "mmdebstrap", "--variant=extract", "--mode=chrootless", "--aptopt=APT::Install-Recommends false", *wanted, *options, suite, out,
-        env={"LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
+        env={"LC_ALL": "C.UTF-8"},
     )  # fmt: skip
 
 

@@ -6,10 +6,10 @@ that ``--privileged`` asks for, and then the engine refuses; there the box gets 
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = "course-box"
 AGENT = ["/usr/bin/python3", "-I", "-S", "/usr/lib/course/agent.py", "-"]
-CHANGES = ['ENTRYPOINT ["/sbin/init"]', "STOPSIGNAL SIGTERM", "ENV COURSE_BACKEND=container"]
+CHANGES = ['ENTRYPOINT ["/sbin/init"]', "ENV COURSE_BACKEND=container"]
 KEEP_IMAGES = """
 touch /run/course/hold-dockerd && killall dockerd
 while pidof dockerd >/dev/null; do sleep 0.1; done
@@ -42,10 +42,9 @@ FIND_CAPABILITIES = "for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = dockerd ] 
 CAPABILITIES = (
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN "
     "NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
-    "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON "
-    "BPF CHECKPOINT_RESTORE"
+    "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ"
 ).split()
-"""By their numbers, as in linux/capability.h."""
+"""By their numbers, as in linux/capability.h, without the three newest: older engines don't know them, and SYS_ADMIN covers them."""
 READY_TIMEOUT_S = 60
 
 
@@ -91,20 +90,22 @@ class Container:
         access = Access(self._state.runtime / "template")
         private_directory(access.directory)
         root = f"{REPOSITORY}-root:{self._recipe}"
-        container = self._run(outer, root, "template")
-        relay = self._relay(container.name, access)
         try:
-            self._await_engine(access, relay, container)
-            with artefacts.images.open("rb") as archive:
-                access.docker.images.load(archive)
-            access.docker.close()
-            code, output = container.exec_run(["sh", "-c", KEEP_IMAGES])
-            if code:
-                raise CourseError("The course's images could not be kept in the box's image.", output.decode(errors="replace"), "df -h")
-            container.commit(REPOSITORY, self._recipe)
+            container = self._run(outer, root, "template")
+            relay = self._relay(container.name, access)
+            try:
+                self._await_engine(access, relay, container)
+                with artefacts.images.open("rb") as archive:
+                    access.docker.images.load(archive)
+                access.docker.close()
+                code, output = container.exec_run(["sh", "-c", KEEP_IMAGES])
+                if code:
+                    raise CourseError("The course's images could not be kept in the box's image.", output.decode(errors="replace"), "df -h")
+                container.commit(REPOSITORY, self._recipe)
+            finally:
+                relay.kill()
+                self._remove(container)
         finally:
-            relay.kill()
-            self._remove(container)
             outer.images.remove(root, force=True)
             shutil.rmtree(access.directory)
 
@@ -157,17 +158,22 @@ class Container:
                 volumes={volume.name: {"bind": "/var/lib/docker", "mode": "rw"}}, **rights,
             )  # fmt: skip
 
+        remembered = _Remembered(self._state, outer.info()["ID"])
         try:
+            if rights := remembered.rights():
+                return run(**rights)
             try:
-                return run(privileged=True)
+                container = run(privileged=True)
+                remembered.keep({"privileged": True})
             except docker.errors.APIError as error:
                 if "caps" not in str(error) and "capabilit" not in str(error):
                     raise
                 outer.containers.get(full_name).remove(force=True)
-                return run(**_rights_of_the_engine(outer, image))
+                container = run(**remembered.keep(_rights_of_the_engine(outer, image, label)))
         except docker.errors.APIError as error:
             engine.remove_ours(self._environment, self._state.owner)
             raise CourseError("Your Docker Engine did not start the box.", str(error.explanation), "course up --backend microvm") from None
+        return container
 
     def _relay(self, container: str, access: Access) -> Process:
         self._home.mkdir(parents=True, exist_ok=True)
@@ -224,7 +230,7 @@ class Container:
         """
         record = self._require()
         outer = engine.client(self._environment)
-        stats = outer.containers.get(record.container).stats(stream=False)["memory_stats"].get("usage", 0)
+        stats = outer.containers.get(record.container).stats(stream=False, one_shot=True)["memory_stats"].get("usage", 0)
         outer.close()
         return Status(
             record.name, record.backend, record.accelerator, self.access.docker_host, self.access.docker.version()["Version"],
@@ -258,13 +264,44 @@ def _running(container: DockerContainer) -> bool:
     return bool(container.status == "running")
 
 
-def _rights_of_the_engine(outer: docker.DockerClient, image: str) -> dict[str, Any]:
+class _Remembered:
+    """Which rights a box gets on an engine, so that they are found out once.
+
+    Args:
+        state: where they are kept.
+        engine_id: the engine's own.
+    """
+
+    def __init__(self, state: State, engine_id: str) -> None:
+        self._path, self._engine_id = state.root / "rights.json", engine_id
+
+    def rights(self) -> dict[str, Any]:
+        """What was kept; empty where nothing was."""
+        try:
+            kept = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return dict(kept["rights"]) if kept.get("engine") == self._engine_id else {}
+
+    def keep(self, rights: dict[str, Any]) -> dict[str, Any]:
+        """Keep them, and hand them back."""
+        self._path.write_text(json.dumps({"engine": self._engine_id, "rights": rights}))
+        return rights
+
+
+def _rights_of_the_engine(outer: docker.DockerClient, image: str, label: dict[str, str]) -> dict[str, Any]:
     """What the engine's own process may do, asked for one by one: for hosts where ``--privileged`` is refused."""
-    look: Callable[..., bytes] = outer.containers.run
-    mask = int(look(image, ["-c", FIND_CAPABILITIES], entrypoint="/bin/sh", pid_mode="host", network_mode="none", remove=True), 16)
+    looker = outer.containers.run(
+        image, ["-c", FIND_CAPABILITIES], entrypoint="/bin/sh", pid_mode="host", network_mode="none", labels=label, detach=True
+    )
+    try:
+        looker.wait()
+        mask = int(looker.logs(), 16)
+    finally:
+        looker.remove(force=True, v=True)
     return {
         "cap_add": [name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1],
-        "security_opt": ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"],
+        "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
         "device_cgroup_rules": ["a *:* rwm"],
     }
 

@@ -62,6 +62,5 @@ def start(box: Box, access: Access, cwd: str) -> Iterator[BlockingKernelClient]:
 def put_course(box: Box) -> None:
     """Copy the course's own package to the box.  It is not in the template, so changing it costs no rebuild."""
     package = Path(__file__).parents[1]
-    box.sh(f"mkdir -p {COURSE}", check=True)
     box.put(package, f"{COURSE}/lab")
 

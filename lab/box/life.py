@@ -72,6 +72,16 @@ def up(wanted: str = "auto", progress: Progress | None = None, state: State | No
     return Box(backend, backend.access)
 
 
+def prepare(progress: Progress, wanted: str = "auto", state: State | None = None) -> None:
+    """Make what a box on this computer runs from, and start none.
+
+    Raises:
+        CourseError: a step failed; says why and what to do.
+    """
+    state = state or State.open()
+    _backend(state, choose(state, wanted), build(state, progress), progress)
+
+
 def current(state: State | None = None) -> Box:
     """The box that runs.
 

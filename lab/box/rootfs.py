@@ -17,6 +17,7 @@ from pathlib import Path
 from lab.box import recipe
 from lab.box.errors import BuildError
 
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 LINKER = "usr/lib64/ld-linux-x86-64.so.2"
 ALTERNATIVES = {
     "iptables": "/usr/sbin/iptables-legacy",
@@ -34,16 +35,22 @@ COURSE_CODE = "usr/local/lib/course"
 UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/lib/systemd", "usr/share/bash-completion/completions")
 
 
+def find_program(name: str) -> str | None:
+    """Where a program of the builder's computer is; Debian keeps some off an ordinary user's PATH."""
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_PATH]))
+
+
 def run(*command: str | Path, env: dict[str, str] | None = None) -> str:
     """Run a program of the builder's computer; its output.
 
     Raises:
         BuildError: it is missing, or failed; with its last lines.
     """
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **(env or {})})
-    except FileNotFoundError:
-        raise BuildError(f"The build needs the program {command[0]}.", "It is not installed here.", "course doctor") from None
+    program = find_program(str(command[0]))
+    if not program:
+        raise BuildError(f"The build needs the program {command[0]}.", "It is not installed here.", "course doctor")
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_PATH])
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path, **(env or {})})
     if done.returncode:
         lines = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
         raise BuildError(f"{Path(command[0]).name} failed with exit code {done.returncode}.", lines, "course build, once that is mended")
@@ -74,7 +81,7 @@ def finish(root: Path, wheels: Path, kernel: Path) -> None:
     shutil.copytree(kernel / "lib/modules", root / "usr/lib/modules", dirs_exist_ok=True)
     release = kernel_release(kernel)
     run_inside(root, "usr/bin/kmod", "-b", str(root), release, name="depmod")
-    run("/sbin/ldconfig", "-r", root)
+    run("ldconfig", "-r", root)
     compile_python(root)
 
 
@@ -173,4 +180,4 @@ def write_disk(root: Path, out: Path) -> None:
     """Make an ext4 image of the file system, everything owned by root, with nothing mounted."""
     used_kb = int(run("du", "-sk", root).split()[0])
     out.unlink(missing_ok=True)
-    run("fakeroot", "/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", root, out, f"{used_kb * 12 // 10 + 65536}k")
+    run("fakeroot", find_program("mke2fs") or "mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", root, out, f"{used_kb * 12 // 10 + 65536}k")
