@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
-INSTALL := $(UV) pip install --quiet --python $(PYTHON)
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(PYTHON)
 COMPILE := $(UV) pip compile --quiet --python $(PYTHON) --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 # Trust the certificate authorities that this computer trusts, as pip does; networks that inspect traffic bring their own.

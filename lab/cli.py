@@ -172,4 +172,3 @@ def main() -> None:
     except KeyboardInterrupt:
         err.print("Stopped. What was finished is kept.")
         raise SystemExit(130) from None
-

@@ -1,16 +1,27 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests: a Docker engine, and boxes on both backends.
+
+Boxes are real.  What they are made from is built once into a state directory of the tests' own (``COURSE_TEST_STATE``, else ``.tests`` in
+the checkout) and kept there, so that only the first run pays for it.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from lab.box import life, qemu
+from lab.box.box import Box
+from lab.box.errors import CourseError
+from lab.box.state import State
 from tests.support.engine import answering_engine, private_engine, why_not
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+ROOT = Path(__file__).parents[1]
+BACKENDS = ("microvm", "container")
 
 
 def pytest_configure() -> None:
@@ -28,3 +39,85 @@ def engine() -> Iterator[str]:
         pytest.skip(reason)
     with private_engine() as url:
         yield url
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A course of the tests' own, on one backend, with a box that runs."""
+
+    backend: str
+    state: State
+    box: Box
+    environment: dict[str, str] = field(repr=False)
+    """For commands that shall find this installation."""
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """Where the tests keep what they built: one directory per backend, which share the build."""
+    home = Path(os.environ.get("COURSE_TEST_STATE") or ROOT / ".tests").absolute()
+    for backend in BACKENDS:
+        (home / backend).mkdir(parents=True, exist_ok=True)
+        if not (home / backend / "build").exists():
+            (home / "build").mkdir(exist_ok=True)
+            (home / backend / "build").symlink_to("../build")
+    return home
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def installation(request: pytest.FixtureRequest, built: Path) -> Iterator[Installation]:
+    """An installation on each backend in turn; its box is shared, so a test that changes it asks for ``fresh``, or cleans up."""
+    yield from _installation(request, built, request.param)
+
+
+@pytest.fixture(scope="session")
+def microvm(request: pytest.FixtureRequest, built: Path) -> Iterator[Installation]:
+    """The installation on the microvm backend, for what only virtual machines can do."""
+    yield from _installation(request, built, "microvm")
+
+
+@pytest.fixture(scope="session")
+def container(request: pytest.FixtureRequest, built: Path) -> Iterator[Installation]:
+    """The installation on the container backend."""
+    yield from _installation(request, built, "container")
+
+
+def _installation(request: pytest.FixtureRequest, built: Path, backend: str) -> Iterator[Installation]:
+    if backend == "microvm" and qemu.version() is None:
+        pytest.skip(f"{qemu.PROGRAM} is not installed: tools/system-packages test")
+    with pytest.MonkeyPatch.context() as patch:
+        if backend == "container":
+            patch.setenv("DOCKER_HOST", request.getfixturevalue("engine"))
+        patch.setenv("COURSE_STATE", str(built / backend))
+        state = State.open()
+        box = life.up(backend, state=state)
+        yield Installation(backend, state, box, dict(os.environ))
+        life.down(state)
+
+
+@pytest.fixture
+def here(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """The installation, made the one that ``connect()`` and the command line find."""
+    for name in ("COURSE_STATE", "DOCKER_HOST"):
+        if name in installation.environment:
+            monkeypatch.setenv(name, installation.environment[name])
+        else:
+            monkeypatch.delenv(name, raising=False)
+    return installation
+
+
+@pytest.fixture
+def box(here: Installation) -> Box:
+    """A box that is up; brought up again if the test before took it down."""
+    try:
+        here.box.status()
+    except CourseError:
+        life.up(here.backend, state=here.state)
+    return here.box
+
+
+@pytest.fixture
+def fresh(box: Box) -> Box:
+    """A pristine box."""
+    box.reset()
+    return box

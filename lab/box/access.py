@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -123,8 +124,15 @@ class Access:
         return dict(answer)
 
     def start_ssh(self) -> processes.Process:
-        """Open the SSH connection that all shells share, in the background, so that the first command doesn't wait for a handshake."""
-        master = processes.spawn([*self.ssh[:-1], "-N", "box"], self.directory / "ssh.log")
+        """Open the SSH connection that all shells share, in the background, so that the first command doesn't wait for a handshake.
+
+        Raises:
+            CourseError: there is no ``ssh`` here.
+        """
+        program = shutil.which("ssh")
+        if not program:
+            raise CourseError("No shell can be opened on the box.", "The ssh command is not installed.", "course doctor")
+        master = processes.spawn([program, *self.ssh[1:-1], "-N", "box"], self.directory / "ssh.log")
         (self.directory / "ssh.pid").write_text(json.dumps(asdict(master)))
         return master
 
@@ -144,7 +152,9 @@ class Access:
         if not master.alive and not socket_path.exists():
             master = self.start_ssh()
         log = self.directory / "ssh.log"
-        wait_for("a shell on the box", socket_path.stat, timeout_s=SSH_TIMEOUT_S, log=log, alive=lambda: master.alive or socket_path.exists())
+        wait_for(
+            "a shell on the box", socket_path.stat, timeout_s=SSH_TIMEOUT_S, log=log, alive=lambda: master.alive or socket_path.exists()
+        )
 
 
 def start_relay(directory: Path, transport: dict[str, str | list[str]], log: Path, env: dict[str, str] | None = None) -> processes.Process:

@@ -114,7 +114,18 @@ def _unpack(suite: str, out: Path, includes: list[str], *options: str) -> None:
 
 
 def _wheels(out: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes", "--ignore-requires-python"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+        "--no-deps",
+        "--require-hashes",
+        "--ignore-requires-python",
+    ]
     command += ["--only-binary=:all:", "--python-version", recipe.PYTHON, *PLATFORM, "--target", str(out / "site")]
     rootfs.run(*command, "--requirement", recipe.WHEELS)
 

@@ -10,6 +10,7 @@ import json
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -38,7 +39,9 @@ while pidof dockerd >/dev/null; do sleep 0.1; done
 rm -f /var/lib/docker/engine-id
 cp -a /var/lib/docker /usr/lib/course/docker
 """
-FIND_CAPABILITIES = "for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = dockerd ] && sed -n 's/^CapEff:\\s*//p' $p/status && exit; done; exit 1"
+FIND_CAPABILITIES = (
+    "for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = dockerd ] && sed -n 's/^CapEff:\\s*//p' $p/status && exit; done; exit 1"
+)
 CAPABILITIES = (
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN "
     "NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
@@ -79,6 +82,7 @@ class Container:
         try:
             outer.images.get(self._image)
         except docker.errors.ImageNotFound:
+            _remove_images(outer)
             with progress.step("Giving your Docker Engine the box's image"):
                 outer.api.import_image_from_file(str(artefacts.root_tar), f"{REPOSITORY}-root", self._recipe, changes=CHANGES)
             with progress.step("Loading the course's images into it"):
@@ -257,6 +261,15 @@ class Container:
         except (docker.errors.DockerException, OSError):
             pass
         raise BoxNotRunning("There is no box.", "Its container has ended, or its Docker engine does not answer.", "course up")
+
+
+def _remove_images(outer: docker.DockerClient) -> None:
+    """Remove the images of earlier recipes, unless a box still runs on one."""
+    import docker  # noqa: PLC0415
+
+    for outdated in outer.images.list(REPOSITORY):
+        with suppress(docker.errors.APIError):
+            outer.images.remove(outdated.id)
 
 
 def _running(container: DockerContainer) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 OWNER_LABEL = "course.owner"
 ANSWER_TIMEOUT_S = 5
+DEFAULT = "unix:///var/run/docker.sock"
 VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 
 
@@ -58,7 +60,7 @@ def find(state: State) -> Engine:
         version = str(engine.version()["Version"])
         engine.close()
     except (docker.errors.DockerException, OSError, ValueError) as error:
-        return Engine(address, environment, why=_why(address, error), try_next=_remedy(address, error))
+        return Engine(address, environment, why=_why(address, error), try_next=_remedy(error, environment))
     return Engine(address, environment, answers=True, version=version)
 
 
@@ -66,49 +68,56 @@ def client(environment: dict[str, str], timeout_s: int = 180) -> docker.DockerCl
     """A client of the engine that these variables name.
 
     Raises:
+        OSError: its socket is not there, refuses, or may not be used.
         docker.errors.DockerException: there is no such context, or nothing answers.
     """
     import docker  # noqa: PLC0415
 
+    address, tls = _where(environment)
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as look:  # docker's client would leak its socket where nobody listens
+            look.connect(address.removeprefix("unix://"))
     if "DOCKER_HOST" in environment:
-        ssh = environment["DOCKER_HOST"].startswith("ssh://")
-        return docker.from_env(environment=environment, timeout=timeout_s, use_ssh_client=ssh)
-    context = _context(environment)
-    if context is None or not context.Host:
-        return docker.DockerClient(timeout=timeout_s)
-    return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, timeout=timeout_s)
+        return docker.from_env(environment=environment, timeout=timeout_s, use_ssh_client=address.startswith("ssh://"))
+    return docker.DockerClient(base_url=address, tls=tls, timeout=timeout_s)
 
 
-def _context(environment: dict[str, str]) -> Any:
+def _where(environment: dict[str, str]) -> tuple[str, Any]:
+    """The engine's address, and how to encrypt the way to it."""
+    if "DOCKER_HOST" in environment:
+        return environment["DOCKER_HOST"], False
     from docker.context import ContextAPI  # noqa: PLC0415
 
     name = environment.get("DOCKER_CONTEXT")
-    return ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    if context is None or not context.Host:
+        return DEFAULT, False
+    return context.Host.replace("http+unix://", "unix://"), context.TLSConfig or False
 
 
 def _address(environment: dict[str, str]) -> str:
     if "DOCKER_HOST" in environment:
         return environment["DOCKER_HOST"]
-    return f"context {environment['DOCKER_CONTEXT']}" if "DOCKER_CONTEXT" in environment else "the default Docker socket"
+    return f"context {environment['DOCKER_CONTEXT']}" if "DOCKER_CONTEXT" in environment else "the current context, or the default socket"
 
 
 def _why(address: str, error: Exception) -> str:
     text = str(error)
-    if "PermissionError" in text or "Permission denied" in text:
+    if isinstance(error, PermissionError) or "Permission denied" in text:
         return f"The Docker engine at {address} is there, but you may not use it: permission denied."
-    if "FileNotFoundError" in text or "No such file" in text:
+    if isinstance(error, FileNotFoundError):
         return f"No Docker engine is at {address}: its socket does not exist."
-    if "Connection refused" in text or "ConnectionRefused" in text:
+    if isinstance(error, ConnectionRefusedError) or "Connection refused" in text:
         return f"No Docker engine answers at {address}: the connection was refused."
     if "timed out" in text.lower():
         return f"The Docker engine at {address} did not answer within {ANSWER_TIMEOUT_S} s."
     return f"The Docker engine at {address} can't be used: {text.splitlines()[0] if text else type(error).__name__}."
 
 
-def _remedy(address: str, error: Exception) -> str:
-    if "PermissionError" in str(error) or "Permission denied" in str(error):
+def _remedy(error: Exception, environment: dict[str, str]) -> str:
+    if isinstance(error, PermissionError):
         return "course up --backend microvm (needs no Docker), or sudo usermod -aG docker $USER and log in again"
-    if "DOCKER_HOST" in os.environ:
+    if "DOCKER_HOST" in environment:
         return "unset DOCKER_HOST, or start the engine that it names"
     return "start Docker, or course up --backend microvm"
 

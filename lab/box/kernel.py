@@ -63,4 +63,3 @@ def put_course(box: Box) -> None:
     """Copy the course's own package to the box.  It is not in the template, so changing it costs no rebuild."""
     package = Path(__file__).parents[1]
     box.put(package, f"{COURSE}/lab")
-

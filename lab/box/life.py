@@ -44,7 +44,9 @@ def choose(state: State, wanted: str = "auto") -> str:
         return "microvm"
     if found.answers:
         return "container"
-    raise NoBackend("Nothing here can run a box.", f"{qemu.PROGRAM} is not installed, and {found.why[:1].lower()}{found.why[1:]}", "course doctor")
+    raise NoBackend(
+        "Nothing here can run a box.", f"{qemu.PROGRAM} is not installed, and {found.why[:1].lower()}{found.why[1:]}", "course doctor"
+    )
 
 
 def up(wanted: str = "auto", progress: Progress | None = None, state: State | None = None) -> Box:
@@ -140,4 +142,3 @@ def _clear(state: State) -> None:
     for leftover in state.boxes.iterdir():
         if leftover.is_dir():
             shutil.rmtree(leftover)
-

@@ -71,7 +71,9 @@ class Machine:
         """
         done = self._run(command, timeout, stdin)
         if done.returncode == ENDED_BY_TIMEOUT:
-            raise WaitTimeout(f"A command took longer than {timeout:g} s and was ended: {command[:80]}", done.stdout.decode(errors="replace")[-500:])
+            raise WaitTimeout(
+                f"A command took longer than {timeout:g} s and was ended: {command[:80]}", done.stdout.decode(errors="replace")[-500:]
+            )
         result = Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
         if check and result.code:
             raise CourseError(f"A command on the box failed with exit code {result.code}: {command[:80]}", str(result).strip()[-500:])

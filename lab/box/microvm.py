@@ -68,7 +68,9 @@ class Microvm:
         record.save(self._state)
         identity = new_identity(self._state, self._directory, name, own_kernel=True)
         sockets = self._directory / "dial.sock"
-        wait_for("the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, every_s=0.005, log=log, alive=lambda: qemu.alive and relay.alive)
+        wait_for(
+            "the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, every_s=0.005, log=log, alive=lambda: qemu.alive and relay.alive
+        )
         identity["time"] = time.time()
         self.access.control(identity)
         ping_when_up = lambda: ping(self.access)  # noqa: E731

@@ -6,7 +6,6 @@ A process id alone may have been given to somebody else since; the id together w
 from __future__ import annotations
 
 import os
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,25 +65,19 @@ class Process:
 
 
 def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: dict[str, str] | None = None) -> Process:
-    """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal ends it.
+    """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal ends it, and nobody waits for its end.
 
     Args:
-        command: program and arguments.
+        command: program, as a path, and arguments.
         log: gets its output.
         fds: file descriptors that it inherits, with their numbers.
         env: set in its environment.
     """
-    with log.open("ab") as output:
-        started = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=fds, start_new_session=True,
-            cwd="/", env={**os.environ, **(env or {})},
-        )  # fmt: skip
-    _children.append(started)
-    return Process.of(started.pid)
-
-
-_children: list[subprocess.Popen[bytes]] = []
-"""Kept so that Python collects those that end while we run, and doesn't warn about those that don't."""
+    for fd in fds:
+        os.set_inheritable(fd, True)
+    outputs = [(os.POSIX_SPAWN_OPEN, fd, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for fd in (1, 2)]
+    actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), *outputs]
+    return Process.of(os.posix_spawn(command[0], command, {**os.environ, **(env or {})}, file_actions=actions, setsid=True))
 
 
 def end_all(marker: str) -> None:

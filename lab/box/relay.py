@@ -33,7 +33,7 @@ HEAD_LIMIT = 1 << 16
 CHANNEL_TIMEOUT_S = 20
 GREETING_S = 3
 DENIED = (
-    b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"box\"\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="box"\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n'
     b"This port belongs to somebody's box. Its owner's address for it, box.url(port), holds the password.\n"
 )
 

@@ -32,7 +32,14 @@ BY_NAME = {"awk": "mawk", "which": "which.debianutils", "pager": "less", "editor
 SYSTEM_ACCOUNTS = {"sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nologin"}
 COURSE_CODE = "usr/local/lib/course"
 """Where the course's own package goes when a box starts a kernel; empty in the template."""
-UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/lib/systemd", "usr/share/bash-completion/completions")
+UNNEEDED = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "usr/lib/systemd",
+    "usr/share/bash-completion/completions",
+)
 
 
 def find_program(name: str) -> str | None:
@@ -50,7 +57,9 @@ def run(*command: str | Path, env: dict[str, str] | None = None) -> str:
     if not program:
         raise BuildError(f"The build needs the program {command[0]}.", "It is not installed here.", "course doctor")
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_PATH])
-    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path, **(env or {})})
+    done = subprocess.run(
+        [program, *command[1:]], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path, **(env or {})}
+    )
     if done.returncode:
         lines = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
         raise BuildError(f"{Path(command[0]).name} failed with exit code {done.returncode}.", lines, "course build, once that is mended")
@@ -180,4 +189,18 @@ def write_disk(root: Path, out: Path) -> None:
     """Make an ext4 image of the file system, everything owned by root, with nothing mounted."""
     used_kb = int(run("du", "-sk", root).split()[0])
     out.unlink(missing_ok=True)
-    run("fakeroot", find_program("mke2fs") or "mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", root, out, f"{used_kb * 12 // 10 + 65536}k")
+    run(
+        "fakeroot",
+        find_program("mke2fs") or "mke2fs",
+        "-q",
+        "-t",
+        "ext4",
+        "-O",
+        "^has_journal",
+        "-m",
+        "0",
+        "-d",
+        root,
+        out,
+        f"{used_kb * 12 // 10 + 65536}k",
+    )

@@ -7,6 +7,7 @@ what a learner's kernel needs.  Then the machine stops, and its memory (a file) 
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,6 +112,8 @@ def ping(access: Access) -> None:
     """
     import docker  # noqa: PLC0415  (loaded by those who use it)
 
+    with socket.socket(socket.AF_UNIX) as look:  # docker's client would leak its socket where nobody listens
+        look.connect(str(access.directory / "docker.sock"))
     client = docker.DockerClient(base_url=access.docker_host, timeout=PING_TIMEOUT_S, version="1.45")
     try:
         client.ping()
