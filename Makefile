@@ -40,7 +40,7 @@ lock: .venv/.place ## resolve all dependencies again (ARGS=--upgrade for newer o
 	@$(COMPILE) $(ARGS) --universal --python-version 3.11 lock/bootstrap.in -o lock/bootstrap.txt
 	@$(COMPILE) $(ARGS) --universal --python-version 3.11 pyproject.toml --group build -o lock/run.txt
 	@$(COMPILE) $(ARGS) --universal --python-version 3.11 pyproject.toml --group dev -c lock/run.txt -o lock/dev.txt
-	@$(COMPILE) $(ARGS) --python-platform x86_64-manylinux_2_28 --python-version 3.13 lock/box.in -o lock/box.txt
+	@$(COMPILE) $(ARGS) --python-platform x86_64-manylinux_2_28 --python-version 3.13 --no-annotate lock/box.in -o lab/box/guest/requirements.txt
 
 clean: ## remove what these targets made here (not your boxes: `course down` does that)
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist

@@ -43,10 +43,11 @@ FIND_CAPABILITIES = (
     "for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = dockerd ] && sed -n 's/^CapEff:\\s*//p' $p/status && exit; done; exit 1"
 )
 CAPABILITIES = (
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN "
-    "NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
-    "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ"
-).split()
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT",
+    "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE",
+    "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ",
+)  # fmt: skip
 """By their numbers, as in linux/capability.h, without the three newest: older engines don't know them, and SYS_ADMIN covers them."""
 READY_TIMEOUT_S = 60
 
@@ -129,14 +130,14 @@ class Container:
         relay = self._relay(container.name, self.access)
         record = Record(name, "container", "native", 0.0, relay, engine=self._environment, recipe=self._recipe, container=container.name)
         record.save(self._state)
-        self.access_identity(name, relay, container)
+        self._become(name, relay)
         self._await_engine(self.access, relay, container)
         replace(record, ready_s=round(time.monotonic() - began, 3)).save(self._state)
         outer.close()
         self.access.start_ssh()
 
-    def access_identity(self, name: str, relay: Process, container: DockerContainer) -> None:
-        """Give the container keys of its own."""
+    def _become(self, name: str, relay: Process) -> None:
+        """Give the container a name and keys of its own."""
         sockets = self._directory / "dial.sock"
         wait_for("the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, log=self._home / "log", alive=lambda: relay.alive)
         self.access.control(new_identity(self._state, self._directory, name, own_kernel=False))

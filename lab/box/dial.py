@@ -1,4 +1,4 @@
-"""SSH's proxy command: connect to a unix socket and hand the connection itself to ssh (ProxyUseFdpass), so that nothing has to copy bytes."""
+"""SSH's proxy command: connect to a unix socket and hand the connection itself to ssh (ProxyUseFdpass); nothing copies bytes."""
 
 import socket
 import sys

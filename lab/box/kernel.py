@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 COURSE = "/usr/local/lib/course"
 READY_S = 60
+SHUTDOWN_S = 5
 
 
 @contextmanager
@@ -47,13 +48,14 @@ def start(box: Box, access: Access, cwd: str) -> Iterator[BlockingKernelClient]:
     for number in ports.values():
         access.ask(f"listen {local}-{number} unix:{remote}-{number}")
     client = BlockingKernelClient()
-    client.load_connection_info({**connection, "ip": str(local)})
+    client.load_connection_info({**connection, "ip": str(local)})  # type: ignore[typeddict-item]
     client.start_channels()
     try:
         client.wait_for_ready(timeout=READY_S)
         yield client
     finally:
-        client.shutdown()
+        with suppress(TimeoutError):
+            client.shutdown(reply=True, timeout=SHUTDOWN_S)
         client.stop_channels()
         for number in ports.values():
             Path(f"{local}-{number}").unlink(missing_ok=True)

@@ -1,9 +1,9 @@
 """Does hardware virtualisation truly work here?
 
 ``/dev/kvm`` can be there, and open, and lie: the guest then spins for ever, or QEMU aborts.  So the answer is found by booting something
-under KVM.  The smallest guest there is will do: a boot sector that tells QEMU to exit with a certain code, timed against the same guest under
-emulation.  The verdict is remembered together with QEMU's version and the host's boot, which are what could change it.  What passes this
-and still fails with a real kernel is found when the template boots (see ``distrust``).
+under KVM.  The smallest guest there is will do: a boot sector that tells QEMU to exit with a certain code, timed against the same guest
+under emulation.  The verdict is remembered together with QEMU's version and the host's boot, which are what could change it.  What passes
+this and still fails with a real kernel is found when the template boots (see ``distrust``).
 """
 
 from __future__ import annotations

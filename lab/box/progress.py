@@ -24,6 +24,6 @@ class Quiet:
     """Shows nothing: for tests, and for what takes less than two seconds."""
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Advance]:
+    def step(self, title: str) -> Iterator[Advance]:  # noqa: ARG002
         """Swallow *title*."""
-        yield lambda fraction: None
+        yield lambda _fraction: None

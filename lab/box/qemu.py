@@ -94,14 +94,16 @@ class Machine:
         async def go_on(client: Any) -> None:
             await client.execute("migrate-set-capabilities", IGNORE_SHARED)
             await client.execute("migrate-incoming", {"uri": f"fd:{incoming}"})
-            while (await client.execute("query-status"))["status"] == "inmigrate":
-                await asyncio.sleep(0.005)
-            while not await self._has_relay(client):
-                await asyncio.sleep(0.005)
+            await _until(lambda: self._loaded(client))
+            await _until(lambda: self._has_relay(client))
             await client.execute("cont")
 
         self.talk(go_on)
         return process
+
+    @staticmethod
+    async def _loaded(client: Any) -> bool:
+        return bool((await client.execute("query-status"))["status"] != "inmigrate")
 
     @staticmethod
     async def _has_relay(client: Any) -> bool:
@@ -173,14 +175,18 @@ class Machine:
             client.send_fd_scm(out.fileno())
             await client.execute("getfd", {"fdname": "state"})
             await client.execute("migrate", {"uri": "fd:state"})
-            while (status := await client.execute("query-migrate"))["status"] != "completed":
-                if status["status"] in ("failed", "cancelled"):
-                    raise CourseError("The machine's state could not be saved.", status.get("error-desc", ""), "df -h")
-                await asyncio.sleep(0.01)
+            await _until(lambda: self._saved(client))
             if not stopped:
                 await client.execute("cont")
 
         self.talk(script)
+
+    @staticmethod
+    async def _saved(client: Any) -> bool:
+        status = await client.execute("query-migrate")
+        if status["status"] in {"failed", "cancelled"}:
+            raise CourseError("The machine's state could not be saved.", status.get("error-desc", ""), "df -h")
+        return bool(status["status"] == "completed")
 
     def running(self) -> bool:
         """Has it taken over its memory and started to run?"""
@@ -189,6 +195,12 @@ class Machine:
             return bool((await client.execute("query-status"))["running"])
 
         return self.talk(script)
+
+
+async def _until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Ask QEMU again and again: it sends no event for these."""
+    while not await true():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
 
 
 def _quoted(path: Path) -> str:

@@ -20,7 +20,6 @@ import json
 import os
 import secrets
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -133,10 +132,11 @@ async def serve(directory: Path, transport: dict[str, str | list[str]]) -> None:
     if "unix" in transport:
         mux = await greeted(str(transport["unix"]), ended)
     else:
-        process = subprocess.Popen(transport["command"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert process.stdin
-        assert process.stdout
-        mux = channel(process.stdout.fileno(), process.stdin.fileno(), ended)
+        (from_box, its_output), (its_input, to_box) = os.pipe(), os.pipe()
+        await asyncio.create_subprocess_exec(*transport["command"], stdin=its_input, stdout=its_output)
+        os.close(its_input)
+        os.close(its_output)
+        mux = channel(from_box, to_box, ended)
         await asyncio.wait_for(mux.greeted.wait(), CHANNEL_TIMEOUT_S)
     await Relay(directory, mux).open()
     await ended.wait()

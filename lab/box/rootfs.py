@@ -33,6 +33,7 @@ SYSTEM_ACCOUNTS = {"sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nolog
 COURSE_CODE = "usr/local/lib/course"
 """Where the course's own package goes when a box starts a kernel; empty in the template."""
 UNNEEDED = (
+    f"usr/local/lib/python{recipe.PYTHON}/dist-packages/debugpy",  # the debugger's 150 modules would double a kernel's emulated start
     "usr/share/doc",
     "usr/share/man",
     "usr/share/locale",
@@ -81,12 +82,12 @@ def finish(root: Path, wheels: Path, kernel: Path) -> None:
         wheels: Python packages for the learner's kernel.
         kernel: unpacked kernel package.
     """
+    shutil.copytree(wheels, root / "usr/local/lib" / f"python{recipe.PYTHON}" / "dist-packages", dirs_exist_ok=True)
     for directory in UNNEEDED:
         shutil.rmtree(root / directory, ignore_errors=True)
     _accounts(root)
     _names_and_links(root)
     _course_files(root)
-    shutil.copytree(wheels, root / "usr/local/lib" / f"python{recipe.PYTHON}" / "dist-packages", dirs_exist_ok=True)
     shutil.copytree(kernel / "lib/modules", root / "usr/lib/modules", dirs_exist_ok=True)
     release = kernel_release(kernel)
     run_inside(root, "usr/bin/kmod", "-b", str(root), release, name="depmod")

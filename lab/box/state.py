@@ -85,7 +85,7 @@ class State:
             CourseError: a directory of that name exists and belongs to somebody else.
         """
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]
-        path = Path("/tmp") / f"course-{os.getuid()}-{name}"  # not TMPDIR: it differs between shells, and is long on macOS
+        path = Path("/tmp") / f"course-{os.getuid()}-{name}"  # noqa: S108 (private, and not TMPDIR, which differs between shells)
         private_directory(path)
         return path
 

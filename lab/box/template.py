@@ -17,7 +17,6 @@ from lab.box import kvm
 from lab.box.access import Access, new_identity, start_relay
 from lab.box.build import Artefacts
 from lab.box.errors import CourseError, WaitTimeout
-from lab.box.processes import Process
 from lab.box.progress import Progress
 from lab.box.qemu import Machine
 from lab.box.state import State, lock, private_directory
@@ -80,7 +79,11 @@ def _make(state: State, artefacts: Artefacts, accelerator: str, out: Path, progr
     machine = Machine(artefacts, out / "memory", directory, out / "log", accelerator, writes_memory=True)
     qemu, relay = machine.start(out / "log"), start_relay(directory, {"unix": str(machine.agent)}, out / "log")
     try:
-        _warm(state, artefacts, Access(directory), qemu, out / "log", progress, BOOT_TIMEOUT_S[accelerator])
+
+        def wait(what: str, probe: Callable[[], None]) -> None:
+            wait_for(what, probe, timeout_s=BOOT_TIMEOUT_S[accelerator], every_s=0.2, log=out / "log", alive=lambda: qemu.alive)
+
+        _warm(state, artefacts.images, Access(directory), wait, progress)
         with progress.step("Saving the warm machine"), (out / "state").open("wb") as file:
             machine.save(file, stopped=True)
     finally:
@@ -89,14 +92,11 @@ def _make(state: State, artefacts: Artefacts, accelerator: str, out: Path, progr
         shutil.rmtree(directory)
 
 
-def _warm(state: State, artefacts: Artefacts, access: Access, qemu: Process, log: Path, progress: Progress, timeout_s: float) -> None:
-    def wait(what: str, probe: Callable[[], None]) -> None:
-        wait_for(what, probe, timeout_s=timeout_s, every_s=0.2, log=log, alive=lambda: qemu.alive)
-
+def _warm(state: State, images: Path, access: Access, wait: Callable[[str, Callable[[], None]], None], progress: Progress) -> None:
     with progress.step("Booting a machine and starting its Docker Engine"):
         wait("the machine's Docker Engine", lambda: ping(access))
         access.control(new_identity(state, access.directory, "box", own_kernel=True))
-    with progress.step("Loading the course's images into it"), artefacts.images.open("rb") as archive:
+    with progress.step("Loading the course's images into it"), images.open("rb") as archive:
         access.docker.images.load(archive)
     with progress.step("Warming it up: a container, a shell, a kernel"):
         access.docker.containers.run(WARM_IMAGE, ["true"], entrypoint="", remove=True)

@@ -1,8 +1,8 @@
 """The box's end of its access channel.
 
 Started by init on the virtio-serial port (``agent.py /dev/virtio-ports/course``) or by ``docker exec`` on its standard streams
-(``agent.py -``).  It connects streams to what runs in the box: ``unix:PATH``, ``tcp:PORT``, ``sshd`` (a daemon per connection, on no port at
-all), and ``control``: one JSON request, one JSON reply.
+(``agent.py -``).  It connects streams to what runs in the box: ``unix:PATH``, ``tcp:PORT``, ``sshd`` (a daemon per connection, and
+no port at all), and ``control``: one JSON request, one JSON reply.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, str(Path(__file__).parent))
 import personal
 from mux import Link, Mux, Stream, splice
 
@@ -46,7 +47,9 @@ async def shell(stream: Stream) -> None:
     """Give the stream an SSH daemon of its own."""
     ours, theirs = socket.socketpair()
     with theirs:
-        daemon = await asyncio.create_subprocess_exec(*SSHD, stdin=theirs, stdout=theirs, stderr=asyncio.subprocess.DEVNULL)
+        daemon = await asyncio.create_subprocess_exec(
+            *SSHD, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=asyncio.subprocess.DEVNULL
+        )
     try:
         await splice(stream, *await asyncio.open_unix_connection(sock=ours))
     finally:

@@ -48,7 +48,7 @@ def become(who: dict[str, Any]) -> dict[str, Any]:
 
 def reseed(entropy: bytes) -> None:
     """Mix *entropy* into the kernel's random generator and make it reseed at once, so that no two clones draw the same numbers."""
-    with open("/dev/urandom", "wb", buffering=0) as device:
+    with pathlib.Path("/dev/urandom").open("wb", buffering=0) as device:
         fcntl.ioctl(device, RNDADDENTROPY, struct.pack("ii", len(entropy) * 8, len(entropy)) + entropy)
         fcntl.ioctl(device, RNDRESEEDCRNG)
 
