@@ -138,9 +138,10 @@ def lab(context: typer.Context, backend: BackendName = "auto") -> None:
     notebooks = _notebooks()
     err.print(f"The lessons are in {notebooks}. End JupyterLab with Ctrl-C; your box stays until: course down")
     command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={notebooks}", "--KernelManager.transport=ipc"]
+    command.append(f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyter'}")
     if os.geteuid() == 0:
         command.append("--allow-root")
-    raise typer.Exit(subprocess.run([*command, *context.args], env={**os.environ, "DOCKER_HOST": box.docker_host}, check=False).returncode)
+    os.execve(sys.executable, [*command, *context.args], {**os.environ, "DOCKER_HOST": box.docker_host})  # noqa: S606 (so that signals reach it)
 
 
 def _notebooks() -> Path:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from lab.box import processes
 from lab.box.access import Access, new_identity, start_relay
 from lab.box.box import Status
 from lab.box.build import Artefacts
@@ -56,27 +57,37 @@ class Microvm:
             self._start(saved.fileno())
 
     def _start(self, incoming: int) -> None:
-        """Start a machine from saved state, give it an identity, wait for its engine, and remember it."""
+        """Start a machine from saved state, give it an identity, wait for its engine, and remember it; or leave nothing."""
+        try:
+            self._launch(incoming)
+        except BaseException:
+            self._stop()
+            processes.end_all(f"{self._directory}/")
+            raise
+        self.access.start_ssh()
+
+    def _launch(self, incoming: int) -> None:
         began = time.monotonic()
         private_directory(self._directory)
         self._home.mkdir(parents=True, exist_ok=True)
         log = self._home / "log"
         name = f"box-{secrets.token_hex(2)}"
         relay = start_relay(self._directory, {"unix": str(self._machine.agent)}, log)
+        launched = time.monotonic()
         qemu = self._machine.start(log, incoming)
-        record = Record(name, "microvm", self._template.accelerator, 0.0, relay, qemu, recipe=self._artefacts.key)
+        running_s = round(time.monotonic() - launched, 3)
+        record = Record(name, "microvm", self._template.accelerator, 0.0, relay, qemu, recipe=self._artefacts.key, running_s=running_s)
         record.save(self._state)
         identity = new_identity(self._state, self._directory, name, own_kernel=True)
+
+        def alive() -> bool:
+            return qemu.alive and relay.alive
+
         sockets = self._directory / "dial.sock"
-        wait_for(
-            "the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, every_s=0.005, log=log, alive=lambda: qemu.alive and relay.alive
-        )
-        identity["time"] = time.time()
-        self.access.control(identity)
-        ping_when_up = lambda: ping(self.access)  # noqa: E731
-        wait_for("the box's Docker Engine", ping_when_up, timeout_s=READY_TIMEOUT_S, every_s=0.02, log=log, alive=lambda: qemu.alive)
+        wait_for("the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, every_s=0.005, log=log, alive=alive)
+        self.access.control({**identity, "time": time.time()})
+        wait_for("the box's Docker Engine", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=log, alive=alive)
         replace(record, ready_s=round(time.monotonic() - began, 3)).save(self._state)
-        self.access.start_ssh()
 
     def _stop(self) -> None:
         """End the machine and what serves it; checkpoints stay."""

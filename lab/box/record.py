@@ -19,6 +19,7 @@ class Record:
         backend: ``microvm`` or ``container``.
         accelerator: ``kvm``, ``tcg`` (emulated) or ``native`` (a container needs none).
         ready_s: seconds from the request to the engine's first answer.
+        running_s: seconds from the launch of its virtual machine until that ran; 0 for a container.
         relay: the process that serves its sockets.
         machine: QEMU's process, or nothing for a container.
         engine: the variables that name the outer engine; empty for a virtual machine.
@@ -35,6 +36,7 @@ class Record:
     engine: dict[str, str] = field(default_factory=dict)
     container: str = ""
     recipe: str = ""
+    running_s: float = 0.0
 
     @staticmethod
     def path(state: State) -> Path:

@@ -1,0 +1,225 @@
+"""How fast and how big a box is, beside its peers in the same run: a bare QEMU clone, and a bare privileged container.
+
+``python -m bench.box --json`` prints rows ``{name, value, unit, limit, ok}``; a row without a limit is there to compare with.  What it
+needs is built where the tests keep theirs (``COURSE_TEST_STATE``, else ``.tests``).  Medians of several runs; the exit code is always 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from lab.box import engine, life
+from lab.box.build import Artefacts
+from lab.box.qemu import PROGRAM, Machine
+from lab.box.recipe import Recipe
+from lab.box.record import Record
+from lab.box.state import State
+from lab.box.template import Template
+from tests.support.engine import answering_engine, private_engine, why_not
+
+ROOT = Path(__file__).parents[1]
+RUNS = 5
+IDLE_S = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Within its limit, if it has one."""
+        return self.limit is None or self.value <= self.limit
+
+
+def seconds(action: Callable[[], object], runs: int = RUNS) -> float:
+    """The median time of several runs."""
+    times = []
+    for _ in range(runs):
+        began = time.monotonic()
+        action()
+        times.append(time.monotonic() - began)
+    return round(median(times), 3)
+
+
+def home(backend: str, name: str = "") -> State:
+    """A state directory that shares what the tests built."""
+    tests = Path(os.environ.get("COURSE_TEST_STATE") or ROOT / ".tests").absolute()
+    state = tests / (name or backend)
+    state.mkdir(parents=True, exist_ok=True)
+    for shared, source in (("build", tests / "build"), ("templates", tests / "microvm" / "templates")):
+        source.mkdir(parents=True, exist_ok=True)
+        if not (state / shared).exists():
+            (state / shared).symlink_to(source)
+    os.environ["COURSE_STATE"] = str(state)
+    return State.open()
+
+
+@contextmanager
+def bare_clone(template: Template, artefacts: Artefacts) -> Iterator[float]:
+    """A clone without anything of ours around it; the seconds from its launch until it ran."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        directory = Path(scratch)
+        machine = Machine(artefacts, template.memory, directory, directory / "console", template.accelerator)
+        with template.state.open("rb") as saved:
+            began = time.monotonic()
+            process = subprocess.Popen(
+                [PROGRAM, *machine._options(), "-S", "-incoming", "defer"], pass_fds=(saved.fileno(),), stderr=subprocess.DEVNULL
+            )
+            monitor = _connected(machine.monitor)
+            file = monitor.makefile("rw")
+
+            def command(name: str, **arguments: object) -> dict[str, object]:
+                file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+                file.flush()
+                while "return" not in (answer := json.loads(file.readline())):
+                    pass
+                return dict(answer)
+
+            file.readline()
+            command("qmp_capabilities")
+            command("migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}])
+            command("migrate-incoming", uri=f"fd:{saved.fileno()}")
+            while command("query-status")["return"]["status"] == "inmigrate":  # type: ignore[index]
+                pass
+            command("cont")
+            try:
+                yield time.monotonic() - began
+            finally:
+                monitor.close()
+                process.kill()
+                process.wait()
+
+
+def _connected(path: Path) -> socket.socket:
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(path))
+        except OSError:
+            connection.close()
+        else:
+            return connection
+
+
+def microvm() -> Iterator[Row]:
+    """Figures of the emulated, or virtual, machine."""
+    state = home("microvm")
+    box = life.up("microvm", state=state)
+    recipe, accelerator = Recipe().key, box.status().accelerator
+    template, artefacts = Template.of(state, recipe, accelerator), Artefacts.of(state, recipe)
+    bare, ours, answers, resets = [], [], [], []
+    for _ in range(RUNS):
+        with bare_clone(template, artefacts) as took:
+            bare.append(took)
+        resets.append(seconds(box.reset, 1))
+        record = Record.load(state)
+        assert record
+        ours.append(record.running_s)
+        answers.append(record.ready_s)
+    kind = "virtual" if accelerator == "kvm" else "emulated"
+    yield Row(f"{kind}: a bare QEMU clone runs", round(median(bare), 3), "s")
+    yield Row(f"{kind}: our clone runs", round(median(ours), 3), "s", 0.3)
+    yield Row(f"{kind}: its Docker answers through our access", round(median(answers), 3), "s", 2.0)
+    yield Row(f"{kind}: reset", round(median(resets), 3), "s", 2.5)
+    box.sh("true")
+    yield Row(f"{kind}: a shell command", seconds(lambda: box.sh("true")), "s")
+    yield Row(f"{kind}: checkpoint", seconds(lambda: box.checkpoint("bench"), 3), "s")
+    yield Row(f"{kind}: rewind", seconds(lambda: box.rewind("bench"), 3), "s", 2.5)
+    box.reset()
+    yield Row(f"{kind}: a container starts", seconds(lambda: _run_and_remove(box.docker), 3), "s")
+    yield Row(
+        "course up, when a box runs already", seconds(lambda: subprocess.run([*_course(), "up"], capture_output=True, check=True)), "s", 1.0
+    )
+    second_state = home("microvm", "microvm-2")
+    life.up("microvm", state=second_state)
+    time.sleep(IDLE_S)
+    record = Record.load(second_state)
+    assert record
+    assert record.machine
+    yield Row(f"{kind}: a further idle clone, QEMU and relay", round(record.machine.memory_mb + record.relay.memory_mb), "MB", 250)
+    life.down(second_state)
+    home("microvm")
+    life.down(state)
+
+
+def container() -> Iterator[Row]:
+    """Figures of the container backend; the peer is the same image's container with nothing of ours around it."""
+    state = home("container")
+    box = life.up("container", state=state)
+    resets, answers = [], []
+    for _ in range(RUNS):
+        resets.append(seconds(box.reset, 1))
+        record = Record.load(state)
+        assert record
+        answers.append(record.ready_s)
+    outer = engine.client(record.engine)
+    rights = json.loads((state.root / "rights.json").read_text())["rights"]
+
+    def peer() -> None:
+        made = outer.containers.run(f"course-box:{Recipe().key}", detach=True, network_mode="none", volumes=["/var/lib/docker"], **rights)
+        while made.exec_run(["docker", "version"]).exit_code:
+            pass
+        made.remove(force=True, v=True)
+
+    yield Row("container: a bare container of the same image answers", seconds(peer, 3), "s")
+    yield Row("container: a pristine box", round(median(answers), 3), "s", 3.0)
+    yield Row("container: reset", round(median(resets), 3), "s")
+    yield Row("container: a shell command", seconds(lambda: box.sh("true")), "s")
+    yield Row("container: a container starts", seconds(lambda: _run_and_remove(box.docker), 3), "s")
+    outer.close()
+    life.down(state)
+
+
+def _run_and_remove(client: object) -> None:
+    client.containers.run("app:v1", ["true"], entrypoint="", network_mode="none", remove=True)  # type: ignore[attr-defined]
+
+
+def _course() -> list[str]:
+    return [str(Path(sys.executable).parent / "course")]
+
+
+def rows() -> Iterator[Row]:
+    """All figures."""
+    yield Row("import lab", seconds(lambda: subprocess.run([sys.executable, "-c", "import lab"], check=True)), "s", 0.5)
+    yield from microvm()
+    if url := answering_engine():
+        os.environ["DOCKER_HOST"] = url
+        yield from container()
+    elif not why_not():
+        with private_engine() as url:
+            os.environ["DOCKER_HOST"] = url
+            yield from container()
+
+
+def main() -> None:
+    """Print the figures."""
+    figures = rows()
+    if "--json" in sys.argv[1:]:
+        print(json.dumps([{**asdict(row), "ok": row.ok} for row in figures], indent=1))
+        return
+    print("| what | figure | limit | |\n|---|---|---|---|")
+    for row in figures:
+        limit = f"{row.limit:g} {row.unit}" if row.limit is not None else ""
+        print(f"| {row.name} | {row.value:g} {row.unit} | {limit} | {'' if row.ok else 'falls short'} |", flush=True)
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main()
