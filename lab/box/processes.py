@@ -6,11 +6,16 @@ A process id alone may have been given to somebody else since; the id together w
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+GONE_S = 10
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,9 @@ class Process:
     def kill(self) -> None:
         """End it at once."""
         if found := self._find():
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
                 found.kill()
-                found.wait(2)
+                found.wait(GONE_S)
 
     def _find(self) -> psutil.Process | None:
         try:
@@ -65,7 +70,7 @@ class Process:
 
 
 def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: dict[str, str] | None = None) -> Process:
-    """Start a process in a session of its own, so that neither Ctrl-C nor a closed terminal ends it, and nobody waits for its end.
+    """Start a process that goes on when its starter and the terminal have ended (see ``launch.py``).
 
     Args:
         command: program, as a path, and arguments.
@@ -73,11 +78,9 @@ def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: dict
         fds: file descriptors that it inherits, with their numbers.
         env: set in its environment.
     """
-    for fd in fds:
-        os.set_inheritable(fd, True)
-    outputs = [(os.POSIX_SPAWN_OPEN, fd, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for fd in (1, 2)]
-    actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), *outputs]
-    return Process.of(os.posix_spawn(command[0], command, {**os.environ, **(env or {})}, file_actions=actions, setsid=True))
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(log), *command]
+    done = subprocess.run(launcher, pass_fds=fds, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, check=True)
+    return Process.of(int(done.stdout))
 
 
 def end_all(marker: str) -> None:
@@ -86,6 +89,6 @@ def end_all(marker: str) -> None:
     for found in psutil.process_iter(["cmdline", "uids"]):
         command = " ".join(found.info["cmdline"] or ())
         if found.pid != mine and marker in command and found.info["uids"].real == os.getuid():
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
                 found.kill()
-                found.wait(5)
+                found.wait(GONE_S)
