@@ -25,7 +25,7 @@ from rich.table import Table
 
 from lab.box import life
 from lab.box.box import Box
-from lab.box.errors import CourseError
+from lab.box.errors import CourseError, UsageError
 from lab.box.progress import Advance
 
 app = typer.Typer(
@@ -35,6 +35,8 @@ app = typer.Typer(
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the state as JSON.")]
+LESSONS = Path(__file__).parents[1] / "notebooks"
+NotebookFolder = Annotated[Path, typer.Option("--notebooks", help="The folder to open: a copy of the lessons, say.")]
 BackendName = Annotated[str, typer.Option("--backend", help="auto, microvm or container.")]
 
 
@@ -132,23 +134,19 @@ def down() -> None:
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def lab(context: typer.Context, backend: BackendName = "auto") -> None:
-    """Start your box and open the lessons in JupyterLab; what follows is passed to JupyterLab."""
+def lab(context: typer.Context, backend: BackendName = "auto", notebooks: NotebookFolder = LESSONS) -> None:
+    """Start your box and open the lessons in JupyterLab; further options are passed to it."""
+    if not notebooks.is_dir():
+        raise UsageError(
+            f"There is no folder {notebooks}.", "The lessons are in a checkout of the course.", "course lab --notebooks FOLDER"
+        )
     box = life.up(backend, Terminal())
-    notebooks = _notebooks()
     err.print(f"The lessons are in {notebooks}. End JupyterLab with Ctrl-C; your box stays until: course down")
-    command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={notebooks}", "--KernelManager.transport=ipc"]
+    command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={notebooks.absolute()}", "--KernelManager.transport=ipc"]
     command.append(f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyter'}")
     if os.geteuid() == 0:
         command.append("--allow-root")
     os.execve(sys.executable, [*command, *context.args], {**os.environ, "DOCKER_HOST": box.docker_host})  # noqa: S606 (so that signals reach it)
-
-
-def _notebooks() -> Path:
-    notebooks = Path(__file__).parents[1] / "notebooks"
-    if not notebooks.is_dir():
-        raise CourseError("The lessons are not here.", f"{notebooks} does not exist.", "run course lab from a checkout of the course")
-    return notebooks
 
 
 def _show(box: Box, as_json: bool) -> None:

@@ -386,7 +386,7 @@ def test_a_new_owner_is_heard_whatever_the_last_one_left(garbage: bytes) -> None
                 box.feed(piece)
                 await settle()
             with pytest.raises(ConnectionResetError, match="opened anew"):
-                await before.read()
+                await asyncio.wait_for(before.read(), 1)
             assert sent.startswith(hello(1))
             assert frames(sent.take().removeprefix(hello(1))) == [(1, DATA, b"good day"), (1, EOF, b"")]
 
@@ -406,7 +406,7 @@ def test_a_new_agent_is_heard_whatever_the_last_one_left(garbage: bytes) -> None
             for piece in pieces:
                 owner.feed(piece)
             with pytest.raises(ConnectionResetError, match="started anew"):
-                await before.read()
+                await asyncio.wait_for(before.read(), 1)
             assert sent.take() == hello(2)
             assert not owner.greeted.is_set()
             owner.feed(hello(2))

@@ -78,11 +78,6 @@ def as_user(uid: int, *options: str) -> list[str]:
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *options]
 
 
-def python_of(uid: int) -> str | None:
-    """A Python that another user can run; ours may lie where only root can go."""
-    return next((python for python in (sys.executable, SYSTEM_PYTHON) if _says(uid, python, "print(1)") == "1"), None)
-
-
 def course_of(uid: int, *options: str) -> tuple[list[str], dict[str, str]]:
     """How another user runs the ``course`` of this checkout: what stands in its place, and what must be in its environment.
 
@@ -96,9 +91,9 @@ def course_of(uid: int, *options: str) -> tuple[list[str], dict[str, str]]:
     raise LookupError(f"User {uid} has no Python {sys.version_info[0]}.{sys.version_info[1]} that can read {ROOT} and its packages.")
 
 
-def _says(uid: int, python: str, program: str, env: Mapping[str, str] | None = None) -> str:
+def _says(uid: int, python: str, program: str, env: Mapping[str, str]) -> str:
     command = [*as_user(uid), python, "-c", program]
-    return subprocess.run(command, env=os.environ | (env or {}), cwd="/", capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(command, env=os.environ | env, cwd="/", capture_output=True, text=True, check=False).stdout.strip()
 
 
 @contextmanager
@@ -111,21 +106,26 @@ def own_state(built: State, name: str = "state", owner: int | None = None) -> It
         owner: the user that it shall belong to.  They get a template of their own, because QEMU opens its memory for writing, too.
     """
     made = Recipe()
+    steps = {
+        "userland": made.packages_key,
+        "kernel": made.kernel_key,
+        "wheels": made.wheels_key,
+        "images": made.images_key,
+        "machine": made.key,
+    }
     with tempfile.TemporaryDirectory(prefix="c-", dir="/tmp") as home:
         root = Path(home) / name
-        for step in ("userland", "kernel", "wheels", "images", "machine"):
-            key = made.key if step == "machine" else getattr(made, f"{'packages' if step == 'userland' else step}_key")
-            (root / "build" / f"{step}-{key}").mkdir(parents=True)
+        for directory in (root / "templates", *(root / "build" / f"{step}-{key}" for step, key in steps.items())):
+            directory.mkdir(parents=True)
         for artefact in ("disk.ext4", "vmlinuz", "initramfs.gz"):
             _link(built.build / f"machine-{made.key}" / artefact, root / "build" / f"machine-{made.key}" / artefact)
-        shutil.copy(built.root / "kvm.json", root)
+        for known in built.root.glob("*.json"):
+            shutil.copy(known, root)
         for template in built.templates.glob(f"{made.key}-*"):
-            subprocess.run(
-                ["cp", "-rT", "--sparse=always" if owner else "-s", template, _made(root / "templates") / template.name], check=True
-            )
+            subprocess.run(["cp", "-rT", "--sparse=always" if owner else "-s", template, root / "templates" / template.name], check=True)
         if owner:
-            for path in (Path(home), *root.rglob("*")):
-                if path.is_dir() or "build" not in path.parts:
+            for path in (root.parent, root, *root.rglob("*")):
+                if path.is_dir() or not path.is_relative_to(root / "build"):
                     os.chown(path, owner, owner)
         yield root
 
@@ -135,11 +135,6 @@ def _link(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:  # on another device
         shutil.copy(source, target)
-
-
-def _made(directory: Path) -> Path:
-    directory.mkdir(exist_ok=True)
-    return directory
 
 
 def traces(root: Path, runtime: Path, engine: Mapping[str, str] | None = None) -> list[str]:

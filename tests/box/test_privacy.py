@@ -1,0 +1,138 @@
+"""A box is its owner's: another user of the same computer reaches neither its engine, nor its shell, nor a kernel in it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import requests
+
+from lab.box import life
+from lab.box.record import Record
+from tests.support.course import NOBODY, as_user, why_no_other_user
+from tests.support.nobody import ordinary_user
+
+if TYPE_CHECKING:
+    from lab.box.box import Box
+    from tests.conftest import Installation
+
+as_somebody_else = pytest.mark.skipif(bool(why_no_other_user()), reason=why_no_other_user())
+WAYS_IN = {"docker.sock", "ssh.sock", "dial.sock", "ssh-master"}
+VIRTUAL_WAYS_IN = {"qmp.sock", "agent.sock"}
+
+
+@pytest.fixture
+def busy(box: Box) -> Iterator[Box]:
+    """A box with all that can be open: a shell, a web address, a kernel."""
+    box.sh("true")
+    box.url(8080)
+    with box.kernel():
+        yield box
+
+
+def sockets(here: Installation) -> list[Path]:
+    """All sockets of a box on this computer."""
+    found = [path for path in here.state.runtime.rglob("*") if path.is_socket()]
+    expected = WAYS_IN | (VIRTUAL_WAYS_IN if here.backend == "microvm" else set())
+    assert {path.name for path in found} >= expected
+    assert len([path for path in found if path.name.startswith("k")]) >= 5
+    return found
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def ours(here: Installation) -> list[psutil.Process]:
+    """The processes of a box that run on this computer."""
+    record = Record.load(here.state)
+    assert record
+    roots = [psutil.Process(found.pid) for found in (record.relay, record.machine) if found]
+    shells = [found for found in psutil.process_iter(["cmdline"]) if str(here.state.runtime) in " ".join(found.info["cmdline"] or ())]
+    return list({found.pid: found for root in (*roots, *shells) for found in (root, *root.children(recursive=True))}.values())
+
+
+def test_every_socket_is_behind_a_door_that_its_owner_alone_can_open(here: Installation, busy: Box) -> None:
+    assert busy
+    runtime = here.state.runtime
+    directories = [runtime, *(path for path in runtime.rglob("*") if path.is_dir())]
+    assert {path: oct(mode(path)) for path in directories if mode(path) != 0o700} == {}
+    assert {path.stat().st_uid for path in (*directories, *sockets(here))} == {os.getuid()}
+    assert Path(busy.docker_host.removeprefix("unix://")).is_relative_to(runtime)
+
+
+def test_the_doors_are_as_shut_after_a_down_and_an_up(here: Installation, box: Box) -> None:
+    assert box
+    life.down(here.state)
+    life.up(here.backend, state=here.state)
+    assert mode(here.state.runtime) == 0o700
+
+
+def test_keys_are_nobody_elses(here: Installation, busy: Box) -> None:
+    assert busy
+    assert mode(here.state.root) == 0o700
+    assert mode(here.state.root / "ssh/id_ed25519") == 0o600
+    assert list(here.state.runtime.rglob("*host_key*")) == []
+
+
+def test_no_port_is_open_but_web_addresses(here: Installation, busy: Box) -> None:
+    addresses = {int(busy.url(port).rpartition(":")[2]) for port in (8080, 8081)}
+    listening = {
+        connection.laddr for process in ours(here) for connection in process.net_connections() if connection.status == psutil.CONN_LISTEN
+    }
+    assert {address.port for address in listening} >= addresses
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+    for address in listening:
+        answer = requests.get(f"http://127.0.0.1:{address.port}/", timeout=20)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"][:5]) == (401, "Basic")
+
+
+def test_no_password_is_on_a_command_line(here: Installation, busy: Box) -> None:
+    password = busy.url(8080).partition("box:")[2].partition("@")[0]
+    assert len(password) >= 16
+    assert [process for process in ours(here) if password in " ".join(process.cmdline())] == []
+
+
+@as_somebody_else
+def test_somebody_else_can_not_connect_to_any_socket(here: Installation, busy: Box) -> None:
+    assert busy
+    found = sockets(here)
+    with ordinary_user():
+        answers = {path.name: knock(path) for path in found}
+    assert set(answers.values()) == {"Permission denied"}, answers
+
+
+def knock(path: Path) -> str:
+    """What comes of connecting to a socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            return str(error.strerror)
+    return "connected"
+
+
+@as_somebody_else
+def test_somebody_else_gets_no_shell(here: Installation, busy: Box) -> None:
+    assert subprocess.run([*busy.ssh, "echo in"], capture_output=True, text=True, check=False).stdout == "in\n"
+    done = subprocess.run([*as_user(NOBODY), *busy.ssh, "echo in"], capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "Permission denied" in done.stderr
+    assert here.state
+
+
+@as_somebody_else
+def test_somebody_else_reads_nothing_of_the_state(here: Installation, busy: Box) -> None:
+    assert busy
+    with ordinary_user():
+        for path in (here.state.root, here.state.runtime):
+            with pytest.raises(PermissionError):
+                list(path.iterdir())

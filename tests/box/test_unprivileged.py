@@ -1,0 +1,71 @@
+"""A virtual machine needs no privilege: not root's, not a capability, not the right to gain one, and no Docker either."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.support.course import NOBODY, UNPRIVILEGED, Done, course, course_of, own_state, traces, why_no_other_user
+
+if TYPE_CHECKING:
+    from tests.conftest import Installation
+
+pytestmark = [
+    pytest.mark.parametrize("installation", ["microvm"], indirect=True),
+    pytest.mark.skipif(bool(why_no_other_user()), reason=why_no_other_user()),
+]
+
+
+@pytest.fixture
+def nobodys(here: Installation) -> Iterator[tuple[Path, Callable[..., Done]]]:
+    """A state directory that belongs to nobody, and ``course`` on it with no privilege whatever."""
+    try:
+        program, needs = course_of(NOBODY, *UNPRIVILEGED)
+    except LookupError as error:
+        pytest.skip(str(error))
+    with own_state(here.state, owner=NOBODY) as root:
+        env = {name: text for name, text in os.environ.items() if name not in {"DOCKER_HOST", "HOME"}}
+        env |= needs | {"COURSE_STATE": str(root)}
+
+        def run(*args: str, stdin: str = "") -> Done:
+            return course(*args, env=env, stdin=stdin, program=program)
+
+        yield root, run
+        run("down")
+
+
+def processes() -> set[int]:
+    return {process.pid for process in psutil.process_iter(["uids"]) if process.info["uids"].real == NOBODY}
+
+
+def test_a_box_from_up_to_down(nobodys: tuple[Path, Callable[..., Done]]) -> None:
+    root, run = nobodys
+    before, sockets_before = processes(), set(Path("/tmp").glob(f"course-{NOBODY}-*"))
+
+    up = run("up", "--json")
+    assert up.code == 0, up.err
+    state = json.loads(up.out)
+    assert state["backend"] == "microvm"
+    powers = [Path(f"/proc/{pid}/status").read_text() for pid in processes() - before]
+    assert powers
+    assert all("NoNewPrivs:\t1" in power and "CapBnd:\t0000000000000000" in power for power in powers)
+
+    shell = run("shell", stdin="id -u; hostname; docker run --rm --network none base echo contained")
+    assert (shell.code, shell.out) == (0, f"0\n{state['name']}\ncontained\n"), shell.err
+
+    run("shell", stdin="echo first > /root/x")
+    assert run("checkpoint", "first").code == 0
+    run("shell", stdin="echo second > /root/x")
+    assert run("rewind", "first").code == 0
+    assert run("shell", stdin="cat /root/x").out == "first\n"
+
+    assert run("down").code == 0
+    assert processes() - before == set()
+    assert set(Path("/tmp").glob(f"course-{NOBODY}-*")) - sockets_before == set()
+    assert traces(root, Path(state["docker_host"].removeprefix("unix://")).parents[1]) == []
