@@ -139,6 +139,8 @@ def _clear(state: State) -> None:
         engine.remove_ours(found.environment, state.owner)
     Record.forget(state)
     shutil.rmtree(state.runtime, ignore_errors=True)
+    with suppress(OSError):
+        state.jupyter.rmdir()  # not while a JupyterLab keeps its sockets there
     for leftover in state.boxes.iterdir():
         if leftover.is_dir():
             shutil.rmtree(leftover)

@@ -84,10 +84,24 @@ class State:
         Raises:
             CourseError: a directory of that name exists and belongs to somebody else.
         """
-        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]
-        path = Path("/tmp") / f"course-{os.getuid()}-{name}"  # noqa: S108 (private, and not TMPDIR, which differs between shells)
+        path = self._short("course")
         private_directory(path)
         return path
+
+    @cached_property
+    def jupyter(self) -> Path:
+        """A short, private directory for the sockets of JupyterLab's kernels, created when missing.
+
+        Raises:
+            CourseError: a directory of that name exists and belongs to somebody else.
+        """
+        path = self._short("jupyter-course")
+        private_directory(path)
+        return path
+
+    def _short(self, kind: str) -> Path:
+        """A name of our own in /tmp; TMPDIR differs between shells and may be long."""
+        return Path("/tmp") / f"{kind}-{os.getuid()}-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]}"  # noqa: S108
 
 
 def private_directory(path: Path) -> None:

@@ -23,6 +23,7 @@ import requests
 from lab import connect
 from lab.box import life
 from lab.box.errors import CourseError, WaitTimeout
+from lab.box.machine import Result
 from lab.box.record import Record
 from lab.box.template import ping
 from lab.box.wait import wait_for
@@ -172,6 +173,10 @@ END
     assert box.sh(script, check=True).stdout == '1 wörld "$HOME" `x`\n2 wörld "$HOME" `x`\n    $name \\ ☸\n'
 
 
+def test_a_shell_has_files_for_what_it_reads_and_says(box: Box) -> None:
+    assert box.sh("cat <(echo one) /dev/stdin; echo three > /dev/stderr", stdin=b"two\n") == Result(0, "one\ntwo\n", "three\n")
+
+
 def test_a_shell_says_a_lot(box: Box) -> None:
     assert box.sh("seq 200000").stdout == "".join(f"{number}\n" for number in range(1, 200001))
 
@@ -252,7 +257,8 @@ def hostile_tar() -> bytes:
 @pytest.fixture
 def hostile(box: Box) -> Iterator[Box]:
     """A box whose ``tar`` is not one."""
-    box.sh("mkdir -p /usr/local/bin; install /dev/stdin /usr/local/bin/tar", stdin=b"#!/bin/sh\ncat /root/evil.tar\n", check=True)
+    script = "mkdir -p /usr/local/bin; cd /usr/local/bin; cat > tar; chmod +x tar"
+    box.sh(script, stdin=b"#!/bin/sh\ncat /root/evil.tar\n", check=True)
     box.sh("cat > /root/evil.tar", stdin=hostile_tar())
     yield box
     box.sh("rm /usr/local/bin/tar /root/evil.tar")

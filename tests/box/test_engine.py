@@ -204,6 +204,14 @@ def test_an_address_that_leads_nowhere(state: State, monkeypatch: pytest.MonkeyP
     sentence(engine.find(state), address)
 
 
+def test_certificates_that_are_not_there(state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    found = engine.find(state)
+    sentence(found, "TLS")
+    assert set(found.environment) == {"DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"}
+
+
 def test_nothing_set_up_is_the_default_socket(state: State, unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     found = engine.find(state)
     sentence(found, "No Docker engine", "does not exist")

@@ -23,12 +23,17 @@ from tests.support.nobody import NOBODY
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
 SLEEP = ["/bin/sleep", "60"]
 INIT = """
-import ctypes, signal, sys
+import ctypes, signal, subprocess, sys, time
 from pathlib import Path
 from lab.box.processes import spawn
+def run_and_be_late(*arguments, run=subprocess.run, **options):
+    done = run(*arguments, **options)
+    time.sleep(0.2)
+    return done
 ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphans become ours, as they become init's
 if sys.argv[1] == "collects":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    subprocess.run = run_and_be_late
 process = spawn(sys.argv[3:], Path(sys.argv[2]))
 print(process.pid, process.started, process.alive, flush=True)
 input()

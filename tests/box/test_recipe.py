@@ -63,6 +63,12 @@ def test_the_same_source_is_the_same_key_anywhere_and_any_time(source: Source) -
     assert said == f"{copied}\n"
 
 
+def test_the_order_in_which_files_are_found_does_not_matter(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real = source.keys(), Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda self, pattern: reversed(list(real(self, pattern))))
+    assert source.keys() == before
+
+
 @pytest.mark.parametrize("name", GUEST_FILES)
 def test_a_changed_guest_file_is_another_machine(source: Source, name: str) -> None:
     before = source.keys()

@@ -80,14 +80,16 @@ class Relayed:
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *pieces: bytes) -> bytes:
     """Say it, end it, and hear everything."""
-    for piece in pieces:
-        writer.write(piece)
-        await writer.drain()
-    writer.write_eof()
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    return answer
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        writer.write_eof()
+        return await reader.read()
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -112,16 +114,18 @@ async def relayed(directory: Path, *before: Answer, box_comes_s: float = 0.0, ne
             return
         channels.append(writer)
         channel = Mux(writer.write, serve, dialled=False)
-        while data := await reader.read(1 << 16):
-            channel.feed(data)
-        channel.lost("the owner has gone")
-        writer.close()
+        try:
+            while data := await reader.read(1 << 16):
+                channel.feed(data)
+        finally:
+            channel.lost("the owner has gone")
+            writer.close()
 
     with start(directory, {"unix": str(directory / "agent.sock")}) as process:
         try:
             await asyncio.sleep(box_comes_s)
             async with await asyncio.start_unix_server(box, directory / "agent.sock"):
-                await until(lambda: (directory / "dial.sock").exists() or process.poll() is not None)
+                await until(lambda: answers(directory) or process.poll() is not None)
                 yield Relayed(process, Access(directory), channels)
                 channels[0].close()
                 code = await asyncio.to_thread(process.wait, 5)
@@ -133,8 +137,17 @@ async def relayed(directory: Path, *before: Answer, box_comes_s: float = 0.0, ne
         assert not never.search(said), said
 
 
-def start(directory: Path, transport: dict[str, object]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", SETTINGS + SERVE, directory, json.dumps(transport)], stderr=subprocess.PIPE)
+def start(directory: Path, transport: dict[str, object], more_settings: str = "") -> subprocess.Popen[bytes]:
+    script = SETTINGS + more_settings + SERVE
+    return subprocess.Popen([sys.executable, "-c", script, directory, json.dumps(transport)], stderr=subprocess.PIPE)
+
+
+def answers(directory: Path) -> bool:
+    """Are the relay's sockets open?"""
+    try:
+        return bool(Access(directory).ask("pid"))
+    except BoxNotRunning:
+        return False
 
 
 def test_the_docker_and_ssh_sockets_lead_into_the_box(directory: Path) -> None:
@@ -181,12 +194,12 @@ def test_pid_and_url_answer_in_a_line(directory: Path) -> None:
     run(main())
 
 
-@pytest.mark.parametrize("request_", [b"", b"\n", b"dial\n", b"url http\n", b"\xff\n"])
 @pytest.mark.xfail(strict=True, reason="_dial() unpacks what it was not given: a traceback in the box's log")
-def test_nonsense_ends_in_nothing(directory: Path, request_: bytes) -> None:
+def test_nonsense_ends_in_nothing(directory: Path) -> None:
     async def main() -> None:
         async with relayed(directory) as box:
-            assert await box.talk("dial.sock", request_) == b""
+            for request in (b"", b"\n", b"dial\n", b"url http\n", b"\xff\n", b"moon 1 2 3\n"):
+                assert await box.talk("dial.sock", request) == b""
             assert await box.ask("pid") == str(box.process.pid)
 
     run(main())
@@ -256,7 +269,7 @@ def test_an_attempt_without_a_greeting_is_followed_by_another(directory: Path, b
 def agents(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A relay over the standard streams of a real agent on this computer."""
     with start(directory, {"command": [sys.executable, "-I", "-S", AGENT, "-"]}) as process:
-        asyncio.run(until((directory / "dial.sock").exists))
+        asyncio.run(until(lambda: answers(directory)))
         yield process
         process.kill()
 
@@ -286,6 +299,17 @@ def test_a_killed_relay_takes_its_command_along(agents: subprocess.Popen[bytes])
     (agent,) = [Process.of(child.pid) for child in psutil.Process(agents.pid).children()]
     agents.kill()
     asyncio.run(until(lambda: not agent.alive))
+
+
+@pytest.mark.xfail(strict=True, raises=BoxNotRunning, reason="a socket's name is there before anybody listens; a box waits for the name")
+def test_where_its_last_socket_is_it_answers(directory: Path) -> None:
+    slow = "from socket import socket; listen = socket.listen; socket.listen = lambda *a: __import__('time').sleep(0.2) or listen(*a); "
+    with start(directory, {"command": [sys.executable, "-I", "-S", AGENT, "-"]}, slow) as process:
+        asyncio.run(until((directory / "dial.sock").exists))
+        try:
+            assert Access(directory).ask("pid") == str(process.pid)
+        finally:
+            process.kill()
 
 
 @pytest.mark.xfail(strict=True, raises=subprocess.TimeoutExpired, reason="serve() waits 20 s for a greeting from a command that has ended")
@@ -376,15 +400,13 @@ def test_the_password_stays_outside_the_box(directory: Path) -> None:
     through_the_gate(directory, visit)
 
 
-@pytest.mark.parametrize(
-    "given", [b"", b"Authorization: Basic " + base64.b64encode(b"box:guess") + b"\r\n", b"Authorization: Bearer x\r\n"]
-)
-def test_others_are_told_that_it_is_not_theirs(directory: Path, given: bytes) -> None:
+def test_others_are_told_that_it_is_not_theirs(directory: Path) -> None:
     async def visit(gate: Gate) -> None:
-        answer = await gate.raw(b"GET / HTTP/1.1\r\nHost: a\r\n" + given + b"\r\n")
-        assert answer.startswith(b"HTTP/1.1 401 ")
-        assert b'\r\nWWW-Authenticate: Basic realm="box"\r\n' in answer
-        assert b"box.url(port)" in answer
+        for given in (b"", b"Authorization: Basic " + base64.b64encode(b"box:guess") + b"\r\n", b"Authorization: Bearer x\r\n"):
+            answer = await gate.raw(b"GET / HTTP/1.1\r\nHost: a\r\n" + given + b"\r\n")
+            assert answer.startswith(b"HTTP/1.1 401 ")
+            assert b'\r\nWWW-Authenticate: Basic realm="box"\r\n' in answer
+            assert b"box.url(port)" in answer
         assert gate.heard == []
 
     through_the_gate(directory, visit)
@@ -402,7 +424,7 @@ def test_a_head_may_come_in_many_packets(directory: Path) -> None:
 
 def test_a_huge_head_is_refused(directory: Path) -> None:
     async def visit(gate: Gate) -> None:
-        with suppress(ConnectionError):
+        with suppress(OSError):
             assert await gate.raw(b"GET / HTTP/1.1\r\nX: " + b"x" * 2 * relay.HEAD_LIMIT + b"\r\n" + gate.guard + b"\r\n") == b""
         assert gate.heard == []
         assert (await gate.raw(b"GET / HTTP/1.1\r\nHost: a\r\n" + gate.guard + b"\r\n")).startswith(b"HTTP/1.1 200 ")

@@ -177,12 +177,12 @@ class Holder:
     """A process that asks for a lock, and keeps it."""
 
     def __init__(self, *arguments: Path) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", HOLD, *arguments], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([sys.executable, "-c", HOLD, *arguments], stdout=subprocess.PIPE, bufsize=0)
         assert self.line() == "asks"
 
     def line(self) -> str:
         assert self.process.stdout
-        return self.process.stdout.readline().strip()
+        return self.process.stdout.readline().decode().strip()
 
     def has_more(self, within_s: float = 0.3) -> bool:
         assert self.process.stdout

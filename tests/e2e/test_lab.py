@@ -23,7 +23,8 @@ from tests.conftest import ROOT, Installation
 from tests.support.browser import CHROMIUM, FLAGS
 
 LESSON = "02_containers.ipynb"
-RUN_TIMEOUT_S = 300
+RUN_TIMEOUT_MS = 300_000
+LAST_RAN = r"() => /\[\d+\]/.test([...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].at(-1)?.textContent ?? '')"
 
 pytestmark = pytest.mark.browser
 
@@ -34,10 +35,8 @@ def jupyterlab(installation: Installation, scratch: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    runtime = scratch / "jupyter"
     environment = {
         **installation.environment,
-        "JUPYTER_RUNTIME_DIR": str(runtime),
         "HOME": str(scratch),
         "IPYTHONDIR": str(scratch / "ipython"),
     }
@@ -72,13 +71,25 @@ def _address(log: Path, server: subprocess.Popen[bytes]) -> str:
     return wait_for("JupyterLab", look, timeout_s=90, every_s=0.2, log=log, alive=lambda: server.poll() is None)
 
 
+def _saved(path: Path) -> NotebookNode:
+    try:
+        lesson = nbformat.read(path, as_version=4)
+    except ValueError as error:
+        raise BlockingIOError(f"in the middle of a save: {error}") from None
+    if waiting := [cell.id for cell in lesson.cells if cell.cell_type == "code" and cell.execution_count is None]:
+        raise BlockingIOError(f"cells that have not run: {waiting}")
+    return lesson
+
+
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             tmp_path / "chromium", executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1400, "height": 1000}
         )
-        yield context.new_page()
+        page = context.new_page()
+        yield page
+        page.screenshot(path=tmp_path / "page.png")
         context.close()
 
 
@@ -87,22 +98,12 @@ def test_lesson_02_runs_in_the_browser(container: Installation, page: Page, tmp_
     with jupyterlab(container, tmp_path) as address:
         page.goto(address.replace("/lab?", f"/lab/tree/{LESSON}?"))
         page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
         page.click('.lm-MenuBar-itemLabel:text-is("Run")')
         page.click("text=Run All Cells")
-
-        def ran() -> NotebookNode:
-            page.keyboard.press("Control+s")
-            try:
-                lesson = nbformat.read(tmp_path / "notebooks" / LESSON, as_version=4)
-            except ValueError as error:  # read in the middle of a save
-                raise BlockingIOError(str(error)) from None
-            waiting = [cell.id for cell in lesson.cells if cell.cell_type == "code" and cell.execution_count is None]
-            if waiting:
-                raise BlockingIOError(f"cells that have not run: {waiting}")
-            return lesson
-
-        lesson = wait_for("all cells to have run", ran, timeout_s=RUN_TIMEOUT_S, every_s=1.0)
-        page.screenshot(path=tmp_path / "lesson.png")
+        page.wait_for_function(LAST_RAN, timeout=RUN_TIMEOUT_MS)
+        page.keyboard.press("Control+s")
+        lesson = wait_for("the notebook to be saved", lambda: _saved(tmp_path / "notebooks" / LESSON), timeout_s=30, every_s=0.2)
         assert not page.locator("text=Would you like to get notified").count()
 
     code = [cell for cell in lesson.cells if cell.cell_type == "code"]

@@ -29,7 +29,11 @@ NOBODY = 65534
 """A user that every Debian has, and that owns nothing."""
 UNPRIVILEGED = ("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
 """What ``setpriv`` takes away, beside the user, to make a process as powerless as Binder's."""
-IMPORTS_THE_COURSE = "import sys, lab.cli, docker, psutil, qemu.qmp; print(sys.version_info[:2])"
+RUNS_THE_COURSE = """
+import subprocess, sys, lab.cli, docker, psutil, qemu.qmp
+subprocess.run([sys.executable, "-c", ""], check=True)  # which may be forbidden where running this was not
+print(sys.version_info[:2])
+"""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def course_of(uid: int, *options: str) -> tuple[list[str], dict[str, str]]:
     """
     env = {"PYTHONPATH": os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")]), "PYTHONDONTWRITEBYTECODE": "1"}
     for python in (sys.executable, SYSTEM_PYTHON):
-        if _says(uid, python, IMPORTS_THE_COURSE, env) == str(sys.version_info[:2]):
+        if _says(uid, python, RUNS_THE_COURSE, env) == str(sys.version_info[:2]):
             return [*as_user(uid, *options), python, "-c", "from lab.cli import main; main()"], env
     raise LookupError(f"User {uid} has no Python {sys.version_info[0]}.{sys.version_info[1]} that can read {ROOT} and its packages.")
 
@@ -127,7 +131,12 @@ def own_state(built: State, name: str = "state", owner: int | None = None) -> It
             for path in (root.parent, root, *root.rglob("*")):
                 if path.is_dir() or not path.is_relative_to(root / "build"):
                     os.chown(path, owner, owner)
-        yield root
+        try:
+            yield root
+        finally:
+            suffix = State(root).runtime.name.rpartition("-")[2]
+            for sockets in Path("/tmp").glob(f"*course-*-{suffix}"):
+                shutil.rmtree(sockets)
 
 
 def _link(source: Path, target: Path) -> None:
