@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DIALLER = Path(__file__).with_name("dial.py")
 API_TIMEOUT_S = 180
+ANSWER_TIMEOUT_S = 15
 SSH_TIMEOUT_S = 30
 SSH_CONFIG = """\
 Host box
@@ -70,6 +71,23 @@ class Access:
         import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
         return docker.DockerClient(base_url=self.docker_host, timeout=API_TIMEOUT_S, version="1.45")
+
+    def engine_version(self) -> str:
+        """The version of the box's engine: asked for, so this also tells whether it works.
+
+        Raises:
+            CourseError: it doesn't answer.
+        """
+        import docker  # noqa: PLC0415
+
+        try:
+            client = docker.DockerClient(base_url=self.docker_host, timeout=ANSWER_TIMEOUT_S, version="1.45")
+            try:
+                return str(client.version()["Version"])
+            finally:
+                client.close()
+        except (docker.errors.DockerException, OSError) as error:
+            raise CourseError("The box's Docker Engine does not answer.", str(error).splitlines()[0], "course reset") from None
 
     @property
     def ssh(self) -> list[str]:

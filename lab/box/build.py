@@ -94,7 +94,12 @@ def _make(out: Path, make: Callable[[Path], None]) -> None:
     scratch = out.with_name(out.name + ".partial")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    make(scratch)
+    try:
+        make(scratch)
+    except (OSError, subprocess.CalledProcessError, tarfile.TarError) as error:
+        raise BuildError(
+            f"{out.name.rpartition('-')[0]} could not be built.", f"{error}.", f"df -h {out.parent}, then course build"
+        ) from None
     scratch.rename(out)
 
 

@@ -12,6 +12,7 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.box import engine
@@ -63,9 +64,12 @@ class Container:
 
     def __init__(self, state: State, recipe: str, environment: dict[str, str]) -> None:
         self._state, self._recipe, self._environment = state, recipe, environment
-        self._directory = state.runtime / "box"
         self._home = state.boxes / "container"
         self.access = Access(self._directory)
+
+    @property
+    def _directory(self) -> Path:
+        return self._state.runtime / "box"
 
     @property
     def _image(self) -> str:
@@ -232,13 +236,14 @@ class Container:
 
         Raises:
             BoxNotRunning: it has gone.
+            CourseError: its engine does not answer.
         """
         record = self._require()
         outer = engine.client(self._environment)
         stats = outer.containers.get(record.container).stats(stream=False, one_shot=True)["memory_stats"].get("usage", 0)
         outer.close()
         return Status(
-            record.name, record.backend, record.accelerator, self.access.docker_host, self.access.docker.version()["Version"],
+            record.name, record.backend, record.accelerator, self.access.docker_host, self.access.engine_version(),
             record.ready_s, round(stats / 1e6 + record.relay.memory_mb), (),
         )  # fmt: skip
 

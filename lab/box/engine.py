@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lab.box.errors import CourseError
 from lab.box.state import State
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 OWNER_LABEL = "course.owner"
 ANSWER_TIMEOUT_S = 5
+INSTALL = "sudo apt-get install -y --no-install-recommends docker.io, or course up --backend microvm, which needs no Docker"
 DEFAULT = "unix:///var/run/docker.sock"
 VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 
@@ -52,7 +54,7 @@ def find(state: State) -> Engine:
         del environment["DOCKER_HOST"]
     address = _address(environment)
     if not shutil.which("docker"):
-        return Engine(address, environment, why="The docker command is not installed.", try_next="course doctor")
+        return Engine(address, environment, why="The docker command is not installed.", try_next=INSTALL)
     import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
     try:
@@ -86,10 +88,16 @@ def _where(environment: dict[str, str]) -> tuple[str, Any]:
     """The engine's address, and how to encrypt the way to it."""
     if "DOCKER_HOST" in environment:
         return environment["DOCKER_HOST"], False
+    import docker  # noqa: PLC0415
     from docker.context import ContextAPI  # noqa: PLC0415
 
     name = environment.get("DOCKER_CONTEXT")
-    context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    try:
+        context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    except Exception as error:  # noqa: BLE001  (it raises just that where a context's file is damaged)
+        raise docker.errors.DockerException(str(error)) from None
+    if name and context is None:
+        raise docker.errors.ContextNotFound(name)
     if context is None or not context.Host:
         return DEFAULT, False
     return context.Host.replace("http+unix://", "unix://"), context.TLSConfig or False
@@ -128,6 +136,9 @@ def remove_ours(environment: dict[str, str], owner: str) -> None:
     Args:
         environment: names the engine.
         owner: the label's value.
+
+    Raises:
+        CourseError: the engine can't be reached, or refuses.
     """
     import docker  # noqa: PLC0415
 
@@ -141,3 +152,6 @@ def remove_ours(environment: dict[str, str], owner: str) -> None:
         engine.close()
     except docker.errors.NotFound:
         return
+    except (docker.errors.DockerException, OSError) as error:
+        why = _why(_address(environment), error)
+        raise CourseError("The box could not be removed from your Docker Engine.", why, "course down, once that is mended") from None

@@ -33,17 +33,17 @@ def choose(state: State, wanted: str = "auto") -> str:
     if wanted not in BACKENDS:
         raise UsageError(f"There is no backend {wanted!r}.", f"There are: {', '.join(BACKENDS)}.", "course up --backend auto")
     has_qemu = qemu.version() is not None
-    found = engine.find(state)
     if wanted == "microvm" and not has_qemu:
         raise NoBackend("The microvm backend can't run here.", f"{qemu.PROGRAM} is not installed.", "course doctor")
-    if wanted == "container" and not found.answers:
-        raise NoBackend("The container backend can't run here.", found.why, found.try_next)
-    if wanted != "auto":
-        return wanted
-    if has_qemu and (not found.answers or kvm.probe(state).works):
+    if wanted == "microvm" or (wanted == "auto" and has_qemu and kvm.probe(state).works):
         return "microvm"
+    found = engine.find(state)
     if found.answers:
         return "container"
+    if wanted == "container":
+        raise NoBackend("The container backend can't run here.", found.why, found.try_next)
+    if has_qemu:
+        return "microvm"
     raise NoBackend(
         "Nothing here can run a box.", f"{qemu.PROGRAM} is not installed, and {found.why[:1].lower()}{found.why[1:]}", "course doctor"
     )
@@ -68,7 +68,7 @@ def up(wanted: str = "auto", progress: Progress | None = None, state: State | No
                 return _attach(state, record)
         backend = _backend(state, choose(state, wanted), build(state, progress), progress)
         if record:
-            _clear(state)
+            _end(state)
         with progress.step("Starting your box"):
             backend.up()
     return Box(backend, backend.access)
@@ -101,7 +101,13 @@ def down(state: State | None = None) -> None:
     """Remove the box, and whatever a killed part of one may have left behind.  What was built stays."""
     state = state or State.open()
     with lock(state.boxes, "life"):
-        _clear(state)
+        _end(state)
+        shutil.rmtree(state.runtime, ignore_errors=True)
+        with suppress(OSError):
+            state.jupyter.rmdir()  # not while a JupyterLab keeps its sockets there
+        for leftover in state.boxes.iterdir():
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
 
 
 def _attach(state: State, record: Record) -> Box:
@@ -110,6 +116,8 @@ def _attach(state: State, record: Record) -> Box:
     Raises:
         BoxNotRunning: it has gone.
     """
+    if not record.ready_s:
+        raise BoxNotRunning("There is no box.", "One is being started, or its start was interrupted.", "course up")
     backend: Microvm | Container
     if record.backend == "microvm":
         if not record.machine or not record.machine.alive:
@@ -129,8 +137,12 @@ def _backend(state: State, name: str, artefacts: Artefacts, progress: Progress) 
     return container
 
 
-def _clear(state: State) -> None:
-    """Remove every trace of boxes of this installation: processes, containers, volumes, sockets, logs, checkpoints."""
+def _end(state: State) -> None:
+    """End all boxes of this installation: processes, containers, volumes.  Checkpoints and logs stay.
+
+    Raises:
+        CourseError: the Docker engine that a box runs on can't be reached; what is remembered of the box is kept.
+    """
     record = Record.load(state)
     processes.end_all(str(state.runtime))
     if record and record.backend == "container":
@@ -138,9 +150,3 @@ def _clear(state: State) -> None:
     elif (found := engine.find(state)).answers:
         engine.remove_ours(found.environment, state.owner)
     Record.forget(state)
-    shutil.rmtree(state.runtime, ignore_errors=True)
-    with suppress(OSError):
-        state.jupyter.rmdir()  # not while a JupyterLab keeps its sockets there
-    for leftover in state.boxes.iterdir():
-        if leftover.is_dir():
-            shutil.rmtree(leftover)

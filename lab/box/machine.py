@@ -9,6 +9,7 @@ import io
 import shlex
 import subprocess
 import tarfile
+import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     import docker
 
 SHELL_TIMEOUT_S = 60.0
-ENDED_BY_TIMEOUT = 124
-"""The exit code of coreutils' ``timeout``."""
+ENDED_BY_TIMEOUT = (124, 137, 255, -9)
+"""Exit codes of coreutils' ``timeout``, or of SSH, when the time was up: a command that heeds the signal, and one that must be killed."""
 NOT_COPIED = ("__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache")
 
 
@@ -69,8 +70,9 @@ class Machine:
             WaitTimeout: it took longer than *timeout*.
             CourseError: *check* is set and it failed.
         """
+        began = time.monotonic()
         done = self._run(command, timeout, stdin)
-        if done.returncode == ENDED_BY_TIMEOUT:
+        if done.returncode in ENDED_BY_TIMEOUT and time.monotonic() - began >= timeout:
             raise WaitTimeout(
                 f"A command took longer than {timeout:g} s and was ended: {command[:80]}", done.stdout.decode(errors="replace")[-500:]
             )
@@ -110,9 +112,13 @@ class Machine:
         source, target = PurePosixPath(remote), Path(local)
         command = f"tar -c -C {shlex.quote(str(source.parent))} {shlex.quote(source.name)}"
         packed = self._moved(command, b"", f"{remote} could not be fetched from the box.")
-        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            for member in tar.getmembers():
-                self._unpack(tar, member, target.joinpath(*PurePosixPath(member.name).parts[1:]))
+        try:
+            with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+                for member in tar.getmembers():
+                    self._unpack(tar, member, target.joinpath(*PurePosixPath(member.name).parts[1:]))
+        except OSError as error:
+            why = f"{error.strerror}: {error.filename}."
+            raise CourseError(f"{remote} could not be written to {target}.", why, "check the path") from None
 
     @staticmethod
     def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:

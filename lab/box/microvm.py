@@ -38,9 +38,12 @@ class Microvm:
 
     def __init__(self, state: State, artefacts: Artefacts, template: Template) -> None:
         self._state, self._artefacts, self._template = state, artefacts, template
-        self._directory = state.runtime / "box"
         self._home = state.boxes / "microvm"
         self.access = Access(self._directory)
+
+    @property
+    def _directory(self) -> Path:
+        return self._state.runtime / "box"
 
     @property
     def _machine(self) -> Machine:
@@ -99,7 +102,17 @@ class Microvm:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def reset(self) -> None:
-        """Put a pristine clone in its place."""
+        """Put a pristine clone in its place.
+
+        Raises:
+            CourseError: there is nothing to clone it from.
+        """
+        if not self._template.state.exists():
+            raise CourseError(
+                "Your box can't be reset.",
+                "It was made by another version of the course, whose template is gone.",
+                "course down; course up",
+            )
         self._stop()
         self.up()
 
@@ -163,12 +176,13 @@ class Microvm:
 
         Raises:
             BoxNotRunning: it has gone.
+            CourseError: its engine does not answer.
         """
         record = Record.load(self._state)
         if not record or not record.machine or not record.machine.alive:
             raise BoxNotRunning("There is no box.", "Its virtual machine has ended.", "course up")
         return Status(
-            record.name, record.backend, record.accelerator, self.access.docker_host, self.access.docker.version()["Version"],
+            record.name, record.backend, record.accelerator, self.access.docker_host, self.access.engine_version(),
             record.ready_s, round(record.machine.memory_mb + record.relay.memory_mb), self.checkpoints(),
         )  # fmt: skip
 

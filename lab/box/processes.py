@@ -14,6 +14,9 @@ from pathlib import Path
 
 import psutil
 
+from lab.box.errors import WaitTimeout
+from lab.box.wait import wait_for
+
 LAUNCHER = Path(__file__).with_name("launch.py")
 GONE_S = 10
 
@@ -27,8 +30,11 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> Process:
-        """The running process with this id."""
-        return cls(pid, psutil.Process(pid).create_time())
+        """The process with this id; one that has ended already is never alive."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess:
+            return cls(pid, 0.0)
 
     @property
     def alive(self) -> bool:
@@ -41,23 +47,17 @@ class Process:
         found = self._find()
         return float(found.memory_full_info().pss) / 1e6 if found else 0.0
 
-    def end(self, patience_s: float = 2.0) -> None:
-        """Ask it to end, then make it; return when it is gone."""
+    def kill(self) -> None:
+        """End it at once; return when it is gone."""
         if found := self._find():
             with suppress(psutil.NoSuchProcess):
-                found.terminate()
-                with suppress(psutil.TimeoutExpired):
-                    found.wait(patience_s)
-                    return
                 found.kill()
-                found.wait(patience_s)
+            with suppress(WaitTimeout):
+                wait_for(f"process {self.pid} to end", self._require_gone, timeout_s=GONE_S, every_s=0.005)
 
-    def kill(self) -> None:
-        """End it at once."""
-        if found := self._find():
-            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-                found.kill()
-                found.wait(GONE_S)
+    def _require_gone(self) -> None:
+        if self.alive:
+            raise BlockingIOError("it still runs")
 
     def _find(self) -> psutil.Process | None:
         try:
@@ -84,11 +84,12 @@ def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: dict
 
 
 def end_all(marker: str) -> None:
-    """End every process of this user whose command line contains *marker*, such as a directory that only the course uses."""
-    mine = os.getpid()
+    """End every process of this user whose command line contains *marker*, such as a directory that only the course uses.
+
+    Who asks for it is spared, and so is the shell that it was typed in.
+    """
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for found in psutil.process_iter(["cmdline", "uids"]):
         command = " ".join(found.info["cmdline"] or ())
-        if found.pid != mine and marker in command and found.info["uids"].real == os.getuid():
-            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-                found.kill()
-                found.wait(GONE_S)
+        if found.pid not in spared and marker in command and found.info["uids"].real == os.getuid():
+            Process.of(found.pid).kill()

@@ -37,6 +37,7 @@ TRANSLATIONS_MB = 256
 """QEMU's translation cache: larger is faster under emulation, and is paid in memory by every clone."""
 IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 """Leave memory that lies in a shared file out of the saved state."""
+LOAD_TIMEOUT_S, SAVE_TIMEOUT_S = 60, 600
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
@@ -94,8 +95,8 @@ class Machine:
         async def go_on(client: Any) -> None:
             await client.execute("migrate-set-capabilities", IGNORE_SHARED)
             await client.execute("migrate-incoming", {"uri": f"fd:{incoming}"})
-            await _until(lambda: self._loaded(client))
-            await _until(lambda: self._has_relay(client))
+            await _until(lambda: self._loaded(client), LOAD_TIMEOUT_S)
+            await _until(lambda: self._has_relay(client), LOAD_TIMEOUT_S)
             await client.execute("cont")
 
         self.talk(go_on)
@@ -120,7 +121,7 @@ class Machine:
         share = "on" if self.writes_memory else "off"
         memory = f"memory-backend-file,id=m,size={recipe.MEMORY_MB}M,mem-path={_quoted(self.memory)},share={share}"
         return [
-            "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", SANDBOX,
+            "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-sandbox", SANDBOX,
             "-machine", f"{MACHINE},memory-backend=m,usb=off,vmport=off", "-accel", accelerator, "-cpu", recipe.CPU_MODEL, "-smp", "1",
             "-m", str(recipe.MEMORY_MB), "-object", memory,
             "-kernel", str(self.artefacts.kernel), "-initrd", str(self.artefacts.initramfs), "-append", KERNEL_OPTIONS,
@@ -149,7 +150,8 @@ class Machine:
                 await client.connect(str(self.monitor))
                 return await script(client)
             except (QMPError, OSError) as error:
-                raise CourseError("The virtual machine did not do as it was told.", str(error), "course reset") from None
+                why = str(error) or "It took too long."
+                raise CourseError("The virtual machine did not do as it was told.", why, "course reset") from None
             finally:
                 await client.disconnect()
 
@@ -175,7 +177,7 @@ class Machine:
             client.send_fd_scm(out.fileno())
             await client.execute("getfd", {"fdname": "state"})
             await client.execute("migrate", {"uri": "fd:state"})
-            await _until(lambda: self._saved(client))
+            await _until(lambda: self._saved(client), SAVE_TIMEOUT_S)
             if not stopped:
                 await client.execute("cont")
 
@@ -197,10 +199,15 @@ class Machine:
         return self.talk(script)
 
 
-async def _until(true: Callable[[], Awaitable[bool]]) -> None:
-    """Ask QEMU again and again: it sends no event for these."""
-    while not await true():  # noqa: ASYNC110
-        await asyncio.sleep(0.005)
+async def _until(true: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
+    """Ask QEMU again and again: it sends no event for these.
+
+    Raises:
+        TimeoutError: it did not become true.
+    """
+    async with asyncio.timeout(timeout_s):
+        while not await true():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 def _quoted(path: Path) -> str:

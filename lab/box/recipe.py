@@ -80,7 +80,7 @@ class Recipe:
 def _files(directory: Path) -> list[str]:
     """Names and contents of the files below *directory*, in order."""
     paths = sorted(path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return [part for path in paths for part in (str(path.relative_to(directory)), path.read_text())]
+    return [part for path in paths for part in (str(path.relative_to(directory)), path.read_bytes().hex())]
 
 
 def _digest(*parts: str) -> str:

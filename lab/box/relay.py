@@ -21,13 +21,13 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
 from lab.box.guest.mux import Link, Mux, splice
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "asyncio.Future[None]"]
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HEAD_LIMIT = 1 << 16
 CHANNEL_TIMEOUT_S = 20
 GREETING_S = 3
@@ -48,12 +48,19 @@ class Relay:
     def __init__(self, directory: Path, mux: Mux) -> None:
         self._directory, self._mux = directory, mux
         self._addresses: dict[int, str] = {}
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def open(self) -> None:
-        """Listen on the three sockets."""
+        """Listen on the three sockets; where the last of them is, all answer."""
         await self.listen(self._directory / "docker.sock", "unix:/run/docker.sock")
         await self.listen(self._directory / "ssh.sock", "sshd")
-        await asyncio.start_unix_server(self._dial, self._socket_path(self._directory / "dial.sock"))
+        await self._serve(self._directory / "dial.sock", self._dial)
+
+    async def close(self) -> None:
+        """End all connections, and return when they have ended."""
+        for writer in self._connections.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def listen(self, path: Path, target: str) -> None:
         """Connect whoever connects to *path* with *target* in the box."""
@@ -61,28 +68,40 @@ class Relay:
         async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await splice(self._mux.open(target), reader, writer)
 
-        await asyncio.start_unix_server(connect, self._socket_path(path))
+        await self._serve(path, connect)
 
-    @staticmethod
-    def _socket_path(path: Path) -> str:
-        path.unlink(missing_ok=True)
-        return str(path)
+    async def _serve(self, path: Path, handler: Handler) -> None:
+        """Listen under another name first: a socket's name is there before anybody listens."""
+        scratch = path.with_name(f".{path.name}")
+        scratch.unlink(missing_ok=True)
+        await asyncio.start_unix_server(self._noted(handler), scratch)
+        scratch.rename(path)
+
+    def _noted(self, handler: Handler) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task
+            self._connections[task] = writer
+            try:
+                await handler(reader, writer)
+            finally:
+                del self._connections[task]
+                writer.close()
+
+        return handle
 
     async def _dial(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        verb, *words = (await reader.readline()).decode().split()
-        if verb == "dial":
-            await splice(self._mux.open(words[0]), reader, writer)
-            return
-        if verb == "listen":
-            await self.listen(Path(words[0]), words[1])
-            answer = words[0]
-        elif verb == "url":
-            answer = await self._address(int(words[0]))
-        else:
-            answer = str(os.getpid())
-        writer.write(answer.encode() + b"\n")
-        await writer.drain()
-        writer.close()
+        with suppress(OSError):
+            match (await reader.readline()).decode(errors="replace").split():
+                case ["dial", target]:
+                    await splice(self._mux.open(target), reader, writer)
+                case ["listen", path, target]:
+                    await self.listen(Path(path), target)
+                    writer.write(f"{path}\n".encode())
+                case ["url", port] if port.isdecimal():
+                    writer.write(f"{await self._address(int(port))}\n".encode())
+                case ["pid"]:
+                    writer.write(f"{os.getpid()}\n".encode())
 
     async def _address(self, port: int) -> str:
         if port not in self._addresses:
@@ -98,10 +117,8 @@ class Relay:
                         await splice(stream, reader, writer)
                         return
                     writer.write(DENIED)
-                    await writer.drain()
-                writer.close()
 
-            server = await asyncio.start_server(gate, "127.0.0.1", 0, limit=HEAD_LIMIT)
+            server = await asyncio.start_server(self._noted(gate), "127.0.0.1", 0, limit=HEAD_LIMIT)
             self._addresses[port] = f"http://box:{password}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
         return self._addresses[port]
 
@@ -127,6 +144,9 @@ async def serve(directory: Path, transport: dict[str, str | list[str]]) -> None:
         directory: where the sockets go.
         transport: ``{"unix": PATH}``, a socket that may not be there yet, or ``{"command": [ARG, …]}``, whose standard streams are the
             channel.
+
+    Raises:
+        OSError: the channel did not open.
     """
     ended = asyncio.Event()
     if "unix" in transport:
@@ -137,9 +157,14 @@ async def serve(directory: Path, transport: dict[str, str | list[str]]) -> None:
         os.close(its_input)
         os.close(its_output)
         mux = channel(from_box, to_box, ended)
-        await asyncio.wait_for(mux.greeted.wait(), CHANNEL_TIMEOUT_S)
-    await Relay(directory, mux).open()
+        signs = [asyncio.ensure_future(sign.wait()) for sign in (mux.greeted, ended)]
+        await asyncio.wait(signs, timeout=CHANNEL_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if ended.is_set() or not mux.greeted.is_set():
+            raise OSError(f"no greeting from the box through: {' '.join(transport['command'])}")
+    relay = Relay(directory, mux)
+    await relay.open()
     await ended.wait()
+    await relay.close()
 
 
 def channel(read_fd: int, write_fd: int, ended: asyncio.Event) -> Mux:
@@ -200,5 +225,9 @@ _open_for_good: list[socket.socket] = []
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
+    try:
         asyncio.run(serve(Path(sys.argv[1]), json.loads(sys.argv[2])))
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        sys.exit(str(error))

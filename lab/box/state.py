@@ -15,7 +15,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,9 +77,9 @@ class State:
             path.write_text(secrets.token_hex(4))
         return path.read_text()
 
-    @cached_property
+    @property
     def runtime(self) -> Path:
-        """A short, private directory for sockets, created when missing.
+        """A short, private directory for sockets, created when missing: also after a `course down` removed it.
 
         Raises:
             CourseError: a directory of that name exists and belongs to somebody else.
@@ -88,7 +88,7 @@ class State:
         private_directory(path)
         return path
 
-    @cached_property
+    @property
     def jupyter(self) -> Path:
         """A short, private directory for the sockets of JupyterLab's kernels, created when missing.
 
@@ -108,16 +108,17 @@ def private_directory(path: Path) -> None:
     """Create *path* with mode 0700, or make sure that an existing one is a directory of ours that nobody else can enter.
 
     Raises:
-        CourseError: it is a link, or belongs to somebody else.
+        CourseError: it is a file or a link, or belongs to somebody else.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
     info = path.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
         raise CourseError(
             f"{path} is not a directory of yours.",
-            "A box is reached through sockets in it, so it must belong to you alone.",
-            f"rm -r {path}, or set COURSE_STATE to another directory",
+            "What a box is reached through and made from must be open to you alone.",
+            f"mv {path} elsewhere, or set COURSE_STATE to another directory",
         )
     if info.st_mode & 0o077:
         path.chmod(0o700)

@@ -6,6 +6,7 @@ what a learner's kernel needs.  Then the machine stops, and its memory (a file) 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,8 @@ from lab.box.wait import wait_for
 BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
 WARM_IMAGE = "app:v1"
 PING_TIMEOUT_S = 5
+SOURCES = (Path(__file__).with_name("qemu.py"), Path(__file__))
+"""What decides the machine, beside the recipe."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,9 @@ class Template:
 
     @classmethod
     def of(cls, state: State, recipe: str, accelerator: str) -> Template:
-        """The template of this recipe, whether it is there or not."""
-        home = state.templates / f"{recipe}-{accelerator}"
+        """The template of this recipe and of the machine that the course makes now, whether it is there or not."""
+        making = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:6]
+        home = state.templates / f"{recipe}-{making}-{accelerator}"
         return cls(home / "memory", home / "state", accelerator)
 
 

@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from lab import connect
-from lab.box import life
+from lab.box import engine, life
 from lab.box.errors import CourseError, WaitTimeout
 from lab.box.machine import Result
 from lab.box.record import Record
@@ -290,9 +290,19 @@ def test_the_docker_command_works_on_the_box(docker_cli: list[str], app: str) ->
     assert run([*docker_cli, "exec", "-i", APP, "cat"], b"half\nclosed") == b"half\nclosed"
 
 
+def test_an_engine_may_be_reached_by_ssh(container: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    container.box.sh("true")  # opens the connection that ssh shares
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {container.box.ssh[2]} "$@"\n')
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("DOCKER_HOST", "ssh://root@box")
+    found = engine.find(container.state)
+    assert (found.why, found.version) == ("", container.box.docker.version()["Version"])
+
+
 def test_following_a_log_can_be_cut(docker_cli: list[str], app: str) -> None:
     for number in range(3):
-        with subprocess.Popen([*docker_cli, "logs", "-f", "--since", "0s", APP], stdout=subprocess.PIPE) as follower:
+        with subprocess.Popen([*docker_cli, "logs", "-f", APP], stdout=subprocess.PIPE) as follower:
             assert follower.stdout
             until("a line in the log", lambda number=number: requests.get(f"{app}/line-{number}", timeout=PROMPT_S).status_code == 404)
             assert any(f"/line-{number}".encode() in line for line in follower.stdout)

@@ -199,7 +199,6 @@ def fails_to_copy(_: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [fails_to_write, fails_to_copy])
-@pytest.mark.xfail(strict=True, reason="_make() lets OSError and CalledProcessError through: a traceback where the disk is full")
 def test_whatever_a_step_dies_of_is_said_in_a_sentence(tmp_path: Path, make: Callable[[Path], None]) -> None:
     with pytest.raises(BuildError) as raised:
         build._make(tmp_path / "out", make)

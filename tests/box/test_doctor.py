@@ -155,7 +155,6 @@ def test_a_dead_engine_is_explained(computer: Computer) -> None:
     assert "DOCKER_HOST" in finding.mend
 
 
-@pytest.mark.xfail(strict=True, reason="for a missing docker command engine.find() says to ask the doctor, who has said so")
 def test_the_doctor_does_not_send_anybody_to_the_doctor(computer: Computer) -> None:
     for name in ("docker", qemu.PROGRAM):
         computer.uninstall(name)

@@ -271,7 +271,6 @@ def test_a_named_context_comes_before_the_current_one_and_an_address_before_both
     sentence(engine.find(state), "tcp://127.0.0.1:1")
 
 
-@pytest.mark.xfail(strict=True, reason="_where() takes the default socket where the SDK finds no such context")
 @pytest.mark.parametrize("exists", [False, True], ids=["that does not exist", "without a config.json, where the SDK does not look"])
 def test_another_engine_is_not_taken_for_that_of_a_context(
     state: State, unix: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
@@ -283,7 +282,6 @@ def test_another_engine_is_not_taken_for_that_of_a_context(
     sentence(engine.find(state), "lab")
 
 
-@pytest.mark.xfail(strict=True, reason="the SDK raises a bare Exception")
 def test_a_context_that_is_damaged_is_said(state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contexts = Contexts(tmp_path / "docker", current="lab")
     contexts.add("lab", "unix:///anywhere")

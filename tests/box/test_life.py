@@ -98,7 +98,6 @@ def never(*_: object) -> None:
     pytest.fail("this takes seconds where an engine hangs, and is not needed")
 
 
-@pytest.mark.xfail(strict=True, reason="choose() asks for the engine first, whatever was wanted: five seconds where one hangs")
 @pytest.mark.parametrize("wanted", ["microvm", "auto"])
 def test_an_engine_that_is_not_needed_is_not_asked(computer: Computer, state: State, monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     computer(True, True, True)

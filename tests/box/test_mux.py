@@ -181,7 +181,6 @@ def test_we_may_go_on_after_their_end() -> None:
     run(main())
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="the end of a stream is told only once; a second read() waits for ever")
 def test_the_end_stays_the_end() -> None:
     async def main() -> None:
         async with channel() as (owner, _, _):
@@ -243,7 +242,6 @@ def test_a_refusal_says_why() -> None:
 
 
 @pytest.mark.parametrize("error", [OverflowError("port must be 0-65535."), TypeError("not that kind"), struct.error("short")])
-@pytest.mark.xfail(strict=True, reason="Mux._serve resets a stream for OSError and ValueError only: after others its client waits for ever")
 def test_whatever_a_target_dies_of_ends_its_stream(error: Exception) -> None:
     async def dies(_stream: Stream, _target: str) -> None:
         raise error
@@ -313,7 +311,6 @@ def test_a_file_that_describes_the_protocol_is_a_payload_like_any_other() -> Non
 
 
 @pytest.mark.parametrize("mark", [HELLO, WELCOME])
-@pytest.mark.xfail(strict=True, reason="a mark inside a payload, as of a box on a box's engine, ends all streams")
 def test_a_channel_inside_the_channel(mark: bytes) -> None:
     async def main() -> None:
         async with channel() as (owner, _, _):
@@ -367,7 +364,6 @@ HALF_SENT = [
     pytest.param(HELLO[:7], id="half a hello"),
     pytest.param(
         frame(7, DATA, b"x" * 1000)[:-8], id="a frame that wants a little more",
-        marks=pytest.mark.xfail(strict=True, reason="feed() takes the first bytes of a mark that comes in two pieces for the frame's rest"),
     ),
 ]  # fmt: skip
 
@@ -436,7 +432,6 @@ def test_answers_to_an_earlier_hello_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("ended", [b"", frame(1, EOF)], ids=["open", "ended"])
-@pytest.mark.xfail(strict=True, reason="read() gives credit to a number that may be another stream's by now")
 def test_what_is_read_after_a_reconnection_is_no_credit_for_the_new_owners_streams(ended: bytes) -> None:
     may_read = asyncio.Event()
 

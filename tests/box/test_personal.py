@@ -59,7 +59,6 @@ def test_half_an_identity_is_refused(done: Done, missing: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["hostname", "machine_id", "host_key", "authorized_key"])
-@pytest.mark.xfail(strict=True, reason="become() looks for each part only when it gets there")
 def test_half_an_identity_changes_nothing(done: Done, missing: str) -> None:
     with pytest.raises(KeyError, match=missing):
         personal.become({name: value for name, value in WHO.items() if name != missing})

@@ -112,7 +112,6 @@ def test_what_python_leaves_does_not_matter(source: Source, junk: str) -> None:
     assert source.keys() == before
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeDecodeError, reason="_files() reads everything as text")
 @pytest.mark.parametrize("junk", ["guest/.agent.py.swp", "images/app/.DS_Store"])
 def test_what_an_editor_leaves_does_no_harm(source: Source, junk: str) -> None:
     (source.home / junk).write_bytes(b"b0VIM\x20\x39\xff\x00")

@@ -194,7 +194,6 @@ def test_pid_and_url_answer_in_a_line(directory: Path) -> None:
     run(main())
 
 
-@pytest.mark.xfail(strict=True, reason="_dial() unpacks what it was not given: a traceback in the box's log")
 def test_nonsense_ends_in_nothing(directory: Path) -> None:
     async def main() -> None:
         async with relayed(directory) as box:
@@ -205,7 +204,6 @@ def test_nonsense_ends_in_nothing(directory: Path) -> None:
     run(main())
 
 
-@pytest.mark.xfail(strict=True, reason="serve() leaves its connections to be cancelled, which asyncio before 3.12 logs as tracebacks")
 def test_it_ends_without_a_word(directory: Path) -> None:
     async def main() -> None:
         async with relayed(directory, never=re.compile(".")) as box:
@@ -301,7 +299,6 @@ def test_a_killed_relay_takes_its_command_along(agents: subprocess.Popen[bytes])
     asyncio.run(until(lambda: not agent.alive))
 
 
-@pytest.mark.xfail(strict=True, raises=BoxNotRunning, reason="a socket's name is there before anybody listens; a box waits for the name")
 def test_where_its_last_socket_is_it_answers(directory: Path) -> None:
     slow = "from socket import socket; listen = socket.listen; socket.listen = lambda *a: __import__('time').sleep(0.2) or listen(*a); "
     with start(directory, {"command": [sys.executable, "-I", "-S", AGENT, "-"]}, slow) as process:
@@ -312,7 +309,6 @@ def test_where_its_last_socket_is_it_answers(directory: Path) -> None:
             process.kill()
 
 
-@pytest.mark.xfail(strict=True, raises=subprocess.TimeoutExpired, reason="serve() waits 20 s for a greeting from a command that has ended")
 def test_a_command_that_fails_is_not_waited_for(directory: Path) -> None:
     with start(directory, {"command": ["false"]}) as process:
         try:

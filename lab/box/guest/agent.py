@@ -63,7 +63,7 @@ async def control(stream: Stream) -> None:
         request += data
     try:
         reply = personal.become(json.loads(request))
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001  (whatever it was, the owner gets an answer)
         reply = {"error": f"{type(error).__name__}: {error}"}
     await stream.write(json.dumps(reply).encode())
     stream.write_eof()

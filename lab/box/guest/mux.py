@@ -7,7 +7,8 @@ the others.
 
 A frame is a header (stream number, kind, payload length) and a payload.  The side that dialled the channel says hello first, and again
 after every reconnection; a hello ends all streams of the connection before it, and both sides drop what they had half read.  The other
-side asks for a hello when it starts, because it may have been started anew while the channel stayed open.
+side asks for a hello when it starts, because it may have been started anew while the channel stayed open.  Both marks are looked for
+wherever they stand, so a payload that holds one is cut in two.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ WINDOW = 1 << 18
 """Bytes that one stream may have under way, unread by the other side."""
 CHUNK = 1 << 15
 HELLO, WELCOME = (hashlib.sha256(b"kubernetes by analogy: " + word).digest()[:16] for word in (b"hello", b"welcome"))
-"""Mark the start of a connection, and ask for one.  Computed, so that copying this file through the channel can't look like them."""
+"""Mark the start of a connection, and ask for one."""
 COUNT = struct.Struct("!I")
 """Follows a hello and is echoed by its answer, so that the answer to an earlier hello is not taken for it."""
+LONGEST_MARK = len(HELLO) + COUNT.size
 
 Accept = Callable[["Stream", str], Awaitable[None]]
 
@@ -50,10 +52,11 @@ class Stream:
             ConnectionResetError: the other side, or the channel, broke it off.
         """
         item = await self._arrived.get()
-        if isinstance(item, ConnectionResetError):
+        if not item or isinstance(item, ConnectionResetError):
             self._arrived.put_nowait(item)
+        if isinstance(item, ConnectionResetError):
             raise item
-        if item:
+        if item and self._mux.has(self._number, self):
             self._mux.frame(self._number, CREDIT, struct.pack("!I", len(item)))
         return item
 
@@ -70,7 +73,7 @@ class Stream:
                 await self._may_send.wait()
             if self._ended:
                 raise self._ended
-            size = min(self._credit, len(view), CHUNK)
+            size = before_mark(view[: min(self._credit, CHUNK)])
             self._credit -= size
             self._mux.frame(self._number, DATA, view[:size])
             view = view[size:]
@@ -127,6 +130,7 @@ class Mux:
         self._streams: dict[int, Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._buffer = bytearray()
+        self._unread = 0
         self._last = 0
         self.greeted = asyncio.Event()
         self._hellos = 0
@@ -145,44 +149,50 @@ class Mux:
     def feed(self, data: bytes) -> None:
         """Take bytes that arrived on the channel, cut anywhere."""
         self._buffer += data
-        if self._dialled and self._cut_after(WELCOME):
+        if self._dialled and self._skip_past(WELCOME) is not None:
             self.greeted.clear()
             self.lost("the box's agent was started anew")
             self._hello()
         if not (self._dialled and self.greeted.is_set()):
             self._hear_hello()
-        if not self.greeted.is_set():
-            return
-        while len(self._buffer) >= HEADER.size:
-            number, kind, size = HEADER.unpack_from(self._buffer)
-            if len(self._buffer) < HEADER.size + size:
+        if self.greeted.is_set():
+            self._read_frames()
+        done = max(0, self._unread - LONGEST_MARK)  # what is kept may be the beginning of a mark
+        del self._buffer[:done]
+        self._unread -= done
+
+    def _read_frames(self) -> None:
+        while len(self._buffer) >= (start := self._unread + HEADER.size):
+            number, kind, size = HEADER.unpack_from(self._buffer, self._unread)
+            if len(self._buffer) < start + size:
                 break
-            payload = bytes(self._buffer[HEADER.size : HEADER.size + size])
-            del self._buffer[: HEADER.size + size]
-            self._arrived(number, kind, payload)
+            self._unread = start + size
+            self._arrived(number, kind, bytes(self._buffer[start : start + size]))
 
     def _hello(self) -> None:
         self._hellos += 1
         self._send(HELLO + COUNT.pack(self._hellos))
 
     def _hear_hello(self) -> None:
-        found = self._buffer.rfind(HELLO)
-        if found < 0 or len(self._buffer) < found + len(HELLO) + COUNT.size:
+        count = self._skip_past(HELLO, COUNT.size)
+        if count is None:
             return
-        (count,) = COUNT.unpack_from(self._buffer, found + len(HELLO))
-        del self._buffer[: found + len(HELLO) + COUNT.size]
         if not self._dialled:
             self.lost("the channel was opened anew")
-            self._send(HELLO + COUNT.pack(count))
-        if not self._dialled or count == self._hellos:
+            self._send(HELLO + count)
+        if not self._dialled or COUNT.unpack(count)[0] == self._hellos:
             self.greeted.set()
 
-    def _cut_after(self, mark: bytes) -> bool:
-        """Drop everything up to the last *mark*, if there is one."""
+    def _skip_past(self, mark: bytes, more: int = 0) -> bytes | None:
+        """Drop everything up to the last *mark* and as many bytes *more*, which are returned; or nothing, where it has not come whole."""
         found = self._buffer.rfind(mark)
-        if found >= 0:
-            del self._buffer[: found + len(mark)]
-        return found >= 0
+        end = found + len(mark) + more
+        if found < 0 or len(self._buffer) < end:
+            return None
+        following = bytes(self._buffer[end - more : end])
+        del self._buffer[:end]
+        self._unread = 0
+        return following
 
     def _arrived(self, number: int, kind: int, payload: bytes) -> None:
         if kind == OPEN and self._accept:
@@ -196,12 +206,16 @@ class Mux:
     async def _serve(self, accept: Accept, stream: Stream, target: str) -> None:
         try:
             await accept(stream, target)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  (whatever it was, the other side must not wait for ever)
             stream.reset(str(error))
 
     def frame(self, number: int, kind: int, payload: bytes | memoryview = b"") -> None:
         """Send one frame."""
         self._send(HEADER.pack(number, kind, len(payload)) + payload)
+
+    def has(self, number: int, stream: Stream) -> bool:
+        """Is it the stream of this number, and not one of an earlier connection?"""
+        return self._streams.get(number) is stream
 
     def forget(self, number: int) -> None:
         """Drop a stream that has ended on both sides."""
@@ -211,6 +225,12 @@ class Mux:
         """The channel broke: end every stream."""
         for stream in list(self._streams.values()):
             stream.abort(reason)
+
+
+def before_mark(payload: memoryview) -> int:
+    """How many bytes of *payload* can be sent at once, so that none of the channel's own marks crosses it in one piece."""
+    text = bytes(payload)
+    return min([len(text), *(found + 1 for mark in (HELLO, WELCOME) if (found := text.find(mark)) >= 0)])
 
 
 class Link:

@@ -30,19 +30,20 @@ def become(who: dict[str, Any]) -> dict[str, Any]:
         ``{"hostname": …}``
 
     Raises:
-        KeyError: something is missing.
+        KeyError: something is missing; nothing was changed.
         OSError: something could not be set.
     """
+    hostname, machine_id, host_key, authorized_key = (who[part] for part in ("hostname", "machine_id", "host_key", "authorized_key"))
     if "time" in who:
         time.clock_settime(time.CLOCK_REALTIME, float(who["time"]))
     if "entropy" in who:
         reseed(bytes.fromhex(who["entropy"]))
-    socket.sethostname(who["hostname"])
-    write("/etc/hostname", who["hostname"] + "\n", 0o644)
-    write("/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {who['hostname']}\n::1 localhost ip6-localhost\n", 0o644)
-    write("/etc/machine-id", who["machine_id"] + "\n", 0o444)
-    write("/etc/ssh/course_host_key", who["host_key"], 0o600)
-    write("/root/.ssh/authorized_keys", who["authorized_key"] + "\n", 0o600)
+    socket.sethostname(hostname)
+    write("/etc/hostname", hostname + "\n", 0o644)
+    write("/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n::1 localhost ip6-localhost\n", 0o644)
+    write("/etc/machine-id", machine_id + "\n", 0o444)
+    write("/etc/ssh/course_host_key", host_key, 0o600)
+    write("/root/.ssh/authorized_keys", authorized_key + "\n", 0o600)
     return {"hostname": socket.gethostname()}
 
 
