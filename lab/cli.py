@@ -27,7 +27,7 @@ from lab.box import life
 from lab.box.box import Box
 from lab.box.errors import CourseError, UsageError
 from lab.box.progress import Advance
-from lab.box.state import State
+from lab.box.state import State, private_directory
 
 app = typer.Typer(
     help="A box to learn on: a disposable Linux machine with a real Docker Engine inside.",
@@ -147,7 +147,9 @@ def lab(context: typer.Context, backend: BackendName = "auto", notebooks: Notebo
     command.append(f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyter'}")
     if os.geteuid() == 0:
         command.append("--allow-root")
-    environment = {**os.environ, "DOCKER_HOST": box.docker_host, "JUPYTER_RUNTIME_DIR": str(State.open().jupyter)}
+    sockets = State.open().jupyter
+    private_directory(sockets)
+    environment = {**os.environ, "DOCKER_HOST": box.docker_host, "JUPYTER_RUNTIME_DIR": str(sockets)}
     os.execve(sys.executable, [*command, *context.args], environment)  # noqa: S606 (so that signals reach it)
 
 

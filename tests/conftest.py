@@ -67,22 +67,7 @@ def built() -> Path:
 @pytest.fixture(scope="session", params=BACKENDS)
 def installation(request: pytest.FixtureRequest, built: Path) -> Iterator[Installation]:
     """An installation on each backend in turn; its box is shared, so a test that changes it asks for ``fresh``, or cleans up."""
-    yield from _installation(request, built, request.param)
-
-
-@pytest.fixture(scope="session")
-def microvm(request: pytest.FixtureRequest, built: Path) -> Iterator[Installation]:
-    """The installation on the microvm backend, for what only virtual machines can do."""
-    yield from _installation(request, built, "microvm")
-
-
-@pytest.fixture(scope="session")
-def container(request: pytest.FixtureRequest, built: Path) -> Iterator[Installation]:
-    """The installation on the container backend."""
-    yield from _installation(request, built, "container")
-
-
-def _installation(request: pytest.FixtureRequest, built: Path, backend: str) -> Iterator[Installation]:
+    backend = request.param
     if backend == "microvm" and qemu.version() is None:
         pytest.skip(f"{qemu.PROGRAM} is not installed: tools/system-packages test")
     with pytest.MonkeyPatch.context() as patch:

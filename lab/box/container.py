@@ -12,7 +12,6 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.box import engine
@@ -23,7 +22,7 @@ from lab.box.errors import BoxNotRunning, CourseError, NotOnThisBackend
 from lab.box.processes import Process
 from lab.box.progress import Progress
 from lab.box.record import Record
-from lab.box.state import State, private_directory
+from lab.box.state import State
 from lab.box.template import ping
 from lab.box.wait import wait_for
 
@@ -64,12 +63,9 @@ class Container:
 
     def __init__(self, state: State, recipe: str, environment: dict[str, str]) -> None:
         self._state, self._recipe, self._environment = state, recipe, environment
+        self._directory = state.runtime / "box"
         self._home = state.boxes / "container"
         self.access = Access(self._directory)
-
-    @property
-    def _directory(self) -> Path:
-        return self._state.runtime / "box"
 
     @property
     def _image(self) -> str:
@@ -96,8 +92,7 @@ class Container:
             outer.close()
 
     def _preload(self, outer: docker.DockerClient, artefacts: Artefacts) -> None:
-        access = Access(self._state.runtime / "template")
-        private_directory(access.directory)
+        access = Access(self._state.room("template"))
         root = f"{REPOSITORY}-root:{self._recipe}"
         try:
             container = self._run(outer, root, "template")
@@ -126,7 +121,7 @@ class Container:
             CourseError: the outer engine refused it.
         """
         began = time.monotonic()
-        private_directory(self._directory)
+        self._state.room("box")
         self._home.mkdir(parents=True, exist_ok=True)
         outer = engine.client(self._environment)
         name = f"box-{secrets.token_hex(2)}"

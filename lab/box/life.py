@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from contextlib import suppress
 
+import psutil
+
 from lab.box import engine, kvm, processes, qemu
 from lab.box.box import Box
 from lab.box.build import Artefacts, build
@@ -67,7 +69,7 @@ def up(wanted: str = "auto", progress: Progress | None = None, state: State | No
             with suppress(BoxNotRunning):
                 return _attach(state, record)
         backend = _backend(state, choose(state, wanted), build(state, progress), progress)
-        if record:
+        if record or (state.runtime / "box").exists():
             _end(state)
         with progress.step("Starting your box"):
             backend.up()
@@ -98,13 +100,12 @@ def current(state: State | None = None) -> Box:
 
 
 def down(state: State | None = None) -> None:
-    """Remove the box, and whatever a killed part of one may have left behind.  What was built stays."""
+    """Remove the box, and whatever a killed part of one may have left behind.  What was built stays, and a JupyterLab that still runs."""
     state = state or State.open()
     with lock(state.boxes, "life"):
         _end(state)
-        shutil.rmtree(state.runtime, ignore_errors=True)
-        with suppress(OSError):
-            state.jupyter.rmdir()  # not while a JupyterLab keeps its sockets there
+        if not any(psutil.pid_exists(int(server.stem.partition("-")[2])) for server in state.jupyter.glob("jpserver-*.json")):
+            shutil.rmtree(state.jupyter, ignore_errors=True)
         for leftover in state.boxes.iterdir():
             if leftover.is_dir():
                 shutil.rmtree(leftover)
@@ -138,7 +139,7 @@ def _backend(state: State, name: str, artefacts: Artefacts, progress: Progress) 
 
 
 def _end(state: State) -> None:
-    """End all boxes of this installation: processes, containers, volumes.  Checkpoints and logs stay.
+    """End all boxes of this installation: processes, containers, volumes, sockets.  Checkpoints and logs stay.
 
     Raises:
         CourseError: the Docker engine that a box runs on can't be reached; what is remembered of the box is kept.
@@ -150,3 +151,4 @@ def _end(state: State) -> None:
     elif (found := engine.find(state)).answers:
         engine.remove_ours(found.environment, state.owner)
     Record.forget(state)
+    shutil.rmtree(state.runtime, ignore_errors=True)

@@ -19,7 +19,7 @@ from lab.box.build import Artefacts
 from lab.box.errors import BoxNotRunning, CourseError, UsageError
 from lab.box.qemu import Machine
 from lab.box.record import Record
-from lab.box.state import State, private_directory
+from lab.box.state import State
 from lab.box.template import Template, ping
 from lab.box.wait import wait_for
 
@@ -38,12 +38,9 @@ class Microvm:
 
     def __init__(self, state: State, artefacts: Artefacts, template: Template) -> None:
         self._state, self._artefacts, self._template = state, artefacts, template
+        self._directory = state.runtime / "box"
         self._home = state.boxes / "microvm"
         self.access = Access(self._directory)
-
-    @property
-    def _directory(self) -> Path:
-        return self._state.runtime / "box"
 
     @property
     def _machine(self) -> Machine:
@@ -71,7 +68,7 @@ class Microvm:
 
     def _launch(self, incoming: int) -> None:
         began = time.monotonic()
-        private_directory(self._directory)
+        self._state.room("box")
         self._home.mkdir(parents=True, exist_ok=True)
         log = self._home / "log"
         name = f"box-{secrets.token_hex(2)}"
@@ -196,11 +193,21 @@ class Microvm:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[int]:
-    """A descriptor from which a compressed file reads as it was."""
-    unpacker = subprocess.Popen(["zstd", "-d", "-q", "-c", str(path)], stdout=subprocess.PIPE)
+    """A descriptor from which a compressed file reads as it was.
+
+    Raises:
+        CourseError: the file is damaged, and so what read it failed.
+    """
+    unpacker = subprocess.Popen(["zstd", "-d", "-q", "-c", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert unpacker.stdout
     try:
         with unpacker.stdout:
             yield unpacker.stdout.fileno()
+    except CourseError:
+        if unpacker.wait() > 0:
+            raise CourseError(
+                f"The checkpoint {path.stem!r} is damaged.", "It can't be unpacked, so the box was ended.", "course up"
+            ) from None
+        raise
     finally:
         unpacker.wait()

@@ -10,11 +10,13 @@ QEMU itself is shut in: no privilege, no new processes (``-sandbox``), no networ
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import socket
 import subprocess
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -38,6 +40,7 @@ TRANSLATIONS_MB = 256
 IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 """Leave memory that lies in a shared file out of the saved state."""
 LOAD_TIMEOUT_S, SAVE_TIMEOUT_S = 60, 600
+logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())  # else it complains on stderr of what is also an exception
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
@@ -153,7 +156,8 @@ class Machine:
                 why = str(error) or "It took too long."
                 raise CourseError("The virtual machine did not do as it was told.", why, "course reset") from None
             finally:
-                await client.disconnect()
+                with suppress(QMPError, OSError, EOFError):
+                    await client.disconnect()
 
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(asyncio.run, converse()).result()

@@ -79,29 +79,26 @@ class State:
 
     @property
     def runtime(self) -> Path:
-        """A short, private directory for sockets, created when missing: also after a `course down` removed it.
-
-        Raises:
-            CourseError: a directory of that name exists and belongs to somebody else.
-        """
-        path = self._short("course")
-        private_directory(path)
-        return path
+        """Where the sockets of boxes are: a short name in /tmp, because TMPDIR differs between shells and may be long."""
+        return self._short("course")
 
     @property
     def jupyter(self) -> Path:
-        """A short, private directory for the sockets of JupyterLab's kernels, created when missing.
+        """Where the sockets of JupyterLab's kernels are."""
+        return self._short("jupyter-course")
+
+    def _short(self, kind: str) -> Path:
+        return Path("/tmp") / f"{kind}-{os.getuid()}-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]}"  # noqa: S108
+
+    def room(self, name: str) -> Path:
+        """A private directory for the sockets of one machine, created when missing.
 
         Raises:
             CourseError: a directory of that name exists and belongs to somebody else.
         """
-        path = self._short("jupyter-course")
-        private_directory(path)
-        return path
-
-    def _short(self, kind: str) -> Path:
-        """A name of our own in /tmp; TMPDIR differs between shells and may be long."""
-        return Path("/tmp") / f"{kind}-{os.getuid()}-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]}"  # noqa: S108
+        for directory in (self.runtime, self.runtime / name):
+            private_directory(directory)
+        return self.runtime / name
 
 
 def private_directory(path: Path) -> None:
@@ -117,7 +114,7 @@ def private_directory(path: Path) -> None:
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
         raise CourseError(
             f"{path} is not a directory of yours.",
-            "What a box is reached through and made from must be open to you alone.",
+            f"It must be one that you alone can enter; {path} is a file, a link, or somebody else's.",
             f"mv {path} elsewhere, or set COURSE_STATE to another directory",
         )
     if info.st_mode & 0o077:

@@ -20,7 +20,7 @@ from lab.box.build import Artefacts
 from lab.box.errors import CourseError, WaitTimeout
 from lab.box.progress import Progress
 from lab.box.qemu import Machine
-from lab.box.state import State, lock, private_directory
+from lab.box.state import State, lock
 from lab.box.wait import wait_for
 
 BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
@@ -78,8 +78,7 @@ def chosen(state: State, artefacts: Artefacts, progress: Progress) -> Template:
 
 
 def _make(state: State, artefacts: Artefacts, accelerator: str, out: Path, progress: Progress) -> None:
-    directory = state.runtime / "template"
-    private_directory(directory)
+    directory = state.room("template")
     machine = Machine(artefacts, out / "memory", directory, out / "log", accelerator, writes_memory=True)
     qemu, relay = machine.start(out / "log"), start_relay(directory, {"unix": str(machine.agent)}, out / "log")
     try:

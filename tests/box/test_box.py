@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -21,13 +22,13 @@ import pytest
 import requests
 
 from lab import connect
-from lab.box import engine, life
+from lab.box import life
 from lab.box.errors import CourseError, WaitTimeout
 from lab.box.machine import Result
 from lab.box.record import Record
 from lab.box.template import ping
 from lab.box.wait import wait_for
-from tests.support.course import until
+from tests.support.course import course, until
 
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
@@ -290,14 +291,15 @@ def test_the_docker_command_works_on_the_box(docker_cli: list[str], app: str) ->
     assert run([*docker_cli, "exec", "-i", APP, "cat"], b"half\nclosed") == b"half\nclosed"
 
 
-def test_an_engine_may_be_reached_by_ssh(container: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    container.box.sh("true")  # opens the connection that ssh shares
-    (tmp_path / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {container.box.ssh[2]} "$@"\n')
+@pytest.mark.parametrize("installation", ["container"], indirect=True)
+def test_an_engine_may_be_reached_by_ssh(here: Installation, box: Box, tmp_path: Path) -> None:
+    box.sh("true")  # opens the connection that ssh shares
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {box.ssh[2]} "$@"\n')
     (tmp_path / "ssh").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("DOCKER_HOST", "ssh://root@box")
-    found = engine.find(container.state)
-    assert (found.why, found.version) == ("", container.box.docker.version()["Version"])
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = course("doctor", "--json", env=here.environment | {"PATH": path, "DOCKER_HOST": "ssh://root@box"})
+    found = {finding["name"]: finding["found"] for finding in json.loads(done.out)}
+    assert found["a Docker Engine, for the container backend"] == f"version {box.status().engine_version} at ssh://root@box"
 
 
 def test_following_a_log_can_be_cut(docker_cli: list[str], app: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,7 +52,7 @@ def roomy(monkeypatch: pytest.MonkeyPatch, free_gb: float, memory_gb: float) -> 
 
 
 @pytest.fixture
-def computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Computer]:
+def computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Computer:
     """One that has everything but a Docker engine."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "kvm").touch()
@@ -73,8 +72,7 @@ def computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Comput
     computer.install(qemu.PROGRAM, does=QEMU)
     for name in ("echo", "basename"):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name, path="/usr/bin:/bin") or pytest.fail(name))
-    yield computer
-    shutil.rmtree(State(tmp_path / "state").runtime)
+    return computer
 
 
 def in_order(findings: dict[str, Finding]) -> None:

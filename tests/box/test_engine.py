@@ -99,7 +99,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
     monkeypatch.setattr(ContextAPI.DEFAULT_CONTEXT, "endpoints", endpoints)
     state = State(tmp_path / "state")
     yield state
-    shutil.rmtree(state.runtime)
+    shutil.rmtree(state.runtime, ignore_errors=True)
 
 
 @pytest.fixture
@@ -171,7 +171,6 @@ def test_a_socket_that_is_somebody_elses(state: State, unix: Callable[..., str],
     (place / "docker.sock").chmod(0)
     (place / "docker").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(place))
-    assert state.runtime
     with ordinary_user():
         found = engine.find(state)
     sentence(found, "is there, but you may not use it: permission denied")
@@ -222,8 +221,9 @@ def test_nothing_set_up_is_the_default_socket(state: State, unix: Callable[..., 
 
 
 def test_the_boxs_own_engine_is_not_one_to_run_a_box_on(state: State, unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    address = f"unix://{state.runtime}/docker.sock"
-    with served(ThreadingUnixStreamServer(f"{state.runtime}/docker.sock", Answers)):
+    path = state.room("box") / "docker.sock"
+    address = f"unix://{path}"
+    with served(ThreadingUnixStreamServer(str(path), Answers)):
         monkeypatch.setenv("DOCKER_HOST", address)
         found = engine.find(state)
     assert not found.answers

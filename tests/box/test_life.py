@@ -119,7 +119,7 @@ def test_taking_down_nothing_is_no_error_and_leaves_nothing(computer: Computer, 
     computer(True, True, False)
     leftover = state.boxes / "microvm" / "checkpoints"
     leftover.mkdir(parents=True)
-    runtime = state.runtime
+    runtime = state.room("box").parent
     for _ in range(2):
         life.down(state)
     assert not runtime.exists()

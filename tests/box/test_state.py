@@ -45,8 +45,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path | str], S
 
     yield open_at
     for state in states:
-        if "runtime" in state.__dict__:
-            shutil.rmtree(state.runtime, ignore_errors=True)
+        shutil.rmtree(state.runtime, ignore_errors=True)
 
 
 @pytest.fixture
@@ -117,16 +116,18 @@ def test_its_directories_are_told_apart_and_its_name_stays(opened: Opened, tmp_p
 
 def test_sockets_have_short_names_in_a_private_place(opened: Opened, tmp_path: Path) -> None:
     state = opened(tmp_path / ("long" * 40))
-    assert len(os.fsencode(state.runtime)) < 60
-    assert mode(state.runtime) == 0o700
-    assert state.runtime.stat().st_uid == os.getuid()
+    room = state.room("box")
+    assert len(os.fsencode(room)) < 60
+    for directory in (room, state.runtime):
+        assert mode(directory) == 0o700
+        assert directory.stat().st_uid == os.getuid()
 
 
 def test_a_directory_that_others_could_enter_is_closed(opened: Opened, tmp_path: Path) -> None:
     state = opened(tmp_path / "state")
-    state.runtime.chmod(0o755)
-    again = State(state.root)
-    assert mode(again.runtime) == 0o700
+    for directory in (state.room("box"), state.runtime):
+        directory.chmod(0o755)
+    assert [mode(directory) for directory in (state.room("box"), state.runtime)] == [0o700, 0o700]
     (tmp_path / "state").chmod(0o777)
     opened(tmp_path / "state")
     assert mode(tmp_path / "state") == 0o700
@@ -136,9 +137,9 @@ def test_others_can_not_get_in(opened: Opened, tmp_path: Path) -> None:
     if os.getuid():
         pytest.skip("only root can try as somebody else")
     state = opened(tmp_path / "state")
-    (state.runtime / "docker.sock").touch()
+    (state.room("box") / "docker.sock").touch()
     with pytest.raises(PermissionError), ordinary_user():
-        (state.runtime / "docker.sock").stat()
+        (state.runtime / "box/docker.sock").stat()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ def nobodys(here: Installation) -> Iterator[tuple[Path, Callable[..., Done]]]:
 
 
 def processes() -> set[int]:
-    return {process.pid for process in psutil.process_iter(["uids"]) if process.info["uids"].real == NOBODY}
+    """Nobody's, but for those that have ended and that init has not collected yet."""
+    running = (process for process in psutil.process_iter(["uids", "status"]) if process.info["status"] != psutil.STATUS_ZOMBIE)
+    return {process.pid for process in running if process.info["uids"].real == NOBODY}
 
 
 def test_a_box_from_up_to_down(nobodys: tuple[Path, Callable[..., Done]]) -> None:

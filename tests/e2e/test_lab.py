@@ -94,8 +94,9 @@ def page(tmp_path: Path) -> Iterator[Page]:
 
 
 @pytest.mark.timeout(600)
-def test_lesson_02_runs_in_the_browser(container: Installation, page: Page, tmp_path: Path) -> None:
-    with jupyterlab(container, tmp_path) as address:
+@pytest.mark.parametrize("installation", ["container"], indirect=True)
+def test_lesson_02_runs_in_the_browser(installation: Installation, page: Page, tmp_path: Path) -> None:
+    with jupyterlab(installation, tmp_path) as address:
         page.goto(address.replace("/lab?", f"/lab/tree/{LESSON}?"))
         page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=60_000)
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
