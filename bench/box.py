@@ -143,10 +143,8 @@ def microvm() -> Iterator[Row]:
     yield Row(f"{kind}: checkpoint", seconds(lambda: box.checkpoint("bench"), 3), "s")
     yield Row(f"{kind}: rewind", seconds(lambda: box.rewind("bench"), 3), "s", 2.5)
     box.reset()
-    yield Row(f"{kind}: a container starts", seconds(lambda: _run_and_remove(box.docker), 3), "s")
-    yield Row(
-        "course up, when a box runs already", seconds(lambda: subprocess.run([*_course(), "up"], capture_output=True, check=True)), "s", 1.0
-    )
+    yield Row(f"{kind}: a container is run and removed", seconds(lambda: _run_and_remove(box.docker), 3), "s")
+    yield Row("course up, when a box runs already", seconds(_course_up), "s", 1.0)
     second_state = home("microvm", "microvm-2")
     life.up("microvm", state=second_state)
     time.sleep(IDLE_S)
@@ -182,7 +180,7 @@ def container() -> Iterator[Row]:
     yield Row("container: a pristine box", round(median(answers), 3), "s", 3.0)
     yield Row("container: reset", round(median(resets), 3), "s")
     yield Row("container: a shell command", seconds(lambda: box.sh("true")), "s")
-    yield Row("container: a container starts", seconds(lambda: _run_and_remove(box.docker), 3), "s")
+    yield Row("container: a container is run and removed", seconds(lambda: _run_and_remove(box.docker), 3), "s")
     outer.close()
     life.down(state)
 
@@ -191,8 +189,10 @@ def _run_and_remove(client: object) -> None:
     client.containers.run("app:v1", ["true"], entrypoint="", network_mode="none", remove=True)  # type: ignore[attr-defined]
 
 
-def _course() -> list[str]:
-    return [str(Path(sys.executable).parent / "course")]
+def _course_up() -> None:
+    """As a user types it: with Python's compiled files, which some machines for tests switch off."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([Path(sys.executable).parent / "course", "up"], capture_output=True, check=True, env=env)
 
 
 def rows() -> Iterator[Row]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,15 +112,7 @@ def ping(access: Access) -> None:
     Raises:
         OSError: not yet.
     """
-    import docker  # noqa: PLC0415  (loaded by those who use it)
-
-    with socket.socket(socket.AF_UNIX) as look:  # docker's client would leak its socket where nobody listens
-        look.connect(str(access.directory / "docker.sock"))
-    client = docker.DockerClient(base_url=access.docker_host, timeout=PING_TIMEOUT_S, version="1.45")
-    try:
-        client.ping()
-    finally:
-        client.close()
+    access.ask_engine("/_ping", PING_TIMEOUT_S)
 
 
 def _succeeds(access: Access, command: str) -> None:
