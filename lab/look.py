@@ -28,7 +28,7 @@ look; sleep $for_s; look; getconf CLK_TCK
 """
 CLEAN = """
 docker ps -aqf "name=^$prefix" | xargs -r docker rm -fv
-docker images -q --filter "reference=$prefix*" | sort -u | xargs -r docker rmi -f
+docker images --format '{{.Repository}}:{{.Tag}}' --filter "reference=$prefix*" | xargs -r docker rmi -f
 docker image prune -f
 docker network ls -qf "name=^$prefix" | xargs -r docker network rm
 docker volume ls -qf "name=^$prefix" | xargs -r docker volume rm

@@ -99,7 +99,7 @@ def test_lesson_02_runs_in_the_browser(installation: Installation, page: Page, t
     with jupyterlab(installation, tmp_path) as address:
         page.goto(address.replace("/lab?", f"/lab/tree/{LESSON}?"))
         page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=60_000)
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+        page.wait_for_selector("text=Python 3 (ipykernel) | Idle", timeout=60_000)
         page.click('.lm-MenuBar-itemLabel:text-is("Run")')
         page.click("text=Run All Cells")
         page.wait_for_function(LAST_RAN, timeout=RUN_TIMEOUT_MS)
