@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from lab.box import life
+from lab.box import beside, life
 from lab.box.box import Box
 from lab.box.errors import CourseError, UsageError
 from lab.box.progress import Advance
@@ -131,6 +132,7 @@ def rewind(name: str, as_json: AsJson = False) -> None:
 def down() -> None:
     """Remove your box, its checkpoints, and everything else that runs.  What was built stays."""
     life.down()
+    beside.sweep(State.open())
     out.print("Your box is gone; nothing of it runs. What was built is kept for the next one.")
 
 
@@ -149,8 +151,13 @@ def lab(context: typer.Context, backend: BackendName = "auto", notebooks: Notebo
         command.append("--allow-root")
     sockets = State.open().jupyter
     private_directory(sockets)
-    environment = {**os.environ, "DOCKER_HOST": box.docker_host, "JUPYTER_RUNTIME_DIR": str(sockets)}
-    os.execve(sys.executable, [*command, *context.args], environment)  # noqa: S606 (so that signals reach it)
+    settings = os.pathsep.join(filter(None, [str(LESSONS.parent / "exercises"), os.environ.get("JUPYTER_CONFIG_PATH")]))
+    ours = {"DOCKER_HOST": box.docker_host, "JUPYTER_RUNTIME_DIR": str(sockets), "JUPYTER_CONFIG_PATH": settings}
+    os.execve(sys.executable, [*command, *context.args], {**os.environ, **ours})  # noqa: S606 (so that signals reach it)
+
+
+for found in entry_points(group="course.commands"):
+    app.command(found.name)(found.load())
 
 
 def _show(box: Box, as_json: bool) -> None:

@@ -6,7 +6,7 @@ failure ends in a line ``exit code N``: a command that fails is material for a l
 Nothing is put into the script from outside: ``$name`` means the shell's own variable, as in any script.  Values go in by name, as
 environment variables, and come out by name::
 
-    %%box --set port,greeting --out page --timeout 120
+    %%box --set port,task.greeting --out page --timeout 120
     curl -s "localhost:$port/?$greeting"
 """
 
@@ -59,7 +59,7 @@ def register(shell: InteractiveShell) -> None:
         Options:
 
         --timeout SECONDS  end the commands after so long; 60 s unless you say otherwise
-        --set NAME,NAME    pass Python variables as environment variables; one that is still ... arrives empty
+        --set NAME,NAME    pass Python variables as environment variables; one that is still ... arrives empty, task.port as port
         --out NAME         store what is said in a Python variable, without the last line break; errors are still printed
         """
         run(parse(line, cell), shell.user_ns)
@@ -88,7 +88,8 @@ def parse(line: str, cell: str | None) -> Request:
     if not script.strip():
         raise UsageError("There is nothing to run.", "The cell has no command.", USAGE)
     take = tuple(options["set"].split(",")) if "set" in options else ()
-    for name in (*take, options.get("out", "x")):
+    parts = [part for name in take for part in name.split(".")]
+    for name in (*parts, options.get("out", "x")):
         if not (name.isidentifier() and name.isascii()):
             raise UsageError(f"{name!r} is no name of a variable.", "Names are separated by a comma, without spaces.", USAGE)
     return Request(script, _seconds(options.get("timeout", str(SHELL_TIMEOUT_S))), take, options.get("out", ""))
@@ -114,7 +115,7 @@ def run(request: Request, variables: dict[str, Any]) -> None:
     """
     from lab.box import connect  # noqa: PLC0415  (looked up when it is used: a test, or a later `course up`, may have changed it)
 
-    exports = "".join(f"export {name}={shlex.quote(_text(name, variables))}; " for name in request.take)
+    exports = "".join(f"export {name.rpartition('.')[2]}={shlex.quote(_text(name, variables))}; " for name in request.take)
     together = "" if request.out else "exec 2>&1; "
     try:
         result = connect().sh(exports + together + request.script, timeout=request.timeout)
@@ -131,9 +132,14 @@ def run(request: Request, variables: dict[str, Any]) -> None:
 
 def _text(name: str, variables: Mapping[str, Any]) -> str:
     """A variable as text for the shell; empty for None and for the ``...`` that stands where a learner is to type."""
-    if name not in variables:
-        raise UsageError(f"There is no Python variable {name!r} to pass.", "No cell has set it yet.", f"{name} = …, in a cell above")
-    value = variables[name]
+    first, *attributes = name.split(".")
+    if first not in variables:
+        raise UsageError(f"There is no Python variable {first!r} to pass.", "No cell has set it yet.", f"{first} = …, in a cell above")
+    value = variables[first]
+    for attribute in attributes:
+        if not hasattr(value, attribute):
+            raise UsageError(f"{first!r} has no {attribute!r} to pass.", "Its parts are named differently.", f"print({first})")
+        value = getattr(value, attribute)
     if value is None or value is ...:
         return ""
     if not isinstance(value, str | Number | Path) or "\0" in str(value):

@@ -87,19 +87,33 @@ def test_is_no_longer_than_an_hour(lesson: Path) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_runs_twice_in_a_row_and_leaves_nothing(lesson: Path, box: Box, tmp_path: Path) -> None:
-    before = inventory(box)
-    no_port = Config({"KernelManager": {"transport": "ipc", "ip": str(tmp_path / "kernel")}})
+@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+def test_runs_twice_in_a_row_and_leaves_nothing(lesson: Path, fresh: Box, tmp_path: Path) -> None:
+    before = inventory(fresh)
 
     for _ in range(2):
-        notebook = nbformat.read(lesson, as_version=4)
-        client = NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", store_widget_state=False, config=no_port)
-        client.execute(cwd=tmp_path)
+        run(lesson, tmp_path)
+        assert inventory(fresh) == before
 
-        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-        assert outputs
-        assert not [output for output in outputs if output.get("name") == "stderr"]
-        assert inventory(box) == before
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("installation", ["microvm"], indirect=True)
+def test_runs_on_a_virtual_machine(lesson: Path, fresh: Box, tmp_path: Path) -> None:
+    before = inventory(fresh)
+    run(lesson, tmp_path)
+    assert inventory(fresh) == before
+
+
+def run(lesson: Path, where: Path) -> None:
+    """Run it from top to bottom, without a port and without complaints."""
+    notebook = nbformat.read(lesson, as_version=4)
+    no_port = Config({"KernelManager": {"transport": "ipc", "ip": str(where / "kernel")}})
+    client = NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", store_widget_state=False, config=no_port)
+    client.execute(cwd=where)
+
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert outputs
+    assert not [output for output in outputs if output.get("name") == "stderr"]
 
 
 def inventory(box: Box) -> dict[str, set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -179,3 +180,11 @@ def test_a_script_that_takes_too_long_tells_how_to_allow_more(shell: Interactive
 
     with pytest.raises(WaitTimeout, match=r"half of it\nNext: %%box --timeout 20"):
         shell.run_cell_magic("box", "--timeout 5", "sleep 9")
+
+
+def test_set_passes_a_part_of_a_variable_under_its_own_name(shell: InteractiveShell, box: FakeBox) -> None:
+    shell.user_ns["task"] = SimpleNamespace(port=8080, name="it's")
+    shell.run_cell_magic("box", "--set task.port,task.name", "echo $port $name")
+    assert box.script == "export port=8080; export name='it'\"'\"'s'; exec 2>&1; echo $port $name"
+    with pytest.raises(UsageError, match="'task' has no 'prot'"):
+        shell.run_cell_magic("box", "--set task.prot", "true")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 COURSE = "/usr/local/lib/course"
+PACKAGES = ("lab", "autograder", "exercises")
+"""What a notebook inside a box needs of the course, where it is there."""
 READY_S = 60
 SHUTDOWN_S = 5
 
@@ -62,6 +64,8 @@ def start(box: Box, access: Access, cwd: str) -> Iterator[BlockingKernelClient]:
 
 
 def put_course(box: Box) -> None:
-    """Copy the course's own package to the box.  It is not in the template, so changing it costs no rebuild."""
-    package = Path(__file__).parents[1]
-    box.put(package, f"{COURSE}/lab")
+    """Copy the course's own packages to the box.  They are not in the template, so changing them costs no rebuild."""
+    checkout = Path(__file__).parents[2]
+    for name in PACKAGES:
+        if (checkout / name).is_dir():
+            box.put(checkout / name, f"{COURSE}/{name}")

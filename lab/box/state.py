@@ -69,6 +69,11 @@ class State:
         """One directory per box: what it is, its logs, its checkpoints."""
         return self.root / "boxes"
 
+    @property
+    def beside(self) -> Path:
+        """Installations beside this one, each for a process that needs a pristine box (see ``beside.py``)."""
+        return self.root / "beside"
+
     @cached_property
     def owner(self) -> str:
         """A random name for this installation, 8 hex digits: the owner label of everything it makes on an engine."""

@@ -1,0 +1,21 @@
+"""What grades: checks that look at a machine's real state, and the panel that shows them while a learner works.
+
+A notebook imports ``answer, check, connect, task, watch`` from here; nothing heavy is loaded before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autograder.notebook import answer, check, connect, solution, task, tidy
+    from autograder.panel import watch
+
+__all__ = ["answer", "check", "connect", "solution", "task", "tidy", "watch"]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        return getattr(import_module("autograder.panel" if name == "watch" else "autograder.notebook"), name)
+    raise AttributeError(f"module 'autograder' has no attribute {name!r}")

@@ -1,0 +1,84 @@
+"""Process 1 gets the stop signal, and what it makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.tools import image
+from lab.box.machine import Machine
+
+SOON_S = 3.0
+KILLED = (9, 137)
+RECIPE = 'FROM app:v1\nCOPY start /start\nCMD ["sh", "/start"]\n'
+DRIVE = r"""
+docker rm -f "$name" >/dev/null 2>&1
+docker run -d --name "$name" "$image" >/dev/null || exit 1
+pid=$(docker inspect -f '{{.State.Pid}}' "$name")
+ask() { nsenter --target "$pid" --net curl -s --noproxy '*' "$@"; }
+for i in $(seq 100); do
+  page=$(ask --max-time 5 http://127.0.0.1:8080/) && break
+  [ -d "/proc/$pid" ] || break
+  sleep 0.2
+done
+greets=$(echo "$page" | grep -c "$greeting")
+now() { date +%s%N; }
+before=$(now); docker version >/dev/null; after=$(now); itself=$((after - before))
+ask --max-time 20 -o /dev/null -w '%{http_code}' 'http://127.0.0.1:8080/slow?s=1' > "/tmp/$name" & asked=$!
+sleep 0.5
+before=$(now); docker stop -t 8 "$name" >/dev/null; after=$(now)
+wait $asked
+code=$(docker inspect -f '{{.State.ExitCode}}' "$name")
+echo "{\"greets\": $greets, \"ns\": $((after - before)), \"itself_ns\": $itself, \"code\": $code, \"slow\": \"$(cat "/tmp/$name")\"}"
+docker rm -fv "$name" >/dev/null
+rm -f "/tmp/$name"
+"""
+"""``itself_ns`` is what the ``docker`` command takes for nothing at all, which an emulated box feels."""
+NOTHING = '{"greets": 0, "ns": 0, "itself_ns": 0, "code": 137, "slow": "000"}'
+BUILD = ("docker build has an option for the name.", "docker build -t NAME DIRECTORY")
+GREET = ("docker logs tells what went wrong.", "The start script exports what the app needs, and must go on doing so.")
+PASS_ON = ("List the container's processes, number 1 first.", "A shell can become the program that it starts: one word in start.")
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """A directory with an image's recipe, which stops badly, and a word that its app says."""
+    return {"image": key, "directory": f"/root/{key}", "greeting": f"hello-{dice.nonce()}"}
+
+
+def write(machine: Machine, task: Task) -> None:
+    """Write the recipe: a shell that starts the app, and passes no signal on."""
+    script = f'#!/bin/sh\nexport GREETING="{task.greeting}"\npython3 -I -S /srv/app/server.py\n'
+    for name, text in (("start", script), ("Dockerfile", RECIPE)):
+        machine.sh(f"mkdir -p {task.directory} && cat > {task.directory}/{name}", stdin=text.encode(), check=True)
+
+
+@check("containers.graceful-stop", kind="program", parts=4, draw=draw, prepare=write)
+def graceful_stop(machine: Machine, task: Task) -> Iterator[Fact]:
+    """Mend an image, so that its container stops at once, finishes what it has begun, and is not killed."""
+    if not image(machine, task.image):
+        hint = f"Build it from {task.directory}, under the name {task.image}."
+        yield Fact(f"your image {task.image}", ok=False, saw="missing", hints=(hint, *BUILD))
+        return
+    settings = f"name={task.key}-driven image={task.image} greeting={task.greeting}\n"
+    said = machine.sh(settings + DRIVE, timeout=120).stdout.strip()
+    seen: dict[str, Any] = json.loads(said if said.startswith("{") else NOTHING)
+    greets, seconds, code = seen["greets"] > 0, seen["ns"] / 1e9, seen["code"]
+    soon, survived = greets and seconds < SOON_S + seen["itself_ns"] / 1e9, greets and code not in KILLED
+
+    hint = "The start script gives the app its greeting; whatever you change, the app must still get it."
+    yield Fact("it says its greeting", greets, "yes" if greets else "no", (hint, *GREET))
+    if not greets:
+        return
+    hint = "Process 1 gets the signal. Who is process 1 here, and does it pass the signal on?"
+    yield Fact("it stops soon", soon, f"after {seconds:.1f} s", (hint, *PASS_ON))
+    if soon and not survived:
+        hint = "137 is 128 + 9: killed. Another STOPSIGNAL is quick, and is no stop."
+    yield Fact("it is not killed", survived, f"exit code {code}", (hint, *PASS_ON))
+    hint = "Somebody waited for an answer when the stop came, and got none."
+    finished = survived and seen["slow"] == "200"
+    yield Fact("who waits for an answer gets it", finished, "yes" if finished else "no", (hint, *PASS_ON))

@@ -1,0 +1,85 @@
+"""A recipe gives the same image again; a change made by hand is in no recipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.tools import container, image
+from lab.box.machine import Machine
+
+DRIVE = r"""
+for time in first second; do
+  docker build -q --no-cache -t "$name:$time" "$directory" >/dev/null 2>"/tmp/$name" || { tail -n 1 "/tmp/$name" >&2; exit 1; }
+  sleep 1.1
+done
+docker run -d --name "$name" "$name:first" >/dev/null
+pid=$(docker inspect -f '{{.State.Pid}}' "$name")
+for i in $(seq 100); do
+  page=$(nsenter --target "$pid" --net curl -s --noproxy '*' --max-time 5 http://127.0.0.1:8080/) && break
+  [ -d "/proc/$pid" ] || break
+  sleep 0.2
+done
+layers() { docker image inspect -f '{{json .RootFS.Layers}}' "$name:$1"; }
+greets=$(echo "$page" | grep -c "$greeting")
+has=$(docker exec "$name" ls -d "$file" 2>/dev/null | grep -c .)
+echo "{\"first\": $(layers first), \"second\": $(layers second), \"greets\": $greets, \"has\": $has}"
+docker rm -fv "$name" >/dev/null
+docker rmi -f "$name:first" "$name:second" >/dev/null
+rm -f "/tmp/$name"
+"""
+RECIPE = ("Begin it FROM app:v1.", "docker build, and read what it says.")
+SAME = (
+    "What RUN writes has the time of day in it, and so has a directory that COPY writes into.",
+    "Bring a file along to the top directory, or use no file at all: ENV.",
+)
+GREET = ("The app takes its greeting from a variable.", "ENV GREETING=…")
+BY_HAND = ("docker exec works in a running container.", "docker diff lists what is not the image's.")
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """A directory for a recipe, a word that its app says, and a file to make by hand."""
+    words = {"greeting": f"hello-{dice.nonce()}", "file": f"/srv/{dice.nonce()}"}
+    return {"image": key, "directory": f"/root/{key}", "container": f"{key}-edited", **words}
+
+
+@check("containers.image", kind="program", parts=4, draw=draw)
+def image_twice(machine: Machine, task: Task) -> Iterator[Fact]:
+    """Write a recipe that gives the same image twice; change a container by hand, and see that the next one is without the change."""
+    settings = f"name={task.key}-driven directory={task.directory} greeting={task.greeting} file={task.file}\n"
+    done = machine.sh(settings + DRIVE, timeout=140)
+    built = json.loads(done.stdout) if done.stdout.startswith("{") else None
+    if not built:
+        why = (done.stderr.strip().splitlines() or ["nothing was built"])[-1]
+        yield Fact("your recipe", ok=False, saw=why[:100], hints=(f"It goes into {task.directory}/Dockerfile.", *RECIPE))
+    else:
+        same = built["first"] == built["second"]
+        hint = "Something in the recipe comes out different each time that it runs."
+        yield Fact("built twice, it is the same", same, "the same layers" if same else "other layers", (hint, *SAME))
+        greets = built["greets"] > 0
+        hint = "A container of it answers on port 8080, and its page should hold the greeting."
+        yield Fact("it says the greeting", greets, "yes" if greets else "no", (hint, *GREET))
+    yield from _by_hand(machine, task, in_the_image=bool(built and built["has"]))
+
+
+def _by_hand(machine: Machine, task: Task, *, in_the_image: bool) -> Iterator[Fact]:
+    edited, made = container(machine, task.container), image(machine, task.image)
+    changes = (machine.docker.api.diff(task.container) or []) if edited else []
+    changed = any(change["Path"] == task.file for change in changes)
+    own = edited is not None and made is not None and edited["Image"] == made["Id"]
+    if not made:
+        hint = f"Build your recipe under the name {task.image} first."
+    elif edited and not own:
+        hint = f"{task.container} was not started from {task.image} as it is now."
+    elif in_the_image:
+        hint = f"{task.file} is in the image itself, so it is no change by hand."
+    else:
+        hint = f"Start {task.container} from your image, and make the file {task.file} in it."
+    saw = "in docker diff" if changed else "not in docker diff" if edited else f"no container {task.container}"
+    yield Fact("a change by hand", own and changed, saw, (hint, *BY_HAND))
+    gone = own and changed and not in_the_image
+    yield Fact("the next container", gone, "is without it" if gone else "can't tell" if not changed else "has it", (hint, *BY_HAND))

@@ -1,0 +1,96 @@
+"""Two services in one container: who notices when one dies?"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.tools import container, page, said, state
+from lab.box.errors import WaitTimeout
+from lab.box.machine import Machine
+from lab.box.wait import wait_for
+
+SERVICE = "python3 -I -S /srv/app/server.py"
+BACK_S = 25
+KILL = r"""
+victim=$(nsenter --target $pid --net ss -Hltnp "sport = :$port" | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)
+[ -n "$victim" ] && kill -9 "$victim" && while [ -d "/proc/$victim" ]; do sleep 0.1; done
+"""
+LOOK = ("Ask the engine how the container is.", "docker inspect, State, Status")
+BOTH = ("PORT tells the app where to listen.", "docker logs tells what went wrong.")
+BACK = (
+    "Either all die with one and the engine starts them again, or somebody in the container plays init.",
+    "The engine restarts a container whose process 1 ends, if told to. Process 1 drops a signal that it has no handler for: trap.",
+)
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """One container to watch fail, one to repair, and two ports."""
+    first, second = dice.ports(2)
+    return {"broken": f"{key}-broken", "container": f"{key}-repaired", "first": first, "second": second}
+
+
+def start(machine: Machine, task: Task) -> None:
+    """Start two services in one container that nobody looks after."""
+    services = " ".join(f"PORT={port} {SERVICE} &" for port in (task.first, task.second))
+    machine.sh(f"docker run -d --name {task.broken} app:v1 sh -c {shlex.quote(f'{services} wait')}", check=True)
+
+
+@check("containers.two-processes", kind="program", parts=4, draw=draw, prepare=start)
+def two_processes(machine: Machine, task: Task) -> Iterator[Fact]:
+    """Say what the engine says when one of two services in a container dies, and start a container that has both back."""
+    broken, answer = container(machine, task.broken), task.answers.get("status")
+    one_is_dead = broken is not None and _services(machine, broken) < 2
+    right = one_is_dead and str(answer).strip().lower() == state(broken)
+    hint = (
+        "That is not what it says."
+        if one_is_dead
+        else f"First let one die: the page /crash ends the service of {task.broken} that answers it."
+    )
+    yield Fact("what the engine says then", right, said(answer), (hint, *LOOK))
+
+    found, ports = container(machine, task.container), (task.first, task.second)
+    if not found or state(found) != "running":
+        hint = f"Start both services in one container {task.container}, and see to it that a death has consequences."
+        yield Fact(f"your container {task.container}", ok=False, saw=state(found), hints=(hint, *BACK))
+        return
+    serving = [port for port in ports if page(machine, int(found["State"]["Pid"]), port)]
+    together = len(serving) == len(ports) and _services(machine, found) >= len(ports)
+    hint = f"Both are to run in this one container: on port {task.first}, and on port {task.second}."
+    yield Fact("both serve", together, f"{len(serving)} answered", (hint, *BOTH))
+    back = together
+    for port in ports:
+        back = back and _comes_back(machine, task, port)
+        hint = f"The service on port {port} was killed, and then the two did not both serve again."
+        yield Fact(f"port {port} is killed", back, "both serve again" if back else "not both serve again", (hint, *BACK))
+
+
+def _services(machine: Machine, found: Mapping[str, Any]) -> int:
+    """How many services of the app run in a container."""
+    pid = found["State"]["Pid"]
+    return int(machine.sh(f"pgrep -c --ns {pid} --nslist pid python3").stdout or 0) if pid else 0
+
+
+def _comes_back(machine: Machine, task: Task, port: int) -> bool:
+    """Kill who listens on a port of the container, see it dead, and wait for both services."""
+    found = container(machine, task.container)
+    pid = int(found["State"]["Pid"]) if found else 0
+    if not pid or machine.sh(f"pid={pid} port={port}\n{KILL}").code:
+        return False
+
+    def both_serve() -> None:
+        again = container(machine, task.container)
+        new = int(again["State"]["Pid"]) if again else 0
+        if not new or not all(page(machine, new, each, patience_s=2) for each in (task.first, task.second)):
+            raise BlockingIOError("not both answer")
+
+    try:
+        wait_for("both services", both_serve, timeout_s=BACK_S, every_s=0.3)
+    except WaitTimeout:
+        return False
+    return True

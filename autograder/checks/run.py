@@ -1,0 +1,102 @@
+"""Run a check on a machine, whatever it does: it may raise, hang, or find the engine gone."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Verdict
+from autograder.checks.register import Check
+from autograder.checks.task import Task, load
+from lab.box.errors import CourseError, WaitTimeout
+from lab.box.machine import Machine
+
+HOLD_S = 2.0
+"""A state must hold for so long to be confirmed."""
+
+
+class CheckFailed(CourseError):
+    """The check itself could not be carried out; nothing is said about the learner's work."""
+
+
+def begin(machine: Machine, check: Check, *, again: bool = False, dice: Dice | None = None) -> Task:
+    """The task of this run: the one that has begun, or a new one with parameters drawn now.
+
+    Args:
+        machine: to prepare.
+        check: the task's.
+        again: draw anew, and remove what was made for the one before.
+        dice: where parameters come from.
+    """
+    if begun := load(machine, check.name):
+        if not again:
+            return begun
+        begun.clear(machine)
+    dice = dice or Dice()
+    key = f"{check.name.rpartition('.')[2]}-{dice.nonce(4)}"
+    task = Task(check.name, key, check.draw(dice, key))
+    check.prepare(machine, task)
+    return task.begin(machine)
+
+
+def judge(machine: Machine, check: Check, *, so_far: Callable[[Verdict], None] | None = None) -> Verdict:
+    """What a check comes to now.
+
+    Args:
+        machine: to look at.
+        check: looks.
+        so_far: told of a verdict that is good but not confirmed yet; without it a single look is taken.
+
+    Raises:
+        CheckFailed: it raised, took too long, or the machine is not there.
+        CourseError: the task has not begun.
+    """
+    verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check))
+    if so_far and verdict.passed and check.kind == "state":
+        so_far(replace(verdict, confirmed=False))
+        time.sleep(HOLD_S)
+        verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check))
+    return verdict
+
+
+def _look(machine: Machine, check: Check) -> Verdict:
+    task = load(machine, check.name)
+    if not task:
+        raise CourseError(
+            f"The task {check.name} has not begun on this machine.", "Its parameters are drawn first.", f'task("{check.name}")'
+        )
+    facts = tuple(check.look(machine, task))
+    if len(facts) > check.parts:
+        raise CheckFailed(f"The check {check.name} is at fault.", f"It saw {len(facts)} facts and said that there are {check.parts}.")
+    return Verdict(task.name, facts, check.parts)
+
+
+def _within(timeout_s: float, name: str, look: Callable[[], Verdict]) -> Verdict:
+    """Run *look* in a thread of its own, so that one that hangs can be left behind."""
+    result: queue.SimpleQueue[Verdict | BaseException] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            result.put(look())
+        except BaseException as error:  # noqa: BLE001  (all of them go to who asked)
+            result.put(error)
+
+    threading.Thread(target=run, name=f"check-{secrets.token_hex(2)}", daemon=True).start()
+    try:
+        found = result.get(timeout=timeout_s)
+    except queue.Empty:
+        raise CheckFailed(
+            f"The check {name} did not end within {timeout_s:g} s.", "It was left.", "check again, or course status"
+        ) from None
+    if isinstance(found, Verdict):
+        return found
+    if isinstance(found, CourseError) and not isinstance(found, WaitTimeout):
+        raise found
+    if isinstance(found, OSError | WaitTimeout) or type(found).__module__.startswith(("docker.", "requests.")):
+        raise CheckFailed(f"The check {name} could not look.", f"{type(found).__name__}: {found}", "course status, and check again")
+    raise CheckFailed(f"The check {name} is at fault, not you.", f"{type(found).__name__}: {found}", "tell who teaches this course")

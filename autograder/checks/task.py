@@ -1,0 +1,121 @@
+"""A task of one run: its parameters, which are drawn when it begins, and the answers that the learner gave.
+
+Both are kept on the machine itself, in a directory that a reset empties and a checkpoint holds: so the notebook, the live panel and
+``course check`` see the same task, on the learner's computer and inside a box alike.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.box.errors import CourseError, UsageError
+from lab.box.machine import Machine
+from lab.look import clean
+
+Value = str | int | float | list[str] | list[int]
+Answer = str | int | float | bool | list[str | int | float | bool]
+DIRECTORY = "/run/course/tasks"
+LARGEST_ANSWER = 4096
+"""Bytes of JSON."""
+SCALARS = (str, int, float, bool)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of one run.  Its parameters are attributes: ``task.port``.
+
+    Args:
+        name: ``topic.task``.
+        key: a word of this run; what the learner makes for the task has a name that starts with it.
+        values: the parameters.
+        answers: what the learner has reported.
+    """
+
+    name: str
+    key: str
+    values: Mapping[str, Value]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(f"The task {self.__dict__.get('name')} has no {name!r}; it has: {', '.join(self.values)}.") from None
+
+    def __repr__(self) -> str:
+        width = max(map(len, self.values), default=0)
+        return "\n".join([self.name, *(f"  {name:<{width}}  {value}" for name, value in self.values.items())])
+
+    def begin(self, machine: Machine) -> Task:
+        """Write its parameters to the machine.  Those that start with an underscore were for who prepares it, and are dropped."""
+        public = {name: value for name, value in self.values.items() if not name.startswith("_")}
+        _write(machine, self.name, json.dumps({"key": self.key, "values": public}))
+        return Task(self.name, self.key, public)
+
+    def clear(self, machine: Machine) -> None:
+        """Remove what was made for it: containers, images, networks, volumes, and files in /root, by their names, and itself."""
+        clean(machine, self.key)
+        machine.sh(f"rm -f {DIRECTORY}/{shlex.quote(self.name)}*")
+
+
+def load(machine: Machine, name: str) -> Task | None:
+    """The task as the machine has it; nothing where it has not begun.
+
+    Raises:
+        CourseError: its files make no sense.
+    """
+    script = f"cd {DIRECTORY} 2>/dev/null && head -c {2 * LARGEST_ANSWER} {shlex.quote(name)} && echo && cat {shlex.quote(name)}.answer"
+    lines = machine.sh(script).stdout.splitlines()
+    if not lines:
+        return None
+    try:
+        kept, answers = json.loads(lines[0]), json.loads(lines[1]) if len(lines) > 1 else {}
+        return Task(name, str(kept["key"]), dict(kept["values"]), {key: answers[key] for key in answers})
+    except (ValueError, KeyError, TypeError) as error:
+        raise CourseError(f"What the machine knows of the task {name} makes no sense.", str(error), f'task("{name}", again=True)') from None
+
+
+def give(machine: Machine, task: str, answers: Mapping[str, object]) -> dict[str, Answer]:
+    """Keep answers for a task; those that are still ``...`` are left out.
+
+    Raises:
+        UsageError: one is not text, a number, or a list of such; or all together are too long.
+    """
+    given = {name: _plain(name, value) for name, value in answers.items() if value is not ...}
+    text = json.dumps(given)
+    if len(text) > LARGEST_ANSWER:
+        raise UsageError(
+            f"The answer to {task} is too long.", f"It has {len(text)} characters; {LARGEST_ANSWER} are enough.", "answer less"
+        )
+    _write(machine, f"{task}.answer", text)
+    return given
+
+
+def _plain(name: str, value: object) -> Answer:
+    if isinstance(value, set | frozenset | tuple | list):
+        if all(isinstance(item, SCALARS) for item in value):
+            return [_plain(name, item) for item in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]  # type: ignore[misc]
+        raise UsageError(f"The answer {name!r} can't be taken.", "A list may hold text and numbers, nothing else.", f"{name}=[…]")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"The answer {name!r} can't be taken.", f"{value} is not a number that can be compared.", f"{name}=0.5")
+    if isinstance(value, SCALARS):
+        return value
+    if isinstance(number := getattr(value, "item", lambda: None)(), SCALARS):  # NumPy's numbers
+        return number
+    kind = type(value).__name__
+    raise UsageError(f"The answer {name!r} can't be taken.", f"It is a {kind}; it may be text, a number, or a list of such.", f"{name}=…")
+
+
+def _write(machine: Machine, name: str, text: str) -> None:
+    path = f"{DIRECTORY}/{name}"
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise UsageError(
+            f"{name!r} can't be the name of a task.", "It has letters, digits, hyphens, and a dot.", 'task("containers.walls")'
+        )
+    machine.sh(f"mkdir -p {DIRECTORY} && cat > {path}.new && mv {path}.new {path}", stdin=text.encode(), check=True)

@@ -1,0 +1,80 @@
+"""How checks look: at containers by name, at web pages from where the machine stands, at answers that may be anything."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from lab.box.machine import Machine
+
+CURL = "curl -s --noproxy '*' --max-time 5"
+
+
+def container(machine: Machine, name: str) -> Mapping[str, Any] | None:
+    """What the engine knows of a container, or nothing if there is none of that name."""
+    import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+
+    try:
+        return dict(machine.docker.api.inspect_container(name))
+    except docker.errors.NotFound:
+        return None
+
+
+def image(machine: Machine, name: str) -> Mapping[str, Any] | None:
+    """What the engine knows of an image, or nothing if there is none of that name."""
+    import docker  # noqa: PLC0415
+
+    try:
+        return dict(machine.docker.api.inspect_image(name))
+    except docker.errors.NotFound:
+        return None
+
+
+def state(found: Mapping[str, Any] | None) -> str:
+    """In a word, what a container does."""
+    return str(found["State"]["Status"]) if found else "missing"
+
+
+def addresses(found: Mapping[str, Any]) -> list[str]:
+    """A container's own addresses, one per network."""
+    return [network["IPAddress"] for network in found["NetworkSettings"]["Networks"].values() if network["IPAddress"]]
+
+
+def page(machine: Machine, pid: int, port: int, path: str = "/", patience_s: int = 10) -> str:
+    """What a web server answers inside a container's network, asked until it does; empty if it never did.
+
+    Args:
+        machine: the container is on it.
+        pid: of any process in the container, as the machine counts.
+        port: inside the container.
+        path: of the page.
+        patience_s: seconds.
+    """
+    ask = f"nsenter --target {pid} --net {CURL} {shlex.quote(f'http://127.0.0.1:{port}{path}')}"
+    return machine.sh(f"for i in $(seq {patience_s * 5}); do {ask} && exit; [ -d /proc/{pid} ] || exit; sleep 0.2; done").stdout
+
+
+def number(answer: object) -> float | None:
+    """An answer as a number, also where it came as text; nothing where it is none."""
+    if isinstance(answer, bool) or answer is None:
+        return None
+    try:
+        return float(answer) if isinstance(answer, int | float) else float(str(answer).strip())
+    except ValueError:
+        return None
+
+
+def words(answer: object) -> set[str]:
+    """An answer as a set of words, whether it came as a list or as one text."""
+    parts = answer if isinstance(answer, list) else [answer] if isinstance(answer, str) else []
+    return {word.lower() for part in parts for word in re.findall(r"[\w-]+", str(part))}
+
+
+def said(answer: object) -> str:
+    """An answer in words."""
+    if answer is None:
+        return "no answer yet"
+    text = ", ".join(map(str, answer)) if isinstance(answer, list) else str(answer)
+    return f"you said {text[:60]}" if text else "you said nothing"

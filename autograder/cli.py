@@ -1,0 +1,44 @@
+"""What this package adds to the ``course`` command: ``check`` and ``new-task``.  What they need is loaded when they are called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Name = Annotated[str, typer.Argument(help="Such as containers.walls; without it, all tasks are listed.")]
+NewName = Annotated[str, typer.Argument(help="topic.task, such as networks.two-bridges")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was seen as JSON.")]
+Folder = Annotated[Path, typer.Option("--overlay", help="Your private folder, which COURSE_OVERLAY names.")]
+
+
+def check(name: Name = "", as_json: AsJson = False) -> None:
+    """Tell how far a task on your box is; exit code 0 when it is complete."""
+    from autograder.checks.register import checks, find  # noqa: PLC0415
+    from autograder.checks.run import judge  # noqa: PLC0415
+    from autograder.points import points  # noqa: PLC0415
+    from lab.box import connect  # noqa: PLC0415
+
+    if not name:
+        listed = [{"task": one.name, "kind": one.kind, "goal": one.goal} for one in sorted(checks().values(), key=lambda one: one.name)]
+        print(json.dumps(listed, indent=1) if as_json else "\n".join(f"{one['task']:<28} {one['goal']}" for one in listed))  # noqa: T201
+        return
+    wanted = find(name)
+    verdict, worth = judge(connect(), wanted, so_far=lambda _: None), points(name)
+    if as_json:
+        facts = [{"what": fact.what, "ok": fact.ok, "saw": fact.saw} for fact in verdict.facts]
+        print(json.dumps({"task": name, "points": round(worth * verdict.score, 2), "of": worth, "facts": facts}, indent=1))  # noqa: T201
+    else:
+        print(verdict.text(worth))  # noqa: T201
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+def new_task(name: NewName, overlay: Folder) -> None:
+    """Begin a task of your own: its check, its cells with a model answer, and its tests."""
+    from autograder.scaffold import new_task as make  # noqa: PLC0415
+
+    written = make(name, overlay)
+    print("\n".join(f"wrote {path}" for path in written))  # noqa: T201
+    print(f"Next: read them from top to bottom, then\n  COURSE_OVERLAY={overlay} pytest {written[-1]}")  # noqa: T201

@@ -1,0 +1,195 @@
+"""What a notebook says: ``task(…)`` begins one, ``answer(…)`` reports, ``check(…)`` tells how far it is.
+
+``check`` stands alone on the last line of a test cell and returns the points.  nbgrader takes that number, and it takes a good deal else
+for *full* marks: no number at all (a semicolon is enough), ``nan``, any object.  So what is not a verdict is an error, which nbgrader
+counts as nothing, and nothing is ever written to standard error, which would cost a right answer its points.
+
+Run by nbgrader, to grade or to validate, the notebook gets a pristine box of its own, which goes when its kernel does.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autograder.checks.register import checks, find
+from autograder.checks.run import begin, judge
+from autograder.checks.task import DIRECTORY, Task, give, load
+from autograder.points import SOURCES, grade_id, points
+from lab.box import connect as current_machine
+from lab.box.errors import CourseError, UsageError
+from lab.box.machine import Machine
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+NBGRADER = "NBGRADER_EXECUTION"
+"""nbgrader sets it to ``validate`` or ``autograde``."""
+HINTS = 3
+LITERAL = 4
+"""A parameter of fewer characters may stand in a cell for something else."""
+
+
+class NotYet(CourseError):
+    """Validate shows a learner errors and nothing else: this one holds the facts of a verdict that is not full."""
+
+
+def connect() -> Machine:
+    """The machine to work on: your box; a pristine one of its own where nbgrader runs the notebook; inside a box, that box.
+
+    Raises:
+        CourseError: there is none; says how to get one.
+    """
+    from lab.box import INSIDE  # noqa: PLC0415
+
+    if NBGRADER in os.environ and not INSIDE.exists():
+        from lab.box.beside import enter  # noqa: PLC0415  (only graders start boxes)
+
+        return enter()
+    return current_machine()
+
+
+def task(name: str, *, again: bool = False) -> Task:
+    """Begin a task, or go on with the one that has begun: its parameters are drawn, and what you start from is put on the machine.
+
+    Args:
+        name: such as ``containers.walls``.
+        again: draw anew; what was made for the one before is removed.
+
+    Raises:
+        UsageError: there is no such task.
+    """
+    return begin(current_machine(), find(name), again=again)
+
+
+def answer(task: Task | str, **answers: object) -> None:
+    """Report what you found: text, numbers, or lists or sets of them.  Those that are still ``...`` are left open.
+
+    Raises:
+        UsageError: there is no such task, or an answer is of another kind, or too long.
+    """
+    name = task.name if isinstance(task, Task) else find(task).name
+    given = give(current_machine(), name, answers)
+    left = [answer for answer in answers if answer not in given]
+    print(f"{name}: {len(given)} of {len(answers)} answers given{', open: ' + ', '.join(left) if left else ''}.")  # noqa: T201
+
+
+def check(name: str) -> float:
+    """Tell how far a task is; the points that it is worth now.
+
+    Args:
+        name: such as ``containers.walls``.
+
+    Raises:
+        UsageError: there is no such task, or its result would not be seen.
+        CheckFailed: it could not be checked.
+        NotYet: in Validate, where it is not complete.
+    """
+    with _silent():
+        shell = _shell()
+        if shell and shell.displayhook.quiet():  # type: ignore[no-untyped-call]
+            raise UsageError("The result of this check would not be seen.", "Its line ends in a semicolon.", f'check("{name}")')
+        wanted, machine = find(name), current_machine()
+        worth, hints = points(name), _hints(machine, name)
+        verdict = judge(machine, wanted, so_far=None if NBGRADER in os.environ else lambda soon: print(soon.text(worth)))  # noqa: T201
+        verdict = replace(verdict, warnings=tuple(_literals(machine, name, shell)))
+    text = verdict.text(worth, hints)
+    if os.environ.get(NBGRADER) == "validate" and not verdict.passed:
+        raise NotYet(text)
+    print(text)  # noqa: T201
+    if not verdict.passed and hints >= HINTS and NBGRADER not in os.environ:
+        print(f'That was the last hint. To see one way to do it: solution("{name}")')  # noqa: T201
+    return round(worth * verdict.score, 2)
+
+
+def tidy() -> None:
+    """Remove what was made for the tasks of this notebook, and their parameters: the box is as it was."""
+    if NBGRADER in os.environ:
+        return  # that box goes as a whole
+    machine = current_machine()
+    for name in checks():
+        if begun := load(machine, name):
+            begun.clear(machine)
+
+
+def solution(name: str) -> None:
+    """Show a worked solution, after the third hint.  It is there for who learns alone: in a course, the teacher has it.
+
+    Raises:
+        UsageError: there is no such task.
+        CourseError: it is too early, or the solution is not here.
+    """
+    find(name)
+    if NBGRADER in os.environ or _hints(current_machine(), name, count=False) < HINTS:
+        raise CourseError("It is too early for the solution.", f"It is shown after the {HINTS}rd hint.", f'check("{name}")')
+    print("\n\n".join(_solutions(name)))  # noqa: T201
+
+
+def _solutions(name: str) -> list[str]:
+    """The solution cells of a task, which stand above its test cell."""
+    found: list[str] = []
+    for notebook in sorted(SOURCES.glob("*/*.ipynb")):
+        for cell in json.loads(notebook.read_text())["cells"]:
+            metadata = cell["metadata"].get("nbgrader", {})
+            if metadata.get("solution") and str(metadata["grade_id"]).startswith(grade_id(name)):
+                found.append("".join(cell["source"]))
+    if not found:
+        raise CourseError(
+            f"There is no solution of {name} here.", "The course's own notebooks are not on this computer.", "ask your teacher"
+        )
+    return found
+
+
+def _hints(machine: Machine, name: str, *, count: bool = True) -> int:
+    """How many hints a learner gets this time: one more with every check, up to three.  Kept with the task, on the machine."""
+    if NBGRADER in os.environ:
+        return 1
+    path = f"{DIRECTORY}/{name}.hints"
+    more = f"; [ $n -gt {HINTS} ] || echo $n > {path}" if count else ""
+    step = "+ 1" if count else ""
+    said = machine.sh(f"mkdir -p {DIRECTORY}; n=$(( $(cat {path} 2>/dev/null || echo 0) {step} )){more}; echo $n").stdout
+    return min(HINTS, int(said))
+
+
+def _literals(machine: Machine, name: str, shell: InteractiveShell | None) -> Iterator[str]:
+    """Warnings about parameters that were typed: the next run has others."""
+    begun = load(machine, name)
+    sources = [source for source in (shell.user_ns.get("In", []) if shell else []) if "task(" not in source]
+    for parameter, value in begun.values.items() if begun else ():
+        word = str(value)
+        if len(word) >= LITERAL and not isinstance(value, list) and any(re.search(rf"\b{re.escape(word)}\b", source) for source in sources):
+            yield f"A cell holds {word} itself. The next run, such as the one that is graded, has another: write task.{parameter}."
+
+
+def _stderr_is_stdout() -> None:
+    """Where nbgrader runs the notebook, complaints are ordinary output, a student's threads' and programs' included."""
+    sys.stderr = sys.stdout
+    with suppress(OSError):
+        os.dup2(1, 2)
+
+
+if NBGRADER in os.environ:
+    _stderr_is_stdout()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing goes to standard error: nbgrader would take it for a failure, whoever said it."""
+    kept, sys.stderr = sys.stderr, io.StringIO()
+    try:
+        yield
+    finally:
+        sys.stderr = kept
+
+
+def _shell() -> InteractiveShell | None:
+    from IPython.core.getipython import get_ipython  # noqa: PLC0415
+
+    return get_ipython()

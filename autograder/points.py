@@ -1,0 +1,56 @@
+"""What a task is worth.  There is one source: the metadata of its test cell.
+
+The notebook that runs comes first, as nbgrader has put the teacher's own metadata into it before it grades; then the sources of a private
+overlay, then the course's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from autograder.checks.register import OVERLAY
+from lab.box.errors import CourseError
+
+SOURCES = Path(__file__).parents[1] / "exercises/source"
+
+
+def grade_id(task: str) -> str:
+    """The name of a task's test cell."""
+    return task.replace(".", "-")
+
+
+def points(task: str) -> float:
+    """How many points a task is worth.
+
+    Raises:
+        CourseError: no notebook has a test cell for it.
+    """
+    name = grade_id(task)
+    for notebook in _notebooks():
+        for metadata in graded(notebook):
+            if metadata["grade_id"] == name:
+                return float(metadata["points"])
+    raise CourseError(f"It is not known what the task {task} is worth.", f"No notebook has a test cell {name!r}.", "see docs/authoring.md")
+
+
+def graded(notebook: Path) -> Iterator[dict[str, Any]]:
+    """The metadata that nbgrader keeps in a notebook's test cells; none where it can't be read."""
+    try:
+        cells = json.loads(notebook.read_text())["cells"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for cell in cells:
+        metadata = cell.get("metadata", {}).get("nbgrader", {})
+        if metadata.get("grade") and not metadata.get("solution"):
+            yield metadata
+
+
+def _notebooks() -> Iterator[Path]:
+    yield from sorted(Path.cwd().glob("*.ipynb"))
+    if overlay := os.environ.get(OVERLAY):
+        yield from sorted(Path(overlay).glob("source/*/*.ipynb"))
+    yield from sorted(SOURCES.glob("*/*.ipynb"))

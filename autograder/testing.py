@@ -1,0 +1,51 @@
+"""For the tests of tasks: do something on the current box, and see what the check says.
+
+``graded`` is a pytest fixture.  It begins the task anew, lets the acts happen one after the other, and gives the verdict; what was made is
+removed afterwards.  An act is a shell script, which has the task's parameters as variables, or a function of machine and task that may
+return answers to give.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from autograder.checks.fact import Verdict
+from autograder.checks.register import find
+from autograder.checks.run import begin, judge
+from autograder.checks.task import Task, give
+from lab.box import connect
+from lab.box.machine import Machine
+
+Act = str | Callable[[Machine, Task], Mapping[str, object] | None]
+Graded = Callable[..., Verdict]
+ACT_TIMEOUT_S = 150
+
+
+@pytest.fixture
+def graded() -> Iterator[Graded]:
+    """Judge a task after some acts: ``graded("containers.walls", "docker run …", lambda machine, task: {"private": ["net"]})``."""
+    machine = connect()
+    begun: list[Task] = []
+
+    def grade(name: str, *acts: Act) -> Verdict:
+        task = begin(machine, find(name), again=True)
+        begun.append(task)
+        for act in acts:
+            perform(machine, task, act)
+        return judge(machine, find(name))
+
+    yield grade
+    for task in begun:
+        task.clear(machine)
+
+
+def perform(machine: Machine, task: Task, act: Act) -> None:
+    """Let one act happen."""
+    if isinstance(act, str):
+        variables = "".join(f"export {name}={shlex.quote(str(value))}\n" for name, value in task.values.items())
+        machine.sh(variables + act, timeout=ACT_TIMEOUT_S)
+    elif answers := act(machine, task):
+        give(machine, task.name, answers)

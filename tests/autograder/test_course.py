@@ -1,0 +1,222 @@
+"""The assignment in an ordinary nbgrader course, with stock commands: from the source to marks, feedback and a table of grades."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.support.course import traces, until
+
+if TYPE_CHECKING:
+    from tests.conftest import Installation
+
+POINTS = {"process": 3, "walls": 3, "limits": 4, "graceful-stop": 4, "image": 4, "two-processes": 4}
+on_container = pytest.mark.parametrize("installation", ["container"], indirect=True)
+
+
+class Course:
+    """A copy of the course, with databases, submissions and settings of its own.
+
+    Args:
+        home: gets it.
+        environment: in which a box can be had.
+    """
+
+    def __init__(self, home: Path, environment: dict[str, str]) -> None:
+        self.root = home / "course"
+        shutil.copytree(ROOT / "exercises", self.root)
+        kept = {"HOME": str(home), "IPYTHONDIR": str(home / "i"), "JUPYTER_RUNTIME_DIR": str(home / "r")}
+        self.environment = environment | kept
+
+    def run(self, *args: str, env: dict[str, str] | None = None) -> str:
+        """One of nbgrader's commands; what it says."""
+        command = [sys.executable, "-m", "nbgrader", *args]
+        streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        done = subprocess.run(command, cwd=self.root, env=self.environment | (env or {}), check=False, **streams)
+        assert done.returncode == 0, done.stdout[-3000:]
+        return done.stdout
+
+    def submit(self, student: str, cells: Callable[[str, str], str]) -> None:
+        """Hand in the released notebook, with its solution cells filled in.
+
+        Args:
+            student: who.
+            cells: the content of a solution cell, given its name and what was released.
+        """
+        notebook = json.loads((self.root / "release/containers/containers.ipynb").read_text())
+        for cell in notebook["cells"]:
+            if (marks := cell["metadata"].get("nbgrader", {})).get("solution"):
+                cell["source"] = cells(marks["grade_id"], "".join(cell["source"]))
+        directory = self.root / "submitted" / student / "containers"
+        directory.mkdir(parents=True)
+        (directory / "containers.ipynb").write_text(json.dumps(notebook))
+
+    def grades(self) -> dict[str, float]:
+        """Score by student, from the exported table."""
+        self.run("export", "--to=grades.csv")
+        with (self.root / "grades.csv").open() as file:
+            return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+
+    def outputs(self, student: str) -> dict[str, list[dict[str, Any]]]:
+        """What the test cells of a graded notebook came to."""
+        notebook = json.loads((self.root / "autograded" / student / "containers/containers.ipynb").read_text())
+        marked = [(cell, cell["metadata"].get("nbgrader", {})) for cell in notebook["cells"]]
+        return {marks["grade_id"]: cell["outputs"] for cell, marks in marked if marks.get("grade")}
+
+
+@pytest.fixture
+def course(here: Installation) -> Iterator[Course]:
+    # Short, because kernels talk over unix sockets.
+    home = Path(f"/tmp/c-{os.getpid()}")
+    home.mkdir(mode=0o700)
+    try:
+        yield Course(home, here.environment)
+    finally:
+        shutil.rmtree(home)
+    until("boxes that were for grading to go", lambda: not list(here.state.beside.glob("[0-9]*")))
+    assert [trace for trace in traces(here.state.root, here.state.runtime) if "beside" in trace] == []
+
+
+def model(course: Course) -> dict[str, str]:
+    """The model answers, by the names of their cells."""
+    cells = json.loads((course.root / "source/containers/containers.ipynb").read_text())["cells"]
+    marked = {cell["metadata"]["nbgrader"]["grade_id"]: "".join(cell["source"]) for cell in cells if "nbgrader" in cell["metadata"]}
+    return {name: source for name, source in marked.items() if "BEGIN SOLUTION" in source}
+
+
+@on_container
+@pytest.mark.timeout(1500)
+def test_from_the_source_to_the_table_of_grades(course: Course) -> None:
+    shutil.rmtree(course.root / "release")
+    course.run("generate_assignment", "containers")
+    committed = ROOT / "exercises/release/containers/containers.ipynb"
+    assert json.loads((course.root / "release/containers/containers.ipynb").read_text()) == json.loads(committed.read_text())
+    answers = model(course)
+    half = {name: source for name, source in answers.items() if name.startswith(("containers-process", "containers-limits-make"))}
+    course.submit("right", lambda name, _: answers[name])
+    course.submit("half", half.get)
+    course.submit("empty", lambda _, released: released)
+    course.run("autograde", "containers")
+
+    assert course.grades() == {"right": sum(POINTS.values()), "half": 3 + 3, "empty": 0}
+    for student in ("right", "half", "empty"):
+        for outputs in course.outputs(student).values():
+            assert [output["output_type"] for output in outputs if output["output_type"] == "execute_result"] == ["execute_result"]
+            assert not [output for output in outputs if output.get("name") == "stderr"]
+
+    course.run("generate_feedback", "containers")
+    feedback = (course.root / "feedback/half/containers/containers.html").read_text()
+    assert "the number in the memory file: no answer yet" in feedback
+    assert "Who is process 1" not in feedback  # nothing was built, so that is not the advice that helps
+    assert "Build it from /root/graceful-stop-" in feedback
+
+
+BROKEN = '''
+import threading
+from autograder.checks.fact import Fact
+from autograder.checks.register import check
+
+def broken(name, timeout_s=60):
+    def note(look):
+        check(f"broken.{name}", kind="answer", parts=1, timeout_s=timeout_s)(look)
+    return note
+
+@broken("raises")
+def raises(machine, task):
+    """Raise."""
+    yield Fact("it", ok=True, saw="")
+    raise ZeroDivisionError
+
+@broken("hangs", timeout_s=2)
+def hangs(machine, task):
+    """Hang."""
+    threading.Event().wait(60)
+    yield Fact("it", ok=True, saw="")
+
+@broken("engine")
+def engine(machine, task):
+    """Need the engine."""
+    machine.docker.ping()
+    yield Fact("it", ok=True, saw="")
+
+@broken("fine")
+def fine(machine, task):
+    """Be fine."""
+    yield Fact("it", ok=True, saw="")
+'''
+BAD_CELLS = {
+    "raises": 'task("broken.raises"); check("broken.raises")',
+    "hangs": 'task("broken.hangs"); check("broken.hangs")',
+    "typo": 'check("broken.rases")',
+    "semicolon": 'task("broken.fine"); check("broken.fine");',
+    "engine": 'task("broken.engine"); box.sh("touch /run/course/hold-dockerd; killall dockerd; sleep 1"); check("broken.engine")',
+    "huge": 'answer("broken.fine", it="x" * 10**6)\ncheck("broken.fine")',
+    "nan": 'answer("broken.fine", it=float("nan"))\ncheck("broken.fine")',
+    "nested": 'answer("broken.fine", it=[[1]])\ncheck("broken.fine")',
+    "thread": 'check("broken.fine")',
+}
+NOISE = """
+import sys, threading, time
+noisy = threading.Thread(target=lambda: [print("noise", file=sys.stderr) or time.sleep(0.05) for _ in range(400)], daemon=True)
+"""
+
+
+def bad_notebook() -> dict[str, Any]:
+    """A notebook of test cells that go wrong, each in its way."""
+
+    def cell(name: str, source: str, **marks: object) -> dict[str, Any]:
+        metadata = {"grade": False, "locked": True, "solution": False, "task": False, "schema_version": 3, "grade_id": name, **marks}
+        content = {"source": source, "outputs": [], "execution_count": None}
+        return {"cell_type": "code", "id": name, "metadata": {"nbgrader": metadata}, **content}
+
+    setup = f"%load_ext lab\nfrom autograder import answer, check, connect, task\n{NOISE}\nbox = connect()"
+    cells = [cell("setup", setup), *(cell(f"broken-{name}", source, grade=True, points=2) for name, source in BAD_CELLS.items())]
+    cells.insert(-1, cell("noise", "noisy.start()"))
+    cells.append(cell("broken-fine", 'check("broken.fine")', grade=True, points=2))
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    return {"cells": cells, "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
+
+
+@on_container
+@pytest.mark.timeout(900)
+def test_what_goes_wrong_costs_its_points_and_says_why(course: Course) -> None:
+    overlay = course.root.parent / "overlay"
+    (overlay / "checks").mkdir(parents=True)
+    (overlay / "checks/broken.py").write_text(BROKEN)
+    source = course.root / "source/broken"
+    source.mkdir()
+    (source / "broken.ipynb").write_text(json.dumps(bad_notebook()))
+    env = {"COURSE_OVERLAY": str(overlay)}
+    course.run("generate_assignment", "broken", "--force", env=env)
+    (course.root / "submitted/some/broken").mkdir(parents=True)
+    shutil.copy(course.root / "release/broken/broken.ipynb", course.root / "submitted/some/broken")
+    course.run("autograde", "broken", env=env)
+    graded = json.loads((course.root / "autograded/some/broken/broken.ipynb").read_text())
+    errors = {
+        cell["metadata"]["nbgrader"]["grade_id"]: [output["evalue"] for output in cell["outputs"] if output["output_type"] == "error"]
+        for cell in graded["cells"]
+        if cell["cell_type"] == "code"
+    }
+    assert "at fault, not you" in errors["broken-raises"][0]
+    assert "did not end within 2 s" in errors["broken-hangs"][0]
+    assert "broken.rases" in errors["broken-typo"][0]
+    assert "semicolon" in errors["broken-semicolon"][0]
+    assert errors["broken-engine"]
+    assert "too long" in errors["broken-huge"][0]
+    assert "can't be taken" in errors["broken-nan"][0]
+    assert "can't be taken" in errors["broken-nested"][0]
+    assert course.grades() == {"some": 4.0}  # the one that is fine, and the one beside which a thread makes noise
+
+    said = course.run("validate", "release/broken/broken.ipynb", env=env)
+    assert "VALIDATION FAILED ON 8 CELL(S)" in said, said
+    assert "semicolon" in said
