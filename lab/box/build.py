@@ -156,17 +156,3 @@ def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member
-
-
-def remove(state: State) -> None:
-    """Forget all that was built.
-
-    Raises:
-        BuildError: something in it can't be removed.
-    """
-    try:
-        shutil.rmtree(state.build)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise BuildError(f"{error.filename} can't be removed.", f"{error.strerror}.", f"rm -r {state.build}") from None

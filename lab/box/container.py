@@ -40,7 +40,7 @@ rm -f /var/lib/docker/engine-id
 cp -a /var/lib/docker /usr/lib/course/docker
 """
 FIND_CAPABILITIES = (
-    "for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = dockerd ] && sed -n 's/^CapEff:\\s*//p' $p/status && exit; done; exit 1"
+    "for p in /proc/[0-9]*; do [ \"$(cat $p/comm 2>/dev/null)\" = dockerd ] && sed -n 's/^CapEff:\\s*//p' $p/status && exit; done; exit 1"
 )
 CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE",
@@ -310,7 +310,7 @@ def _rights_of_the_engine(outer: docker.DockerClient, image: str, label: dict[st
     )
     try:
         looker.wait()
-        mask = int(looker.logs(), 16)
+        mask = int(looker.logs(stderr=False), 16)
     finally:
         looker.remove(force=True, v=True)
     return {

@@ -194,14 +194,6 @@ class Machine:
             raise CourseError("The machine's state could not be saved.", status.get("error-desc", ""), "df -h")
         return bool(status["status"] == "completed")
 
-    def running(self) -> bool:
-        """Has it taken over its memory and started to run?"""
-
-        async def script(client: Any) -> bool:
-            return bool((await client.execute("query-status"))["running"])
-
-        return self.talk(script)
-
 
 async def _until(true: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
     """Ask QEMU again and again: it sends no event for these.

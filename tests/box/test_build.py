@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.box import build, recipe
-from lab.box.errors import BuildError, CourseError
+from lab.box.errors import BuildError
 from lab.box.progress import Advance
 from lab.box.state import State
 
@@ -203,23 +203,3 @@ def test_whatever_a_step_dies_of_is_said_in_a_sentence(tmp_path: Path, make: Cal
     with pytest.raises(BuildError) as raised:
         build._make(tmp_path / "out", make)
     assert raised.value.try_next
-
-
-def test_what_was_built_can_be_forgotten(workshop: Workshop) -> None:
-    workshop.build()
-    build.remove(workshop.state)
-    assert not workshop.state.build.exists()
-    build.remove(workshop.state)
-    workshop.build()
-    assert set(workshop.ran) == ALL
-
-
-def test_what_can_not_be_forgotten_is_said(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(path: Path) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path / "machine"))
-
-    monkeypatch.setattr(build.shutil, "rmtree", refused)
-    with pytest.raises(CourseError) as raised:
-        build.remove(workshop.state)
-    assert "machine can't be removed" in raised.value.what
-    assert raised.value.try_next == f"rm -r {workshop.state.build}"
