@@ -37,6 +37,7 @@ app = typer.Typer(
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the state as JSON.")]
+Forget = Annotated[bool, typer.Option("--forget", help="Also where the Docker engine that the box is on is gone for good.")]
 LESSONS = Path(__file__).parents[1] / "notebooks"
 NotebookFolder = Annotated[Path, typer.Option("--notebooks", help="The folder to open: a copy of the lessons, say.")]
 BackendName = Annotated[str, typer.Option("--backend", help="auto, microvm or container.")]
@@ -129,9 +130,9 @@ def rewind(name: str, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def down() -> None:
+def down(forget: Forget = False) -> None:
     """Remove your box, its checkpoints, and everything else that runs.  What was built stays."""
-    life.down()
+    life.down(forget=forget)
     beside.sweep(State.open())
     out.print("Your box is gone; nothing of it runs. What was built is kept for the next one.")
 
@@ -145,7 +146,8 @@ def lab(context: typer.Context, backend: BackendName = "auto", notebooks: Notebo
         )
     box = life.up(backend, Terminal())
     err.print(f"The lessons are in {notebooks}. End JupyterLab with Ctrl-C; your box stays until: course down")
-    command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={notebooks.absolute()}", "--KernelManager.transport=ipc"]
+    command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={notebooks.absolute()}"]
+    command.append("--ServerKernelManager.transport=ipc")  # for its own kernels, not for those that the formgrader starts
     command.append(f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyter'}")
     if os.geteuid() == 0:
         command.append("--allow-root")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 OWNER_LABEL = "course.owner"
 ANSWER_TIMEOUT_S = 5
 INSTALL = "sudo apt-get install -y --no-install-recommends docker.io, or course up --backend microvm, which needs no Docker"
+NEXT = "course down, once that is mended, or course down --forget, if that engine is gone for good"
 DEFAULT = "unix:///var/run/docker.sock"
 VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 
@@ -154,4 +155,4 @@ def remove_ours(environment: dict[str, str], owner: str) -> None:
         return
     except (docker.errors.DockerException, OSError) as error:
         why = _why(_address(environment), error)
-        raise CourseError("The box could not be removed from your Docker Engine.", why, "course down, once that is mended") from None
+        raise CourseError("The box could not be removed from your Docker Engine.", why, NEXT) from None

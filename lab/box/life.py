@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import psutil
 
@@ -11,7 +11,7 @@ from lab.box import engine, kvm, processes, qemu
 from lab.box.box import Box
 from lab.box.build import Artefacts, build
 from lab.box.container import Container
-from lab.box.errors import BoxNotRunning, NoBackend, UsageError
+from lab.box.errors import BoxNotRunning, CourseError, NoBackend, UsageError
 from lab.box.microvm import Microvm
 from lab.box.progress import Progress, Quiet
 from lab.box.record import Record
@@ -99,11 +99,19 @@ def current(state: State | None = None) -> Box:
     return _attach(state, record)
 
 
-def down(state: State | None = None) -> None:
-    """Remove the box, and whatever a killed part of one may have left behind.  What was built stays, and a JupyterLab that still runs."""
+def down(state: State | None = None, *, forget: bool = False) -> None:
+    """Remove the box, and whatever a killed part of one may have left behind.  What was built stays, and a JupyterLab that still runs.
+
+    Args:
+        state: the installation; the default one when not given.
+        forget: go on where the Docker engine that the box is on can't be reached, and leave it there.
+
+    Raises:
+        CourseError: that engine can't be reached.
+    """
     state = state or State.open()
     with lock(state.boxes, "life"):
-        _end(state)
+        _end(state, forget=forget)
         if not any(psutil.pid_exists(int(server.stem.partition("-")[2])) for server in state.jupyter.glob("jpserver-*.json")):
             shutil.rmtree(state.jupyter, ignore_errors=True)
         for leftover in state.boxes.iterdir():
@@ -138,7 +146,7 @@ def _backend(state: State, name: str, artefacts: Artefacts, progress: Progress) 
     return container
 
 
-def _end(state: State) -> None:
+def _end(state: State, *, forget: bool = False) -> None:
     """End all boxes of this installation: processes, containers, volumes, sockets.  Checkpoints and logs stay.
 
     Raises:
@@ -147,7 +155,8 @@ def _end(state: State) -> None:
     record = Record.load(state)
     processes.end_all(str(state.runtime))
     if record and record.backend == "container":
-        engine.remove_ours(record.engine, state.owner)
+        with suppress(CourseError) if forget else nullcontext():
+            engine.remove_ours(record.engine, state.owner)
     elif (found := engine.find(state)).answers:
         engine.remove_ours(found.environment, state.owner)
     Record.forget(state)

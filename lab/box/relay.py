@@ -31,6 +31,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 HEAD_LIMIT = 1 << 16
 CHANNEL_TIMEOUT_S = 20
 GREETING_S = 3
+CLOSE_S = 2
 DENIED = (
     b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="box"\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n'
     b"This port belongs to somebody's box. Its owner's address for it, box.url(port), holds the password.\n"
@@ -49,6 +50,7 @@ class Relay:
         self._directory, self._mux = directory, mux
         self._addresses: dict[int, str] = {}
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._servers: list[asyncio.Server] = []
 
     async def open(self) -> None:
         """Listen on the three sockets; where the last of them is, all answer."""
@@ -57,10 +59,14 @@ class Relay:
         await self._serve(self._directory / "dial.sock", self._dial)
 
     async def close(self) -> None:
-        """End all connections, and return when they have ended."""
+        """Take no more connections, end those that there are, and return when they have ended."""
+        for server in self._servers:
+            server.close()
         for writer in self._connections.values():
             writer.transport.abort()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._mux.lost("the box has stopped")  # those, too, that somebody made since it was lost
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=CLOSE_S)
 
     async def listen(self, path: Path, target: str) -> None:
         """Connect whoever connects to *path* with *target* in the box."""
@@ -74,7 +80,7 @@ class Relay:
         """Listen under another name first: a socket's name is there before anybody listens."""
         scratch = path.with_name(f".{path.name}")
         scratch.unlink(missing_ok=True)
-        await asyncio.start_unix_server(self._noted(handler), scratch)
+        self._servers.append(await asyncio.start_unix_server(self._noted(handler), scratch))
         scratch.rename(path)
 
     def _noted(self, handler: Handler) -> Handler:
@@ -119,6 +125,7 @@ class Relay:
                     writer.write(DENIED)
 
             server = await asyncio.start_server(self._noted(gate), "127.0.0.1", 0, limit=HEAD_LIMIT)
+            self._servers.append(server)
             self._addresses[port] = f"http://box:{password}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
         return self._addresses[port]
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,24 @@ def test_from_the_source_to_the_table_of_grades(course: Course) -> None:
     assert "the number in the memory file: no answer yet" in feedback
     assert "Who is process 1" not in feedback  # nothing was built, so that is not the advice that helps
     assert "Build it from /root/graceful-stop-" in feedback
+
+
+MOODLE = ("Jane Doe_123456_assignsubmission_file/containers.ipynb", "Åsa Öst_98_assignsubmission_file_containers.ipynb")
+CANVAS = ("doejohn_12345_67890_containers.ipynb", "smithanna_LATE_222_333_containers-1.ipynb")
+
+
+def test_what_moodle_and_canvas_give_is_collected(tmp_path: Path) -> None:
+    course = Course(tmp_path, dict(os.environ))
+    archive = course.root / "downloaded/containers/archive"
+    archive.mkdir(parents=True)
+    released = (course.root / "release/containers/containers.ipynb").read_text()
+    for name, files in (("moodle", MOODLE), ("canvas", CANVAS)):
+        with zipfile.ZipFile(archive / f"{name}.zip", "w") as packed:
+            for file in files:
+                packed.writestr(file, released)
+    course.run("zip_collect", "containers")
+    collected = {path.parts[-3] for path in (course.root / "submitted").glob("*/containers/containers.ipynb")}
+    assert collected == {"Jane Doe", "Åsa Öst", "doejohn", "smithanna"}
 
 
 BROKEN = '''

@@ -268,7 +268,9 @@ def test_an_engine_that_has_gone_is_said_and_waited_for(here: Installation, publ
             way.unlink()
             os.kill(json.loads((root / "boxes/current.json").read_text())["relay"]["pid"], signal.SIGKILL)
             is_a_sentence(course("status", env=env), 1, then="course up")
-            is_a_sentence(course("down", env=env), 1, str(way), then="course down")
+            is_a_sentence(course("down", env=env), 1, str(way), then="course down --forget")
+            assert course("down", "--forget", env=env).code == 0
+            assert traces(root, Path(state["docker_host"].removeprefix("unix://")).parents[1]) == []
         finally:
             way.symlink_to(address.removeprefix("unix://"))
             assert course("down", env=env).code == 0

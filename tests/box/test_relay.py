@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -228,6 +229,27 @@ def test_it_ends_when_the_channel_does_and_so_do_its_connections(directory: Path
             with pytest.raises(BoxNotRunning) as raised:
                 box.access.ask("pid")
             assert raised.value.try_next == "course up"
+
+    run(main())
+
+
+def test_it_ends_although_somebody_keeps_connecting(directory: Path) -> None:
+    def insist() -> None:
+        with ExitStack() as connections, suppress(OSError):
+            while True:
+                connection = connections.enter_context(socket.socket(socket.AF_UNIX))
+                connection.connect(str(directory / "docker.sock"))
+                time.sleep(0.001)
+
+    async def main() -> None:
+        async with relayed(directory) as box:
+            clients = [asyncio.to_thread(insist) for _ in range(4)]
+            together = asyncio.gather(*clients)
+            await asyncio.sleep(0.2)
+            box.channels[0].close()
+            await until(lambda: box.process.poll() is not None)
+            await together
+            assert box.process.returncode == 0
 
     run(main())
 
