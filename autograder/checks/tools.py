@@ -76,5 +76,5 @@ def said(answer: object) -> str:
     """An answer in words."""
     if answer is None:
         return "no answer yet"
-    text = ", ".join(map(str, answer)) if isinstance(answer, list) else str(answer)
+    text = ", ".join(map(str, answer)) if isinstance(answer, list) else str(answer).strip()
     return f"you said {text[:60]}" if text else "you said nothing"
