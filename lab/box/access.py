@@ -6,7 +6,6 @@ See ``relay.py`` for the process that serves the sockets and ``guest/agent.py`` 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shlex
 import shutil
@@ -201,9 +200,7 @@ def start_relay(directory: Path, transport: dict[str, str | list[str]], log: Pat
         log: gets its complaints.
         env: set in its environment, such as DOCKER_HOST.
     """
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "lab.box.relay", str(directory), json.dumps(transport)]
-    return processes.spawn(command, log, env={"PYTHONPATH": paths, **(env or {})})
+    return processes.spawn_module("lab.box.relay", str(directory), json.dumps(transport), log=log, env=env)
 
 
 def new_identity(state: State, directory: Path, hostname: str, *, own_kernel: bool) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from lab.box import engine, life
 from lab.box.box import Box
 from lab.box.errors import CourseError
-from lab.box.processes import spawn
+from lab.box.processes import spawn_module
 from lab.box.record import Record
 from lab.box.state import State, private_directory
 
@@ -46,8 +46,7 @@ def enter() -> Box:
             shutil.copy(home.root / name, root / name)
     record = Record.load(home)
     _set({**_outer(home, record), "COURSE_STATE": str(root)})
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    spawn([sys.executable, "-m", "lab.box.beside", str(os.getpid()), str(root)], home.beside / "log", env={"PYTHONPATH": paths})
+    spawn_module("lab.box.beside", str(os.getpid()), str(root), log=home.beside / "log")
     box = life.up(record.backend if record else "auto", state=State(root))
     os.environ["DOCKER_HOST"] = box.docker_host
     return box

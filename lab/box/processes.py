@@ -83,6 +83,12 @@ def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: dict
     return Process.of(int(done.stdout))
 
 
+def spawn_module(name: str, *arguments: str, log: Path, env: dict[str, str] | None = None) -> Process:
+    """Start one of the course's own modules, as ``python -m`` does, wherever the course was found; see ``spawn``."""
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    return spawn([sys.executable, "-m", name, *arguments], log, env={"PYTHONPATH": paths, **(env or {})})
+
+
 def end_all(marker: str) -> None:
     """End every process of this user whose command line contains *marker*, such as a directory that only the course uses.
 
