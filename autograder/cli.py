@@ -26,10 +26,11 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
         print(json.dumps(listed, indent=1) if as_json else "\n".join(f"{one['task']:<28} {one['goal']}" for one in listed))  # noqa: T201
         return
     wanted = find(name)
-    verdict, worth = judge(connect(), wanted, so_far=lambda _: None), points(name)
+    verdict, worth = judge(connect(), wanted, so_far=lambda _: None), points(name) if wanted.graded else None
     if as_json:
+        marks = {} if worth is None else {"points": round(worth * verdict.score, 2), "of": worth}
         facts = [{"what": fact.what, "ok": fact.ok, "saw": fact.saw} for fact in verdict.facts]
-        print(json.dumps({"task": name, "points": round(worth * verdict.score, 2), "of": worth, "facts": facts}, indent=1))  # noqa: T201
+        print(json.dumps({"task": name, "score": verdict.score, **marks, "facts": facts}, indent=1))  # noqa: T201
     else:
         print(verdict.text(worth))  # noqa: T201
     raise typer.Exit(0 if verdict.passed else 1)

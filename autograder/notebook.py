@@ -20,8 +20,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autograder.checks.register import checks, find
-from autograder.checks.run import begin, judge
-from autograder.checks.task import DIRECTORY, Task, give, load
+from autograder.checks.run import begin, begun, judge
+from autograder.checks.task import DIRECTORY, Task, give
 from autograder.points import SOURCES, grade_id, points
 from lab.box import connect as current_machine
 from lab.box.errors import CourseError, UsageError
@@ -82,7 +82,7 @@ def answer(task: Task | str, **answers: object) -> None:
 
 
 def check(name: str) -> float:
-    """Tell how far a task is; the points that it is worth now.
+    """Tell how far a task is; the points that it is worth now, or, where it is not graded, how many of its facts are right.
 
     Args:
         name: such as ``containers.walls``.
@@ -97,26 +97,32 @@ def check(name: str) -> float:
         if shell and shell.displayhook.quiet():  # type: ignore[no-untyped-call]
             raise UsageError("The result of this check would not be seen.", "Its line ends in a semicolon.", f'check("{name}")')
         wanted, machine = find(name), current_machine()
-        worth, hints = points(name), _hints(machine, name)
-        verdict = judge(machine, wanted, so_far=None if NBGRADER in os.environ else lambda soon: print(soon.text(worth)))  # noqa: T201
-        verdict = replace(verdict, warnings=tuple(_literals(machine, name, shell)))
+        worth = points(name) if wanted.graded else None
+        mine = begun(machine, name, asking=NBGRADER not in os.environ)
+        verdict = judge(machine, wanted, mine, so_far=None if NBGRADER in os.environ else lambda soon: print(soon.text(worth)))  # noqa: T201
+        verdict = replace(verdict, warnings=tuple(_literals(mine, shell)))
+    hints = 1 if NBGRADER in os.environ else min(HINTS, mine.asked)
     text = verdict.text(worth, hints)
     if os.environ.get(NBGRADER) == "validate" and not verdict.passed:
         raise NotYet(text)
     print(text)  # noqa: T201
-    if not verdict.passed and hints >= HINTS and NBGRADER not in os.environ:
+    if not verdict.passed and hints >= HINTS and wanted.graded and NBGRADER not in os.environ:
         print(f'That was the last hint. To see one way to do it: solution("{name}")')  # noqa: T201
-    return round(worth * verdict.score, 2)
+    return round((wanted.parts if worth is None else worth) * verdict.score, 2)
 
 
-def tidy() -> None:
-    """Remove what was made for the tasks of this notebook, and their parameters: the box is as it was."""
+def tidy(*names: str) -> None:
+    """Remove what was made for tasks, and their parameters: the box is as it was.
+
+    Args:
+        names: of the tasks; all of them where none is named.
+    """
     if NBGRADER in os.environ:
         return  # that box goes as a whole
     machine = current_machine()
-    for name in checks():
-        if begun := load(machine, name):
-            begun.clear(machine)
+    there = set(machine.sh(f"ls {DIRECTORY} 2>/dev/null").stdout.split())
+    for name in sorted(there & set(names or checks())):
+        begun(machine, name).clear(machine)
 
 
 def solution(name: str) -> None:
@@ -127,7 +133,7 @@ def solution(name: str) -> None:
         CourseError: it is too early, or the solution is not here.
     """
     find(name)
-    if NBGRADER in os.environ or _hints(current_machine(), name, count=False) < HINTS:
+    if NBGRADER in os.environ or begun(current_machine(), name).asked < HINTS:
         raise CourseError("It is too early for the solution.", f"It is shown after the {HINTS}rd hint.", f'check("{name}")')
     print("\n\n".join(_solutions(name)))  # noqa: T201
 
@@ -147,22 +153,10 @@ def _solutions(name: str) -> list[str]:
     return found
 
 
-def _hints(machine: Machine, name: str, *, count: bool = True) -> int:
-    """How many hints a learner gets this time: one more with every check, up to three.  Kept with the task, on the machine."""
-    if NBGRADER in os.environ:
-        return 1
-    path = f"{DIRECTORY}/{name}.hints"
-    more = f"; [ $n -gt {HINTS} ] || echo $n > {path}" if count else ""
-    step = "+ 1" if count else ""
-    said = machine.sh(f"mkdir -p {DIRECTORY}; n=$(( $(cat {path} 2>/dev/null || echo 0) {step} )){more}; echo $n").stdout
-    return min(HINTS, int(said))
-
-
-def _literals(machine: Machine, name: str, shell: InteractiveShell | None) -> Iterator[str]:
+def _literals(mine: Task, shell: InteractiveShell | None) -> Iterator[str]:
     """Warnings about parameters that were typed: the next run has others."""
-    begun = load(machine, name)
     sources = [source for source in (shell.user_ns.get("In", []) if shell else []) if "task(" not in source]
-    for parameter, value in begun.values.items() if begun else ():
+    for parameter, value in mine.values.items():
         word = str(value)
         if len(word) >= LITERAL and not isinstance(value, list) and any(re.search(rf"\b{re.escape(word)}\b", source) for source in sources):
             yield f"A cell holds {word} itself. The next run, such as the one that is graded, has another: write task.{parameter}."

@@ -40,6 +40,7 @@ class Check:
         draw: the task's parameters, drawn afresh for every run; ``key`` is there already, and names what belongs to it.
         prepare: puts on the machine what the learner starts from.
         timeout_s: after which it is given up.
+        graded: it stands in an assignment, and is worth points.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Check:
     draw: Callable[[Dice, str], Mapping[str, Value]]
     prepare: Callable[[Machine, Task], None]
     timeout_s: float
+    graded: bool
 
     @property
     def goal(self) -> str:
@@ -76,11 +78,12 @@ def check(
     draw: Callable[[Dice, str], Mapping[str, Value]] = nothing_to_draw,
     prepare: Callable[[Machine, Task], None] = nothing_to_prepare,
     timeout_s: float = 150,
+    graded: bool = True,
 ) -> Callable[[Look], Look]:
     """Make a generator of facts known as a check; see ``Check`` for the arguments."""
 
     def note(look: Look) -> Look:
-        _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s)
+        _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s, graded)
         return look
 
     return note

@@ -33,10 +33,10 @@ def begin(machine: Machine, check: Check, *, again: bool = False, dice: Dice | N
         again: draw anew, and remove what was made for the one before.
         dice: where parameters come from.
     """
-    if begun := load(machine, check.name):
+    if before := load(machine, check.name):
         if not again:
-            return begun
-        begun.clear(machine)
+            return before
+        before.clear(machine)
     dice = dice or Dice()
     key = f"{check.name.rpartition('.')[2]}-{dice.nonce(4)}"
     task = Task(check.name, key, check.draw(dice, key))
@@ -44,32 +44,40 @@ def begin(machine: Machine, check: Check, *, again: bool = False, dice: Dice | N
     return task.begin(machine)
 
 
-def judge(machine: Machine, check: Check, *, so_far: Callable[[Verdict], None] | None = None) -> Verdict:
+def begun(machine: Machine, name: str, *, asking: bool = False) -> Task:
+    """The task as the machine has it; see ``load``.
+
+    Raises:
+        CourseError: it has not begun.
+    """
+    if task := load(machine, name, asking=asking):
+        return task
+    raise CourseError(f"The task {name} has not begun on this machine.", "Its parameters are drawn first.", f'task("{name}")')
+
+
+def judge(machine: Machine, check: Check, task: Task | None = None, *, so_far: Callable[[Verdict], None] | None = None) -> Verdict:
     """What a check comes to now.
 
     Args:
         machine: to look at.
         check: looks.
+        task: as it was loaded; without it, it is loaded now.
         so_far: told of a verdict that is good but not confirmed yet; without it a single look is taken.
 
     Raises:
         CheckFailed: it raised, took too long, or the machine is not there.
         CourseError: the task has not begun.
     """
-    verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check))
+    verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check, task))
     if so_far and verdict.passed and check.kind == "state":
         so_far(replace(verdict, confirmed=False))
         time.sleep(HOLD_S)
-        verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check))
+        verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check, task))
     return verdict
 
 
-def _look(machine: Machine, check: Check) -> Verdict:
-    task = load(machine, check.name)
-    if not task:
-        raise CourseError(
-            f"The task {check.name} has not begun on this machine.", "Its parameters are drawn first.", f'task("{check.name}")'
-        )
+def _look(machine: Machine, check: Check, task: Task | None) -> Verdict:
+    task = task or begun(machine, check.name)
     facts = tuple(check.look(machine, task))
     if len(facts) > check.parts:
         raise CheckFailed(f"The check {check.name} is at fault.", f"It saw {len(facts)} facts and said that there are {check.parts}.")

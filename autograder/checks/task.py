@@ -23,6 +23,15 @@ Answer = str | int | float | bool | list[str | int | float | bool]
 DIRECTORY = "/run/course/tasks"
 LARGEST_ANSWER = 4096
 """Bytes of JSON."""
+LOAD = r"""
+[ -n "$task" ] && [ -f "$task" ] || exit 0
+asked=$(($(cat "$task.asked" 2>/dev/null) + more))
+[ $more = 0 ] || echo $asked > "$task.asked"
+head -c $most "$task"; echo
+[ -f "$task.answer" ] && head -c $most "$task.answer"; echo
+echo $asked
+"""
+"""Three lines: the task, its answers or nothing, and how often the learner has asked."""
 SCALARS = (str, int, float, bool)
 
 
@@ -35,12 +44,14 @@ class Task:
         key: a word of this run; what the learner makes for the task has a name that starts with it.
         values: the parameters.
         answers: what the learner has reported.
+        asked: how often the learner has asked how far it is.
     """
 
     name: str
     key: str
     values: Mapping[str, Value]
     answers: Mapping[str, Answer] = field(default_factory=dict)
+    asked: int = 0
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -64,20 +75,25 @@ class Task:
         machine.sh(f"rm -f {DIRECTORY}/{shlex.quote(self.name)}*")
 
 
-def load(machine: Machine, name: str) -> Task | None:
+def load(machine: Machine, name: str, *, asking: bool = False) -> Task | None:
     """The task as the machine has it; nothing where it has not begun.
+
+    Args:
+        machine: keeps it.
+        name: ``topic.task``.
+        asking: count this as one more time that the learner asks.
 
     Raises:
         CourseError: its files make no sense.
     """
-    script = f"cd {DIRECTORY} 2>/dev/null && head -c {2 * LARGEST_ANSWER} {shlex.quote(name)} && echo && cat {shlex.quote(name)}.answer"
-    lines = machine.sh(script).stdout.splitlines()
+    settings = f"cd {DIRECTORY} 2>/dev/null && task={shlex.quote(name)} more={int(asking)} most={2 * LARGEST_ANSWER}\n"
+    lines = machine.sh(settings + LOAD).stdout.splitlines()
     if not lines:
         return None
     try:
-        kept, answers = json.loads(lines[0]), json.loads(lines[1]) if len(lines) > 1 else {}
-        return Task(name, str(kept["key"]), dict(kept["values"]), {key: answers[key] for key in answers})
-    except (ValueError, KeyError, TypeError) as error:
+        kept, answers, asked = json.loads(lines[0]), json.loads(lines[1] or "{}"), int(lines[2])
+        return Task(name, str(kept["key"]), dict(kept["values"]), {key: answers[key] for key in answers}, asked)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise CourseError(f"What the machine knows of the task {name} makes no sense.", str(error), f'task("{name}", again=True)') from None
 
 

@@ -7,9 +7,22 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from autograder.checks.fact import Fact
+from autograder.checks.task import Task
 from lab.box.machine import Machine
 
-CURL = "curl -s --noproxy '*' --max-time 5"
+ASK = r"""
+ask() { nsenter --target "$pid" --net curl -s --noproxy '*' "$@"; }
+page() {
+  for look in $(seq "$(($2 * 5))"); do
+    ask --max-time 5 "$1" && return
+    [ -d "/proc/$pid" ] || return
+    sleep 0.2
+  done
+}
+"""
+"""Two shell functions for the container whose process 1 the box knows as ``$pid``: ``ask OPTION… URL`` is curl behind its network wall, and
+``page URL SECONDS`` asks until there is an answer, the process has ended, or the time is up."""
 
 
 def container(machine: Machine, name: str) -> Mapping[str, Any] | None:
@@ -37,6 +50,12 @@ def state(found: Mapping[str, Any] | None) -> str:
     return str(found["State"]["Status"]) if found else "missing"
 
 
+def gone(task: Task, found: Mapping[str, Any] | None) -> Fact:
+    """The fact that a container which the task itself started runs no longer."""
+    hint = f'The task\'s own container is gone. Begin again: task("{task.name}", again=True)'
+    return Fact(f"the container {task.container}", ok=False, saw=state(found), hints=(hint,))
+
+
 def addresses(found: Mapping[str, Any]) -> list[str]:
     """A container's own addresses, one per network."""
     return [network["IPAddress"] for network in found["NetworkSettings"]["Networks"].values() if network["IPAddress"]]
@@ -52,8 +71,7 @@ def page(machine: Machine, pid: int, port: int, path: str = "/", patience_s: int
         path: of the page.
         patience_s: seconds.
     """
-    ask = f"nsenter --target {pid} --net {CURL} {shlex.quote(f'http://127.0.0.1:{port}{path}')}"
-    return machine.sh(f"for i in $(seq {patience_s * 5}); do {ask} && exit; [ -d /proc/{pid} ] || exit; sleep 0.2; done").stdout
+    return machine.sh(f"pid={pid}\n{ASK}\npage {shlex.quote(f'http://127.0.0.1:{port}{path}')} {patience_s}").stdout
 
 
 def number(answer: object) -> float | None:

@@ -58,3 +58,17 @@ def test_a_new_task_is_written_once(tmp_path: Path) -> None:
     assert (again.code, "is there already" in again.err) == (1, True)
     listed = course("check", env=env | {"COURSE_OVERLAY": str(tmp_path / "mine")}).out
     assert "networks.two-bridges" in listed
+
+
+@pytest.mark.parametrize("installation", ["container"], indirect=True)
+def test_a_task_that_is_not_graded_has_a_score_and_no_points(here: Installation, box: Box) -> None:
+    task = begin(box, find("start.greeting"))
+    try:
+        perform(box, task, "docker run -d --name $container app:v1")
+        done = course("check", "start.greeting", env=here.environment)
+        assert (done.code, "start.greeting: 1 of 2\n" in done.out, "Hello, world." in done.out) == (1, True, True)
+        perform(box, task, "docker rm -f $container; docker run -d --name $container -e GREETING=$greeting app:v1")
+        seen = json.loads(course("check", "start.greeting", "--json", env=here.environment).out)
+        assert (seen["score"], "points" in seen) == (1, False)
+    finally:
+        task.clear(box)

@@ -47,8 +47,8 @@ class Course:
         assert done.returncode == 0, done.stdout[-3000:]
         return done.stdout
 
-    def submit(self, student: str, cells: Callable[[str, str], str]) -> None:
-        """Hand in the released notebook, with its solution cells filled in.
+    def submit(self, student: str, cells: Callable[[str, str], str]) -> Path:
+        """Hand in the released notebook, with its solution cells filled in; the file.
 
         Args:
             student: who.
@@ -58,9 +58,10 @@ class Course:
         for cell in notebook["cells"]:
             if (marks := cell["metadata"].get("nbgrader", {})).get("solution"):
                 cell["source"] = cells(marks["grade_id"], "".join(cell["source"]))
-        directory = self.root / "submitted" / student / "containers"
-        directory.mkdir(parents=True)
-        (directory / "containers.ipynb").write_text(json.dumps(notebook))
+        file = self.root / "submitted" / student / "containers/containers.ipynb"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(notebook))
+        return file
 
     def grades(self) -> dict[str, float]:
         """Score by student, from the exported table."""
@@ -85,7 +86,7 @@ def course(here: Installation) -> Iterator[Course]:
     finally:
         shutil.rmtree(home)
     until("boxes that were for grading to go", lambda: not list(here.state.beside.glob("[0-9]*")))
-    assert [trace for trace in traces(here.state.root, here.state.runtime) if "beside" in trace] == []
+    until("their guards to go", lambda: not [trace for trace in traces(here.state.root, here.state.runtime) if "beside" in trace])
 
 
 def model(course: Course) -> dict[str, str]:
@@ -93,6 +94,15 @@ def model(course: Course) -> dict[str, str]:
     cells = json.loads((course.root / "source/containers/containers.ipynb").read_text())["cells"]
     marked = {cell["metadata"]["nbgrader"]["grade_id"]: "".join(cell["source"]) for cell in cells if "nbgrader" in cell["metadata"]}
     return {name: source for name, source in marked.items() if "BEGIN SOLUTION" in source}
+
+
+RUBBISH = """
+for number in $(seq 6); do docker run -d --restart always -p 80$number:8080 app:v1; done
+docker network create --subnet 10.9.0.0/24 left-over; docker volume create left-over
+docker tag app:v2 spare; echo "not a recipe" > /root/Dockerfile; cd /tmp; mkfifo left-over
+"""
+TYPED = "9100", "9101"
+"""Ports that somebody saw once, and typed."""
 
 
 @on_container
@@ -107,10 +117,15 @@ def test_from_the_source_to_the_table_of_grades(course: Course) -> None:
     course.submit("right", lambda name, _: answers[name])
     course.submit("half", half.get)
     course.submit("empty", lambda _, released: released)
+    untidy = course.submit("untidy", lambda name, _: answers[name] + RUBBISH * answers[name].startswith("%%box"))
+    typed = {name: source.replace("$first", TYPED[0]).replace("$second", TYPED[1]) for name, source in answers.items()}
+    course.submit("typed", lambda name, _: typed[name])
     course.run("autograde", "containers")
 
-    assert course.grades() == {"right": sum(POINTS.values()), "half": 3 + 3, "empty": 0}
-    for student in ("right", "half", "empty"):
+    whole = sum(POINTS.values())
+    assert course.grades() == {"right": whole, "half": 3 + 3, "empty": 0, "untidy": whole, "typed": whole - POINTS["two-processes"]}
+    assert "Success! Your notebook passes all the tests." in course.run("validate", str(untidy))
+    for student in ("right", "half", "empty", "untidy", "typed"):
         for outputs in course.outputs(student).values():
             assert [output["output_type"] for output in outputs if output["output_type"] == "execute_result"] == ["execute_result"]
             assert not [output for output in outputs if output.get("name") == "stderr"]
@@ -120,6 +135,32 @@ def test_from_the_source_to_the_table_of_grades(course: Course) -> None:
     assert "the number in the memory file: no answer yet" in feedback
     assert "Who is process 1" not in feedback  # nothing was built, so that is not the advice that helps
     assert "Build it from /root/graceful-stop-" in feedback
+    feedback = (course.root / "feedback/typed/containers/containers.html").read_text()
+    assert "Both are to run in this one container: on port" in feedback
+
+
+@pytest.mark.timeout(600)
+def test_an_assignment_goes_out_and_comes_back_through_an_exchange(tmp_path: Path) -> None:
+    course = Course(tmp_path, dict(os.environ))
+    exchange, student = tmp_path / "exchange", tmp_path / "student"
+    for directory in (exchange, student):
+        directory.mkdir()
+        directory.chmod(0o777)
+    through = f"--Exchange.root={exchange}"
+    course.run("db", "assignment", "add", "containers")
+    course.run("release_assignment", "containers", through)
+
+    there = ["--course=kubernetes-by-analogy", f"--Exchange.assignment_dir={student}", through]
+    course.run("fetch_assignment", "containers", *there)
+    fetched = student / "containers/containers.ipynb"
+    assert fetched.read_bytes() == (course.root / "release/containers/containers.ipynb").read_bytes()
+    fetched.write_text(fetched.read_text().replace("private = ...", "private = ['net']"))
+    course.run("submit", str(fetched.parent), *there)
+
+    course.run("collect", "containers", through)
+    (collected,) = (course.root / "submitted").glob("*/containers/containers.ipynb")
+    assert "private = ['net']" in collected.read_text()
+    assert "containers" in course.run("list", "--inbound", through)
 
 
 MOODLE = ("Jane Doe_123456_assignsubmission_file/containers.ipynb", "Åsa Öst_98_assignsubmission_file_containers.ipynb")

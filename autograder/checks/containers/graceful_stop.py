@@ -10,7 +10,7 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import image
+from autograder.checks.tools import ASK, image
 from lab.box.machine import Machine
 
 SOON_S = 3.0
@@ -20,13 +20,7 @@ DRIVE = r"""
 docker rm -f "$name" >/dev/null 2>&1
 docker run -d --name "$name" "$image" >/dev/null || exit 1
 pid=$(docker inspect -f '{{.State.Pid}}' "$name")
-ask() { nsenter --target "$pid" --net curl -s --noproxy '*' "$@"; }
-for i in $(seq 100); do
-  page=$(ask --max-time 5 http://127.0.0.1:8080/) && break
-  [ -d "/proc/$pid" ] || break
-  sleep 0.2
-done
-greets=$(echo "$page" | grep -c "$greeting")
+greets=$(page http://127.0.0.1:8080/ 20 | grep -c "$greeting")
 now() { date +%s%N; }
 before=$(now); docker version >/dev/null; after=$(now); itself=$((after - before))
 ask --max-time 20 -o /dev/null -w '%{http_code}' 'http://127.0.0.1:8080/slow?s=1' > "/tmp/$name" & asked=$!
@@ -65,7 +59,7 @@ def graceful_stop(machine: Machine, task: Task) -> Iterator[Fact]:
         yield Fact(f"your image {task.image}", ok=False, saw="missing", hints=(hint, *BUILD))
         return
     settings = f"name={task.key}-driven image={task.image} greeting={task.greeting}\n"
-    said = machine.sh(settings + DRIVE, timeout=120).stdout.strip()
+    said = machine.sh(settings + ASK + DRIVE, timeout=120).stdout.strip()
     seen: dict[str, Any] = json.loads(said if said.startswith("{") else NOTHING)
     greets, seconds, code = seen["greets"] > 0, seen["ns"] / 1e9, seen["code"]
     soon, survived = greets and seconds < SOON_S + seen["itself_ns"] / 1e9, greets and code not in KILLED

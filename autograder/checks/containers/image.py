@@ -9,7 +9,7 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, image
+from autograder.checks.tools import ASK, container, image
 from lab.box.machine import Machine
 
 DRIVE = r"""
@@ -19,13 +19,8 @@ for time in first second; do
 done
 docker run -d --name "$name" "$name:first" >/dev/null
 pid=$(docker inspect -f '{{.State.Pid}}' "$name")
-for i in $(seq 100); do
-  page=$(nsenter --target "$pid" --net curl -s --noproxy '*' --max-time 5 http://127.0.0.1:8080/) && break
-  [ -d "/proc/$pid" ] || break
-  sleep 0.2
-done
 layers() { docker image inspect -f '{{json .RootFS.Layers}}' "$name:$1"; }
-greets=$(echo "$page" | grep -c "$greeting")
+greets=$(page http://127.0.0.1:8080/ 20 | grep -c "$greeting")
 has=$(docker exec "$name" ls -d "$file" 2>/dev/null | grep -c .)
 echo "{\"first\": $(layers first), \"second\": $(layers second), \"greets\": $greets, \"has\": $has}"
 docker rm -fv "$name" >/dev/null
@@ -51,7 +46,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 def image_twice(machine: Machine, task: Task) -> Iterator[Fact]:
     """Write a recipe that gives the same image twice; change a container by hand, and see that the next one is without the change."""
     settings = f"name={task.key}-driven directory={task.directory} greeting={task.greeting} file={task.file}\n"
-    done = machine.sh(settings + DRIVE, timeout=140)
+    done = machine.sh(settings + ASK + DRIVE, timeout=140)
     built = json.loads(done.stdout) if done.stdout.startswith("{") else None
     if not built:
         why = (done.stderr.strip().splitlines() or ["nothing was built"])[-1]

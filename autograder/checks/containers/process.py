@@ -8,7 +8,7 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import addresses, container, number, said, state
+from autograder.checks.tools import addresses, container, gone, number, said, state
 from lab.box.machine import Machine
 
 FIND_PID = ("The engine knows it: look through what it can tell about the container.", "docker inspect has a State with a Pid.")
@@ -34,8 +34,7 @@ def process(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report pid, address and parent of a container's process, as the box sees them."""
     found = container(machine, task.container)
     if not found or state(found) != "running":
-        hint = f'The task\'s own container is gone. Begin again: task("{task.name}", again=True)'
-        yield Fact(f"the container {task.container}", ok=False, saw=state(found), hints=(hint,))
+        yield gone(task, found)
         return
     pid = int(found["State"]["Pid"])
     programs = _programs(machine)

@@ -8,7 +8,7 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, said, state, words
+from autograder.checks.tools import container, gone, said, state, words
 from lab.box.machine import Machine
 from lab.look import walls as walls_of
 
@@ -40,11 +40,11 @@ def start(machine: Machine, task: Task) -> None:
 @check("containers.walls", kind="answer", parts=3, draw=draw, prepare=start)
 def walls(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report which namespaces a container has for itself, and start one that shares a certain kind with the box."""
-    if state(container(machine, task.container)) == "running":
+    found = container(machine, task.container)
+    if state(found) == "running":
         yield from _named(task, walls_of(machine, task.container).private & ASKED)
     else:
-        hint = f'The task\'s own container is gone. Begin again: task("{task.name}", again=True)'
-        yield Fact(f"the container {task.container}", ok=False, saw="missing", hints=(hint,))
+        yield gone(task, found)
     yield _mine(machine, task)
 
 
