@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lab.box import connect
+    from lab import topology
 
-__all__ = ["connect", "load_ipython_extension"]
+__all__ = ["connect", "load_ipython_extension", "topology"]
+HOMES = {"connect": "lab.box"}
 
 
 def __getattr__(name: str) -> object:
-    if name == "connect":
-        return import_module("lab.box").connect
+    if name == "topology":
+        return import_module("lab.topology")
+    if name in HOMES:
+        return getattr(import_module(HOMES[name]), name)
     raise AttributeError(f"module 'lab' has no attribute {name!r}")
 
 

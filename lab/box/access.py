@@ -16,12 +16,14 @@ import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.box import processes
 from lab.box.errors import BoxNotRunning, CourseError
+from lab.box.machine import API_VERSION
+from lab.box.over_unix import connected
 from lab.box.state import State, lock
 from lab.box.wait import wait_for
 
@@ -71,7 +73,7 @@ class Access:
         """A client of the box's engine."""
         import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
-        return docker.DockerClient(base_url=self.docker_host, timeout=API_TIMEOUT_S, version="1.45")
+        return docker.DockerClient(base_url=self.docker_host, timeout=API_TIMEOUT_S, version=API_VERSION)
 
     def engine_version(self) -> str:
         """The version of the box's engine: asked for, so this also tells whether it works.
@@ -90,11 +92,8 @@ class Access:
         Raises:
             OSError: it doesn't answer, or refuses.
         """
-        connection = HTTPConnection("box", timeout=timeout_s)
+        connection = connected(self.docker_host, timeout_s)
         try:
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(timeout_s)
-            connection.sock.connect(str(self.directory / "docker.sock"))
             connection.request("GET", path)
             answer = connection.getresponse()
             if answer.status != HTTPStatus.OK:

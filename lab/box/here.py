@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from lab.box.machine import Machine
+from lab.box.machine import API_VERSION, Machine
 
 if TYPE_CHECKING:
     import docker
@@ -19,7 +19,7 @@ class Here(Machine):
         """A client of this machine's engine."""
         import docker  # noqa: PLC0415
 
-        return docker.DockerClient(base_url=self.docker_host)
+        return docker.DockerClient(base_url=self.docker_host, version=API_VERSION)
 
     @property
     def docker_host(self) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import docker
 
 SHELL_TIMEOUT_S = 60.0
+API_VERSION = "1.45"
+"""Of the engine that is in every box; named, so that a client need not ask first."""
 ENDED_BY_TIMEOUT = (124, 137, 255, -9)
 """Exit codes of coreutils' ``timeout``, or of SSH, when the time was up: a command that heeds the signal, and one that must be killed."""
 NOT_COPIED = ("__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache")

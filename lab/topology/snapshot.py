@@ -1,0 +1,254 @@
+"""What is on a machine at a moment, as plain data: its containers, the walls between them, and its networks.
+
+Walls are not read from labels or options.  The engine says which process is a container's first, and the kernel numbers the namespaces that
+this process is in: two containers with the same number have no wall of that kind between them, however that came about.  Only where no
+process runs is the option that the container was made with taken for it.
+
+A look costs one request per kind of object, side by side.  What an engine never changes for a container is kept by ``Camera`` between two
+looks, so that the next one asks about newcomers alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.box.machine import Machine
+
+WALLS = ("net", "ipc", "uts", "pid", "mnt")
+"""The kinds of namespaces that are drawn, in this order; the names are those under ``/proc/PID/ns``."""
+BOX = "box"
+"""Shares that wall's inside with the machine itself."""
+AT_ONCE = 8
+"""Requests side by side."""
+LOOK_S = 15.0
+
+
+@dataclass(frozen=True)
+class Link:
+    """A container's end of a network.
+
+    Args:
+        network: the network's id.
+        address: IPv4, or empty where it has none at the moment.
+        aliases: names that lead to the container on this network, beside its own.
+    """
+
+    network: str
+    address: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that is published: ``host`` on the machine leads to ``inside`` in the container."""
+
+    host: int
+    inside: int
+    protocol: str = "tcp"
+
+    def __str__(self) -> str:
+        return f"{self.host}→{self.inside}" + ("" if self.protocol == "tcp" else f"/{self.protocol}")
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as its engine and the kernel have it.
+
+    Args:
+        id: 64 hex digits.
+        name: without the slash.
+        image: as it was asked for.
+        state: the engine's word: created, running, paused, restarting, removing, exited, dead.
+        health: healthy, unhealthy or starting; empty where nothing looks after it.
+        exit_code: of its last run; nothing while it has not ended.
+        created: seconds since 1970.
+        labels: its labels.
+        links: its networks.
+        ports: that are published.
+        shares: for each kind of wall that it does not have for itself, with whom: another container's id, or ``BOX``.
+    """
+
+    id: str
+    name: str
+    image: str = ""
+    state: str = "running"
+    health: str = ""
+    exit_code: int | None = None
+    created: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+    ports: tuple[Port, ...] = ()
+    shares: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of an engine; ``subnet`` is empty where it has none."""
+
+    id: str
+    name: str
+    driver: str = "bridge"
+    subnet: str = ""
+
+
+@dataclass(frozen=True)
+class Box:
+    """One machine at that moment, oldest container first."""
+
+    name: str
+    containers: tuple[Container, ...] = ()
+    networks: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Some machines at a moment."""
+
+    boxes: tuple[Box, ...]
+
+
+def snapshot(*machines: Machine) -> Snapshot:
+    """What is there now.
+
+    Args:
+        machines: to look at, side by side.
+
+    Raises:
+        docker.errors.DockerException, OSError: an engine doesn't answer.
+    """
+    with ThreadPoolExecutor(len(machines) or 1) as pool:
+        return Snapshot(tuple(pool.map(lambda machine: Camera(machine).take(), machines)))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is kept of a container between two looks: the engine's long answer, and the kernel's numbers by kind of wall."""
+
+    details: Mapping[str, Any]
+    numbers: Mapping[str, str]
+
+
+class Camera:
+    """Looks at one machine again and again.
+
+    Args:
+        machine: to look at.
+        client: to ask with; the machine's own where none is given.
+    """
+
+    def __init__(self, machine: Machine, client: Any = None) -> None:
+        self._machine = machine
+        self._api = (client or machine.docker).api
+        self._name = ""
+        self._known: dict[str, _Known] = {}
+        self._outside: Mapping[str, str] = {}
+
+    def forget(self, container: str = "") -> None:
+        """Ask again about a container, or about all of them: it was started, or connected to something."""
+        if container:
+            self._known.pop(container, None)
+        else:
+            self._known.clear()
+
+    def take(self) -> Box:
+        """The machine as it is now.
+
+        Raises:
+            docker.errors.DockerException, OSError: the engine doesn't answer.
+        """
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            networks = pool.submit(self._api.networks)
+            name = pool.submit(lambda: self._name or str(self._api.info()["Name"]))
+            listed = self._api.containers(all=True)
+            newcomers = [found["Id"] for found in listed if found["Id"] not in self._known]
+            details = dict(zip(newcomers, pool.map(self._inspect, newcomers), strict=True))
+            self._name = name.result()
+        numbers = self._numbers({key: int(found["State"]["Pid"]) for key, found in details.items() if found and found["State"]["Pid"]})
+        self._known |= {key: _Known(found, numbers.get(key, {})) for key, found in details.items() if found}
+        self._known = {found["Id"]: self._known[found["Id"]] for found in listed if found["Id"] in self._known}
+        listed = sorted((found for found in listed if found["Id"] in self._known), key=lambda found: (found["Created"], found["Id"]))
+        return Box(self._name, self._containers(listed), tuple(sorted(map(_network, networks.result()), key=lambda one: one.name)))
+
+    def _inspect(self, container: str) -> Mapping[str, Any] | None:
+        """The engine's long answer; nothing where the container is gone again."""
+        from docker.errors import NotFound  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+
+        with suppress(NotFound):
+            return dict(self._api.inspect_container(container))
+        return None
+
+    def _numbers(self, processes: Mapping[str, int]) -> dict[str, dict[str, str]]:
+        """The kernel's numbers for the namespaces of some processes, by the key that they come with; learns the machine's own, too."""
+        if not processes:
+            return {}
+        wanted = " ".join(f"{pid}/ns" for pid in {1, *processes.values()})
+        seen = self._machine.sh(rf"cd /proc && find {wanted} -type l -printf '%h %f %l\n' 2>/dev/null", timeout=LOOK_S).stdout
+        by_pid: dict[str, dict[str, str]] = {}
+        for pid, kind, number in re.findall(r"^(\d+)/ns (\w+) \w+:\[(\d+)\]$", seen, re.MULTILINE):
+            by_pid.setdefault(pid, {})[kind] = number
+        self._outside = by_pid.get("1", {})
+        return {key: by_pid.get(str(pid), {}) for key, pid in processes.items()}
+
+    def _containers(self, listed: Sequence[Mapping[str, Any]]) -> tuple[Container, ...]:
+        known = [self._known[found["Id"]] for found in listed]
+        shares = shared(
+            [(one["Id"], it.numbers if one["State"] in ("running", "paused") else {}) for one, it in zip(listed, known, strict=True)],
+            {one["Id"]: it.details["HostConfig"] for one, it in zip(listed, known, strict=True)},
+            self._outside,
+        )
+        return tuple(_container(one, it.details, shares[one["Id"]]) for one, it in zip(listed, known, strict=True))
+
+
+def shared(
+    numbers: Iterable[tuple[str, Mapping[str, str]]], options: Mapping[str, Mapping[str, Any]], outside: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """With whom each container shares what, by its id and the kind of wall.
+
+    Args:
+        numbers: id and numbers of its namespaces, the oldest container first; without numbers where nothing runs.
+        options: what each was made with (the engine's ``HostConfig``), which counts where there are no numbers.
+        outside: the machine's own numbers.
+    """
+    first: dict[tuple[str, str], str] = dict.fromkeys(outside.items(), BOX)
+    found: dict[str, dict[str, str]] = {}
+    for container, own in numbers:
+        if own:
+            owners = {kind: first.setdefault((kind, own[kind]), container) for kind in WALLS if kind in own}
+        else:
+            owners = {kind: _asked_for(kind, options[container]) or container for kind in WALLS}
+        found[container] = {kind: owner for kind, owner in owners.items() if owner != container}
+    return found
+
+
+def _asked_for(kind: str, options: Mapping[str, Any]) -> str:
+    """Whose namespace a container was told to join: an id, ``BOX``, or nobody's."""
+    mode = str(options.get({"net": "NetworkMode", "ipc": "IpcMode", "pid": "PidMode", "uts": "UTSMode"}.get(kind, ""), ""))
+    return BOX if mode == "host" else mode.partition("container:")[2]
+
+
+def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Mapping[str, str]) -> Container:
+    name = listed["Names"][0].lstrip("/") if listed["Names"] else listed["Id"][:12]
+    ended = re.match(r"(?:Exited|Restarting) \((\d+)\)", listed["Status"])
+    health = re.search(r"\((?:health: )?(healthy|unhealthy|starting)\)$", listed["Status"])
+    own = {name, listed["Id"][:12]}
+    aliases = {key: set(found.get("Aliases") or ()) - own for key, found in details["NetworkSettings"]["Networks"].items()}
+    links = (
+        Link(found["NetworkID"], found["IPAddress"], tuple(sorted(aliases.get(key, ()))))
+        for key, found in (listed["NetworkSettings"]["Networks"] or {}).items()
+        if found["NetworkID"] and key not in ("host", "none")
+    )
+    ports = {Port(port["PublicPort"], port["PrivatePort"], port["Type"]) for port in listed["Ports"] if port.get("PublicPort")}
+    return Container(
+        listed["Id"], name, listed["Image"], listed["State"], health[1] if health else "", int(ended[1]) if ended else None,
+        listed["Created"], listed["Labels"] or {}, tuple(links), tuple(sorted(ports, key=lambda port: port.host)), shares,
+    )  # fmt: skip
+
+
+def _network(found: Mapping[str, Any]) -> Network:
+    subnets = [setting.get("Subnet", "") for setting in found["IPAM"]["Config"] or ()]
+    return Network(found["Id"], found["Name"], found["Driver"], subnets[0] if subnets else "")

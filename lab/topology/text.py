@@ -1,0 +1,67 @@
+"""The graph as a tree of text: for a screen reader, a terminal, and a notebook that is opened where nothing can be drawn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from lab.topology.graph import THE_BOX, Graph
+from lab.topology.snapshot import WALLS
+
+LONGEST = 60
+ORDER = {"deployment": 0, "pod": 1, "container": 1, "service": 2, "network": 3}
+"""What is drawn after what."""
+
+
+def text(graph: Graph[str]) -> str:
+    """One line for each node, indented by what it is in."""
+    children: defaultdict[str, list[str]] = defaultdict(list)
+    for node, shown in graph.nodes(data=True):
+        children[shown["parent"]].append(node)
+    return "\n".join(_lines(graph, children, "", ""))
+
+
+def _lines(graph: Graph[str], children: dict[str, list[str]], parent: str, indent: str) -> Iterator[str]:
+    inside = sorted(children.get(parent, ()), key=lambda node: ORDER.get(graph.nodes[node]["kind"], 0))
+    for number, node in enumerate(inside):
+        last = number == len(inside) - 1
+        branch, below = ("", "") if not parent else ("└─ ", "   ") if last else ("├─ ", "│  ")
+        yield f"{indent}{branch}{words(graph, node)}"
+        yield from _lines(graph, children, node, indent + below)
+
+
+def words(graph: Graph[str], node: str) -> str:
+    """A node in words, on one line."""
+    shown = graph.nodes[node]
+    name = shown["label"] if shown["kind"] == "computer" else f"{shown['kind']} {plain(shown['label'])}"
+    parts = [name, f"({says(shown)})" if says(shown) else ""]
+    parts += [plain(shown["image"]), shown["address"], f"published {shown['ports']}" if shown["ports"] else "", walls(shown["walls"])]
+    lanes = [plain(graph.nodes[lane]["label"]) for lane in graph.successors(node) if graph.edges[node, lane]["kind"] == "attached"]
+    members = [plain(graph.nodes[member]["label"]) for member in graph.successors(node) if graph.edges[node, member]["kind"] == "named"]
+    parts += [f"on {', '.join(lanes)}" if lanes else "", f"→ {', '.join(members)}" if members else ""]
+    return "  ".join(filter(None, parts))
+
+
+def says(shown: Mapping[str, str]) -> str:
+    """How it is with a node: its state, and what there is to note."""
+    return ", ".join(filter(None, [shown["state"], shown["note"]]))
+
+
+def open_to_the_box(gone: Mapping[str, str]) -> str:
+    """Which walls towards the box itself are gone."""
+    return walls({kind: owner for kind, owner in gone.items() if owner == THE_BOX})
+
+
+def walls(gone: Mapping[str, str]) -> str:
+    """Which walls are gone, and between whom."""
+    by_owner: defaultdict[str, list[str]] = defaultdict(list)
+    for kind in WALLS:
+        if kind in gone:
+            by_owner[gone[kind]].append(kind)
+    return "; ".join(f"no wall for {', '.join(kinds)} to {plain(owner)}" for owner, kinds in by_owner.items())
+
+
+def plain(label: str) -> str:
+    """A name without line breaks or control characters, and not too long."""
+    kept = "".join(letter if letter.isprintable() else " " for letter in label)
+    return kept if len(kept) <= LONGEST else f"{kept[: LONGEST - 1]}…"

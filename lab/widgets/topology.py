@@ -1,0 +1,184 @@
+"""``topology(box)``: the live picture of what is really on a box.
+
+Python takes the looks (``lab.topology``) and sends the browser what changed; ``topology.js`` keeps an element for each node.  Nothing of it
+is widget state, so a saved notebook does not grow with it.  A browser that has missed something asks for everything.
+
+Below the live picture stands an output of its own with a still one (SVG and text), kept up to date while there is a kernel: it is what a
+saved notebook, nbconvert, a web page or a screen reader has without one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+import anywidget
+import traitlets
+from IPython.display import display
+
+from lab.box.machine import Machine
+from lab.topology.elements import Element, changes, elements
+from lab.topology.events import ANSWER_S, Seen, follow, leave
+from lab.topology.graph import Graph, graph
+from lab.topology.snapshot import Snapshot
+from lab.topology.svg import svg
+from lab.topology.text import text
+from lab.widgets.inspect import details
+
+HERE = Path(__file__).parent
+TWIN_EVERY_S = 3.0
+"""The still picture is renewed at most so often."""
+LEGEND = (
+    ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, or dead"),
+    ("pod", "a pod: containers that share a network"), ("wall up", "a wall that stands between two of them"),
+    ("wall", "a wall that is gone"), ("deployment", "a deployment: copies of one thing"),
+    ("lane", "a network, a service, or published ports; lines lead to what is on it"),
+)  # fmt: skip
+KEYS = """\
+↑ ↓        the item before, the next        Enter  what there is to know about it
+← →        out of it, into it               /      filter
+Home End   the first, the last              Esc    close
+
+"""
+
+
+class TopologyView(anywidget.AnyWidget):
+    """The live picture of one machine, or of several.
+
+    Args:
+        machines: to look at.
+
+    Attributes:
+        selected: the id of the node that is selected, such as ``container:…``; empty where none is.
+    """
+
+    _esm = HERE / "topology.js"
+    _css = HERE / "topology.css"
+    selected = traitlets.Unicode("").tag(sync=True)
+    open_views: ClassVar[WeakSet[TopologyView]] = WeakSet()
+
+    def __init__(self, *machines: Machine) -> None:
+        super().__init__()
+        self.machines = machines
+        self._lock = threading.RLock()
+        self._seen: dict[int, Seen] = {}
+        self._revision, self._elements = 0, dict[str, Element]()
+        self._graph: Graph[str] = graph(Snapshot(()))
+        self._first, self._closed = threading.Event(), False
+        self._twin: Any = None
+        self._twin_is_of, self._twin_at = 0, 0.0
+        self.on_msg(self._asked)
+        self._told = [lambda seen, number=number: self._see(number, seen) for number in range(len(machines))]
+        self._feeds = [follow(machine, told) for machine, told in zip(machines, self._told, strict=True)]
+        self.open_views.add(self)
+
+    @property
+    def graph(self) -> Graph[str]:
+        """The graph that is drawn; see ``lab.topology.graph``."""
+        return self._graph
+
+    def close(self) -> None:
+        """Stop looking, and take the picture away; the still one stays."""
+        if self._closed:
+            return
+        self._closed = True
+        self.open_views.discard(self)
+        for machine, told in zip(self.machines, self._told, strict=True):
+            leave(machine, told)
+        self._renew(now=True)
+        super().close()
+
+    def pulse(self, container: str, request: str, *, failed: bool = False) -> None:
+        """Show a request that was really made, and who answered.
+
+        Args:
+            container: the id of the one that did, or the first digits of it.
+            request: the request's own id.
+            failed: it was refused, or not answered.
+        """
+        for node in self._elements if container else ():
+            if node.startswith(f"container:{container}"):
+                self.send({"t": "pulse", "id": node, "request": request, "failed": failed})
+
+    def _see(self, number: int, seen: Seen) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            before, self._seen[number] = self._seen.get(number), seen
+            if seen.box and (not before or before.box is not seen.box):
+                boxes = [self._seen[at].box for at in sorted(self._seen)]
+                self._graph = graph(Snapshot(tuple(box for box in boxes if box)))
+                found = elements(self._graph)
+                fresh, gone = changes(self._elements, found)
+                self._elements = found
+                if fresh or gone:
+                    self._revision += 1
+                    self.send({"t": "delta", "revision": self._revision, "set": fresh, "gone": gone})
+            if not before or before.stale != seen.stale:
+                self.send(self._badge())
+            if len(self._seen) == len(self.machines) and (seen.box or seen.stale):
+                self._first.set()
+        self._renew()
+
+    def _badge(self) -> dict[str, object]:
+        stale = [seen for seen in self._seen.values() if seen.stale]
+        if not stale:
+            return {"t": "badge", "text": "● live", "stale": False}
+        since = time.strftime("%H:%M:%S", time.localtime(min(seen.since for seen in stale)))
+        return {"t": "badge", "text": f"⚠ stale since {since}: {stale[0].stale}", "stale": True}
+
+    def _asked(self, _: object, content: Mapping[str, Any], __: object) -> None:
+        """A browser wants something; the engine is asked in a thread of its own, so that one that hangs holds nobody up."""
+        if content.get("want") == "all":
+            with self._lock:
+                self.send({"t": "hello", "legend": LEGEND, "keys": KEYS})
+                self.send({"t": "all", "revision": self._revision, "set": list(self._elements.values())})
+                self.send(self._badge())
+        elif content.get("want") == "text":
+            self.send({"t": "text", "text": text(self._graph)})
+        elif content.get("want") == "details":
+            threading.Thread(target=self._tell_details, args=(str(content.get("id")),), name="topology-details", daemon=True).start()
+
+    def _tell_details(self, node: str) -> None:
+        machines = {f"box:{seen.box.name}": self.machines[number] for number, seen in self._seen.items() if seen.box}
+        title, parts = details(machines, self._graph, node)
+        self.send({"t": "details", "id": node, "title": title, "parts": parts})
+
+    def _still(self) -> dict[str, str]:
+        at = time.strftime("%H:%M:%S")
+        stale = f"\n{self._badge()['text']}" if any(seen.stale for seen in self._seen.values()) else ""
+        return {"image/svg+xml": svg(self._graph), "text/plain": f"{text(self._graph)}\n(as it was at {at}){stale}"}
+
+    def _renew(self, *, now: bool = False) -> None:
+        """Bring the still picture up to date, not too often."""
+        twin, due = self._twin, now or time.monotonic() - self._twin_at >= TWIN_EVERY_S
+        if twin and due and self._twin_is_of != self._revision:
+            self._twin_is_of, self._twin_at = self._revision, time.monotonic()
+            twin.update(self._still(), raw=True)
+
+    def _ipython_display_(self) -> None:
+        self._first.wait(ANSWER_S)
+        bundle = self._repr_mimebundle_()
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, None)
+        words = "The live picture; what it showed last stands below."
+        display({**(data or {}), "text/plain": words}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+        self._twin_is_of, self._twin_at = self._revision, time.monotonic()
+        self._twin = display(self._still(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+
+def show(*machines: Machine) -> TopologyView:
+    """Show what is on a machine, live; the last expression of a cell.
+
+    Args:
+        machines: to look at; your box where none is named.
+
+    Raises:
+        CourseError: there is no box.
+    """
+    from lab.box import connect  # noqa: PLC0415  (looked up when it is used: a later `course up` may have changed it)
+
+    return TopologyView(*(machines or [connect()]))
