@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -40,6 +42,7 @@ def new_task(name: NewName, overlay: Folder) -> None:
     """Begin a task of your own: its check, its cells with a model answer, and its tests."""
     from autograder.scaffold import new_task as make  # noqa: PLC0415
 
-    written = make(name, overlay)
+    written = make(name, overlay.expanduser().absolute())
     print("\n".join(f"wrote {path}" for path in written))  # noqa: T201
-    print(f"Next: read them from top to bottom, then\n  COURSE_OVERLAY={overlay} pytest {written[-1]}")  # noqa: T201
+    folder, test = quote(str(overlay.expanduser().absolute())), quote(str(written[-1]))
+    print(f"Next: read them from top to bottom, then\n  COURSE_OVERLAY={folder} {quote(sys.executable)} -m pytest {test}")  # noqa: T201

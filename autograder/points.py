@@ -27,14 +27,17 @@ def points(task: str) -> float:
     """How many points a task is worth.
 
     Raises:
-        CourseError: no notebook has a test cell for it.
+        CourseError: no notebook has a test cell for it, or one without points.
     """
     name = grade_id(task)
     for notebook in _notebooks():
         for metadata in graded(notebook):
-            if metadata["grade_id"] == name:
+            if metadata["grade_id"] == name and float(metadata["points"]) > 0:
                 return float(metadata["points"])
-    raise CourseError(f"It is not known what the task {task} is worth.", f"No notebook has a test cell {name!r}.", "see docs/authoring.md")
+            if metadata["grade_id"] == name:
+                raise CourseError(f"The task {task} is worth nothing.", f"{notebook} gives its test cell no points.", "give it some")
+    why = f"No notebook has a test cell named {name}, and whoever taught it must name it so."
+    raise CourseError(f"It is not known what the task {task} is worth.", why, "tell who teaches this course")
 
 
 def graded(notebook: Path) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from autograder.checks.register import checks
 from autograder.points import grade_id
 from lab.box.errors import CourseError, UsageError
 
@@ -82,7 +83,7 @@ def new_task(name: str, overlay: Path) -> list[Path]:
         overlay: the folder that gets ``checks``, ``source`` and ``tests``.
 
     Raises:
-        UsageError: the name is not of that form.
+        UsageError: the name is not of that form, or a task has it already.
         CourseError: one of the files is there already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*\.[a-z][a-z0-9-]*", name):
@@ -98,6 +99,8 @@ def new_task(name: str, overlay: Path) -> list[Path]:
     }
     if there := [path for path in contents if path.exists()]:
         raise CourseError(f"{there[0]} is there already.", "Nothing was written.", "choose another name, or remove it")
+    if name in checks():
+        raise UsageError(f"There is a task {name} already.", "A new one of that name would take its place.", "choose another name")
     for path, text in contents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -17,7 +17,7 @@ from typing import Literal
 from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.task import Task, Value
-from lab.box.errors import UsageError
+from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
 
 Kind = Literal["state", "answer", "program"]
@@ -99,12 +99,14 @@ def find(name: str) -> Check:
     """The check with this name.
 
     Raises:
-        UsageError: there is none; names those that are alike.
+        UsageError: there is none; names one that is alike.
+        CourseError: a file of the private folder can't be read.
     """
     known = checks()
     if name not in known:
         alike = get_close_matches(name, known, n=1, cutoff=0.3) or sorted(known)[:1]
-        raise UsageError(f"There is no task {name!r}.", f"There are: {', '.join(sorted(known))}.", f'check("{alike[0]}")')
+        private = f" {OVERLAY} is {os.environ[OVERLAY]}." if os.environ.get(OVERLAY) else f" {OVERLAY} names no private folder."
+        raise UsageError(f"There is no task {name!r}.", f"There are: {', '.join(sorted(known))}.{private}", f'check("{alike[0]}")')
     return known[name]
 
 
@@ -115,10 +117,16 @@ def _load(overlay: str) -> None:
     for module in iter_modules(package.__path__):
         if module.name not in NO_CHECKS:
             import_module(f"{package.__name__}.{module.name}")
-    for path in sorted(Path(overlay).glob("checks/*.py")) if overlay else ():
+    if overlay and not Path(overlay).is_dir():
+        raise UsageError(f"There is no folder {overlay}.", f"{OVERLAY} names it.", f"export {OVERLAY}=/your/folder, or unset {OVERLAY}")
+    for path in sorted(Path(overlay).absolute().glob("checks/*.py")) if overlay else ():
         spec = spec_from_file_location(f"course_overlay_{path.stem}", path)
         assert spec
         assert spec.loader
         private = module_from_spec(spec)
         sys.modules[spec.name] = private
-        spec.loader.exec_module(private)
+        try:
+            spec.loader.exec_module(private)
+        except Exception as error:
+            at = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+            raise CourseError(f"The check {path} can't be read.", f"{type(error).__name__}{at}: {error}.", "mend it") from error

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from traceback import extract_tb
 
 from autograder.checks.dice import Dice
 from autograder.checks.fact import Verdict
@@ -22,6 +23,10 @@ HOLD_S = 2.0
 
 class CheckFailed(CourseError):
     """The check itself could not be carried out; nothing is said about the learner's work."""
+
+
+class NotBegun(CourseError):
+    """There is no such task on the machine yet: the cell that begins it has not run."""
 
 
 def begin(machine: Machine, check: Check, *, again: bool = False, dice: Dice | None = None) -> Task:
@@ -48,11 +53,11 @@ def begun(machine: Machine, name: str, *, asking: bool = False) -> Task:
     """The task as the machine has it; see ``load``.
 
     Raises:
-        CourseError: it has not begun.
+        NotBegun: it has not.
     """
     if task := load(machine, name, asking=asking):
         return task
-    raise CourseError(f"The task {name} has not begun on this machine.", "Its parameters are drawn first.", f'task("{name}")')
+    raise NotBegun(f"The task {name} has not begun on this machine.", "Its parameters are drawn first.", f'task("{name}"), in its notebook')
 
 
 def judge(machine: Machine, check: Check, task: Task | None = None, *, so_far: Callable[[Verdict], None] | None = None) -> Verdict:
@@ -66,7 +71,7 @@ def judge(machine: Machine, check: Check, task: Task | None = None, *, so_far: C
 
     Raises:
         CheckFailed: it raised, took too long, or the machine is not there.
-        CourseError: the task has not begun.
+        NotBegun: the task has not begun.
     """
     verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check, task))
     if so_far and verdict.passed and check.kind == "state":
@@ -80,7 +85,8 @@ def _look(machine: Machine, check: Check, task: Task | None) -> Verdict:
     task = task or begun(machine, check.name)
     facts = tuple(check.look(machine, task))
     if len(facts) > check.parts:
-        raise CheckFailed(f"The check {check.name} is at fault.", f"It saw {len(facts)} facts and said that there are {check.parts}.")
+        saw = f"It saw {len(facts)} facts and said that there are {check.parts}."
+        raise CheckFailed(f"The check {check.name} is at fault, not you.", saw, f"parts={len(facts)}, in its @check")
     return Verdict(task.name, facts, check.parts)
 
 
@@ -107,4 +113,6 @@ def _within(timeout_s: float, name: str, look: Callable[[], Verdict]) -> Verdict
         raise found
     if isinstance(found, OSError | WaitTimeout) or type(found).__module__.startswith(("docker.", "requests.")):
         raise CheckFailed(f"The check {name} could not look.", f"{type(found).__name__}: {found}", "course status, and check again")
-    raise CheckFailed(f"The check {name} is at fault, not you.", f"{type(found).__name__}: {found}", "tell who teaches this course")
+    where = next((f" ({frame.filename}, line {frame.lineno})" for frame in reversed(extract_tb(found.__traceback__))), "")
+    why = f"{type(found).__name__}: {found}{where}"
+    raise CheckFailed(f"The check {name} is at fault, not you.", why, "tell who teaches this course") from found

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from nbgrader.api import Gradebook
 
 from tests.conftest import ROOT
 from tests.support.course import traces, until
@@ -260,7 +261,11 @@ def test_what_goes_wrong_costs_its_points_and_says_why(course: Course) -> None:
     course.run("generate_assignment", "broken", "--force", env=env)
     (course.root / "submitted/some/broken").mkdir(parents=True)
     shutil.copy(course.root / "release/broken/broken.ipynb", course.root / "submitted/some/broken")
-    course.run("autograde", "broken", env=env)
+    log = course.run("autograde", "broken", env=env)
+    assert "broken-raises of some could not be graded, and gets 0 until a person has looked" in log
+    with Gradebook(f"sqlite:///{course.root}/gradebook.db") as gradebook:
+        grades = {grade.name: grade.needs_manual_grade for grade in gradebook.find_submission_notebook("broken", "broken", "some").grades}
+    assert {name for name, needs in grades.items() if not needs} == {"broken-fine", "broken-thread"}
     graded = json.loads((course.root / "autograded/some/broken/broken.ipynb").read_text())
     errors = {
         cell["metadata"]["nbgrader"]["grade_id"]: [output["evalue"] for output in cell["outputs"] if output["output_type"] == "error"]

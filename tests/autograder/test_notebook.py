@@ -17,6 +17,7 @@ from autograder.checks import register, run
 from autograder.checks.fact import Fact
 from autograder.checks.task import LARGEST_ANSWER, Task, load
 from autograder.notebook import NBGRADER
+from autograder.points import SOURCES
 from lab.box.errors import CourseError, UsageError
 from tests.support.machine import Local
 
@@ -152,7 +153,7 @@ def test_a_task_that_has_not_begun_is_said(machine: Local) -> None:
     assert machine
     with pytest.raises(CourseError, match="has not begun") as raised:
         autograder.check("containers.walls")
-    assert raised.value.try_next == 'task("containers.walls")'
+    assert raised.value.try_next == 'task("containers.walls"), in its notebook'
 
 
 def test_one_hint_more_each_time_and_then_the_solution(
@@ -272,3 +273,26 @@ def test_a_private_folder_adds_tasks(machine: Local, tmp_path: Path, monkeypatch
     for name in ("greeting", "Test.greeting", "test.", "a.b/../c"):
         with pytest.raises(UsageError, match="can't be the name"):
             new_task(name, tmp_path)
+    with pytest.raises(UsageError, match="take its place"):
+        new_task("containers.walls", tmp_path)
+
+
+def test_what_is_wrong_with_a_private_folder_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(register.OVERLAY, str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match="There is no folder"):
+        register.checks()
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks/bad.py").write_text("def look(:\n")
+    monkeypatch.setenv(register.OVERLAY, str(tmp_path))
+    with pytest.raises(CourseError, match=r"bad.py can't be read[\s\S]+line 1"):
+        register.checks()
+
+
+def test_a_task_without_points_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autograder.points import points  # noqa: PLC0415
+
+    monkeypatch.chdir(tmp_path)
+    source = SOURCES / "containers/containers.ipynb"
+    (tmp_path / "containers.ipynb").write_text(source.read_text().replace('"points": 3', '"points": 0'))
+    with pytest.raises(CourseError, match="is worth nothing"):
+        points("containers.walls")
