@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autograder.notebook import answer, check, connect, solution, task, tidy
     from autograder.panel import watch
+    from autograder.progress import progress
 
-__all__ = ["answer", "check", "connect", "solution", "task", "tidy", "watch"]
+__all__ = ["answer", "check", "connect", "progress", "solution", "task", "tidy", "watch"]
+ELSEWHERE = {"progress": "autograder.progress", "watch": "autograder.panel"}
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        return getattr(import_module("autograder.panel" if name == "watch" else "autograder.notebook"), name)
+        return getattr(import_module(ELSEWHERE.get(name, "autograder.notebook")), name)
     raise AttributeError(f"module 'autograder' has no attribute {name!r}")

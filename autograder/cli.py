@@ -1,9 +1,10 @@
-"""What this package adds to the ``course`` command: ``check`` and ``new-task``.  What they need is loaded when they are called."""
+"""What this package adds to the ``course`` command.  What its commands need is loaded when they are called."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -22,6 +23,7 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
     from autograder.checks.run import judge  # noqa: PLC0415
     from autograder.points import points  # noqa: PLC0415
     from lab.box import connect  # noqa: PLC0415
+    from lab.progress import reached  # noqa: PLC0415
 
     if not name:
         listed = [{"task": one.name, "kind": one.kind, "goal": one.goal} for one in sorted(checks().values(), key=lambda one: one.name)]
@@ -29,6 +31,7 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
         return
     wanted = find(name)
     verdict, worth = judge(connect(), wanted, so_far=lambda _: None), points(name) if wanted.graded else None
+    reached(name, verdict.score)
     if as_json:
         marks = {} if worth is None else {"points": round(worth * verdict.score, 2), "of": worth}
         facts = [{"what": fact.what, "ok": fact.ok, "saw": fact.saw} for fact in verdict.facts]
@@ -36,6 +39,15 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
     else:
         print(verdict.text(worth))  # noqa: T201
     raise typer.Exit(0 if verdict.passed else 1)
+
+
+def progress(as_json: AsJson = False) -> None:
+    """Tell how far you are in the course: tasks and predictions."""
+    from autograder.progress import rows, text  # noqa: PLC0415
+    from lab.progress import read  # noqa: PLC0415
+
+    kept = read()
+    print(json.dumps([asdict(row) for row in rows(kept)], indent=1) if as_json else text(kept))  # noqa: T201
 
 
 def new_task(name: NewName, overlay: Folder) -> None:

@@ -1,7 +1,7 @@
-"""``watch(…)``: the facts of a task, which turn green while a learner works.
+"""``watch(…)``: the facts of a task, which turn in place while a learner works.
 
-The engine's own events tell when to look again, so nothing is polled; the button does, too.  Where nobody looks (a notebook that nbgrader
-runs from top to bottom) there is no panel.
+The engine's own events tell when to look again, through the feed that the live picture uses, too; an answer that is given tells so itself,
+and the button asks at any time.  Where nobody looks (a notebook that nbgrader runs from top to bottom) there is no panel.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from html import escape
-from typing import Any
 
 import ipywidgets
 
@@ -22,11 +21,12 @@ from autograder.notebook import NBGRADER
 from lab.box import connect
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
+from lab.topology.events import Seen, follow, leave
 
 SETTLE_S = 0.3
 """Events come in bursts; one look is taken when they have settled."""
-AGAIN_S = 3.0
-"""After a break, until the events are asked for again."""
+STYLE = "margin:0;padding:2px 8px;border-left:4px {line} {ink};white-space:pre-wrap"
+LOOKS = {True: STYLE.format(line="solid", ink="#1b7f3b"), False: STYLE.format(line="dotted", ink="#b3261e")}
 
 
 class Panel(ipywidgets.VBox):  # type: ignore[misc]
@@ -44,51 +44,43 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         self._button.on_click(lambda _: self._wake.set())
         self._wake: threading.Event = threading.Event()
         self._closed: threading.Event = threading.Event()
-        self._events: Any = None
         super().__init__([self._text, self._button])
-        self._show("looking …")
-        for work in (self._look, self._listen) if check.kind != "program" else (self._look,):
-            threading.Thread(target=work, name=f"watch-{check.name}", daemon=True).start()
+        self._show("looking …" if check.kind != "program" else f"{check.goal} When you are ready, press Check.")
+        threading.Thread(target=self._look, name=f"watch-{check.name}", daemon=True).start()
         if check.kind != "program":
-            self._wake.set()
+            follow(machine, self._told, every=True)
 
     def close(self) -> None:
         """Stop looking, and take the panel away."""
         self._closed.set()
         self._wake.set()
-        if self._events:
-            self._events.close()
+        leave(self._machine, self._told)
         super().close()
+
+    def _told(self, seen: Seen) -> None:
+        if not seen.stale:
+            self._wake.set()
+        elif seen.box:
+            self._show(f"stale since {time.strftime('%H:%M:%S', time.localtime(seen.since))}: {seen.stale}")
 
     def _look(self) -> None:
         while self._wake.wait() and not self._closed.is_set():
-            time.sleep(SETTLE_S)
+            self._closed.wait(SETTLE_S)
             self._wake.clear()
             try:
                 self._report(judge(self._machine, self._check, so_far=self._report))
             except CourseError as error:
-                self._show(escape(str(error)))
-
-    def _listen(self) -> None:
-        """Follow the engine's events; where they break off, say so and try again."""
-        while not self._closed.is_set():
-            try:
-                self._events = self._machine.docker.events()
-                for _ in self._events:
-                    self._wake.set()
-                why = "the engine has stopped"
-            except Exception as error:  # noqa: BLE001  (whatever broke it, a thread must not end in a traceback)
-                why = escape(str(error)[:120])
-            self._show(f"stale since {time.strftime('%H:%M:%S')}: {why}")
-            self._closed.wait(AGAIN_S)
-            self._wake.set()
+                self._show(str(error))
 
     def _report(self, verdict: Verdict) -> None:
-        self._show(escape(verdict.text(hints=0)))
+        head, *facts = verdict.text(hints=0).splitlines()
+        rows = [f'<div style="{LOOKS[fact.strip().startswith("✓")]}">{escape(fact.strip())}</div>' for fact in facts]
+        self._show(head, "".join(rows))
 
-    def _show(self, text: str) -> None:
+    def _show(self, text: str, rows: str = "") -> None:
         if not self._closed.is_set():
-            self._text.value = f'<pre role="status" aria-live="polite" aria-label="{escape(self._check.name)}">{text}</pre>'
+            label = escape(self._check.name)
+            self._text.value = f'<div role="status" aria-live="polite" aria-label="{label}"><pre>{escape(text)}</pre>{rows}</div>'
 
 
 def watch(name: str) -> Panel | None:

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lab.box import connect
-    from lab import topology
+    from lab.widgets.load import load
+    from lab.widgets.meters import meters
+    from lab.widgets.predict import predict, recall
 
-__all__ = ["connect", "load_ipython_extension", "topology"]
-HOMES = {"connect": "lab.box"}
+__all__ = ["connect", "load", "load_ipython_extension", "meters", "predict", "recall", "topology"]
+HOMES = {
+    "connect": "lab.box", "load": "lab.widgets.load", "meters": "lab.widgets.meters", "predict": "lab.widgets.predict",
+    "recall": "lab.widgets.predict",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

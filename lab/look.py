@@ -125,15 +125,22 @@ def bars(measured: Mapping[str, float], unit: str = "s") -> None:
         print(f"{name:<{longest}}  {'█' * max(1, round(BAR * value / most))} {value:.2f} {unit}")  # noqa: T201
 
 
+def verdict(predicted: object, measured: object) -> str:
+    """What was predicted beside what was measured, in words; text and numbers that say the same are the same."""
+    if predicted is ... or predicted is None:
+        return f"You made no prediction. Measured: {_words(measured)}."
+    if isinstance(measured, set | frozenset):
+        named: set[object] = set(re.findall(r"[\w-]+", predicted) if isinstance(predicted, str) else predicted)  # type: ignore[call-overload]
+        predicted, same = named, set(map(str, named)) == set(map(str, measured))
+    else:
+        same = predicted == measured or str(predicted) == str(measured)
+    end = "As you said." if same else "Not what you said: that is where to look closer."
+    return f"You said: {_words(predicted)}. Measured: {_words(measured)}.\n{end}"
+
+
 def compare(predicted: object, measured: object) -> None:
     """Print what was predicted beside what was measured."""
-    if predicted is ... or predicted is None:
-        print(f"You made no prediction. Measured: {_words(measured)}.")  # noqa: T201
-        return
-    if isinstance(measured, set):
-        predicted = set(re.findall(r"[\w-]+", predicted) if isinstance(predicted, str) else predicted)  # type: ignore[call-overload]
-    verdict = "As you said." if predicted == measured else "Not what you said: that is where to look closer."
-    print(f"You said: {_words(predicted)}. Measured: {_words(measured)}.\n{verdict}")  # noqa: T201
+    print(verdict(predicted, measured))  # noqa: T201
 
 
 def mark(answers: Sequence[object], facts: Sequence[object]) -> None:
@@ -144,4 +151,6 @@ def mark(answers: Sequence[object], facts: Sequence[object]) -> None:
 
 
 def _words(value: object) -> str:
-    return (", ".join(sorted(map(str, value))) or "none") if isinstance(value, set) else str(value)
+    if isinstance(value, set | frozenset):
+        return ", ".join(sorted(map(str, value))) or "none"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,6 +1,6 @@
 """A picture of what is really there: ``snapshot`` (plain data) → ``graph`` (networkx) → ``elements``, ``svg``, ``text``, its drawings.
 
-``from lab import topology`` gives this package, and a lesson calls it: ``topology(box)`` is the live picture, from ``lab.widgets.topology``.
+``from lab import topology`` gives this package, and a lesson calls it: ``topology(box)`` is the live picture of ``lab.widgets.topology``.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from autograder.checks.task import LARGEST_ANSWER, Task, load
 from autograder.notebook import NBGRADER
 from autograder.points import SOURCES
 from lab.box.errors import CourseError, UsageError
+from lab.progress import read
 from tests.support.machine import Local
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
     """This computer, which is machine enough for what is not about Docker."""
     local = Local(tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
     monkeypatch.delenv(NBGRADER, raising=False)
     for module in ("autograder.notebook", "autograder.checks.run", "autograder.checks.task"):
         if hasattr(sys.modules.get(module), "DIRECTORY"):
@@ -69,6 +71,7 @@ def test_a_check_gives_points_as_a_plain_float(machine: Local, checked: Callable
         autograder.answer(name, **answers)
         scores.append(autograder.check(name))
     assert scores == [0.0, 2.0, 4.0]
+    assert read().tasks == {name: 1.0}
     assert {type(score) for score in scores} == {float}
 
 

@@ -10,13 +10,14 @@ import pytest
 
 from autograder.checks.register import find
 from autograder.checks.run import begin
-from autograder.notebook import NBGRADER
+from autograder.notebook import NBGRADER, answer
 from autograder.panel import Panel, watch
 from tests.support.course import until
 
 if TYPE_CHECKING:
     from autograder.checks.task import Task
     from lab.box.box import Box
+    from tests.conftest import Installation
 
 pytestmark = pytest.mark.parametrize("installation", ["container"], indirect=True)
 LIMITS = find("containers.limits")
@@ -34,7 +35,7 @@ def says(panel: Panel) -> str:
 
 
 def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("watch-")}
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith(("watch-", "topology"))}
 
 
 def test_facts_turn_as_things_happen(box: Box, limits: Task, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,6 +53,19 @@ def test_facts_turn_as_things_happen(box: Box, limits: Task, capsys: pytest.Capt
         panel.close()
     until("its threads to end", lambda: not threads())
     assert capsys.readouterr().err == ""
+
+
+def test_an_answer_is_seen_although_no_engine_tells_of_it(box: Box, here: Installation) -> None:
+    process = find("containers.process")
+    task = begin(box, process, again=True)
+    panel = Panel(box, process)
+    try:
+        until("the first look", lambda: "0 of 3" in says(panel))
+        answer(task, pid=int(box.docker.api.inspect_container(task.container)["State"]["Pid"]))
+        until("the fact to turn", lambda: "1 of 3" in says(panel))
+    finally:
+        panel.close()
+        task.clear(here.box)
 
 
 def test_an_engine_that_goes_is_said_and_met_again(box: Box, limits: Task) -> None:

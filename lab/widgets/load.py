@@ -1,0 +1,129 @@
+"""``load(url, 100)``: real requests, and who answered them.
+
+Each request is a connection of its own, because whoever balances a load decides when a connection is made.  Each has an id of its own,
+which the app logs; the live pictures that are open show who answered, so what travels there has really been sent.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import quantiles
+
+import requests
+from IPython.display import display
+
+from lab.box.errors import UsageError
+from lab.look import table
+from lab.widgets.topology import TopologyView
+
+TIMEOUT_S = 10.0
+SHOWN_AFTER_S = 1.0
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One that was made.
+
+    Args:
+        id: its own; the app has it in its log.
+        seconds: until the answer was there.
+        by: the container that answered, as it calls itself; empty where nobody did.
+        trouble: why it failed; empty where it did not.
+    """
+
+    id: str
+    seconds: float
+    by: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of all of them."""
+
+    requests: tuple[Request, ...]
+
+    @property
+    def answered(self) -> dict[str, int]:
+        """How many each container answered."""
+        return dict(Counter(request.by for request in self.requests if not request.trouble).most_common())
+
+    @property
+    def failed(self) -> dict[str, int]:
+        """How many failed, by the reason."""
+        return dict(Counter(request.trouble for request in self.requests if request.trouble).most_common())
+
+    def __repr__(self) -> str:
+        total = len(self.requests)
+        rows = [(by or "somebody", number, f"{number / total:.0%}") for by, number in self.answered.items()]
+        rows += [(f"failed: {why}", number, f"{number / total:.0%}") for why, number in self.failed.items()]
+        times = sorted(request.seconds * 1000 for request in self.requests)
+        cuts = quantiles(times, n=20) if len(times) > 1 else times * 19
+        return f"{table(('who answered', 'requests', ''), *rows)}\nhalf of them within {cuts[9]:.0f} ms, 95 % within {cuts[18]:.0f} ms"
+
+
+def load(url: str, n: int = 100, *, at_once: int = 4) -> Load:
+    """Send requests, and tell who answered.
+
+    Args:
+        url: where to, such as ``box.url(80)``.
+        n: how many.
+        at_once: how many at a time.
+
+    Raises:
+        UsageError: that is no number of requests.
+    """
+    if not (0 < n <= MOST and 0 < at_once <= n + at_once):
+        raise UsageError(f"{n} requests, {at_once} at a time, can't be sent.", f"It takes 1 to {MOST}.", "load(box.url(80), 100)")
+    tell = _Told(n)
+    with ThreadPoolExecutor(at_once) as pool:
+        made = tuple(pool.map(lambda _: tell(_ask(url)), range(n)))
+    tell.end()
+    return Load(made)
+
+
+def _ask(url: str) -> Request:
+    name = secrets.token_hex(8)
+    began = time.monotonic()
+    by = trouble = ""
+    try:
+        answer = requests.get(url, headers={"X-Request-Id": name, "Connection": "close"}, timeout=TIMEOUT_S)
+        by = dict(line.partition(": ")[::2] for line in answer.text.splitlines()).get("container", "")
+        trouble = "" if answer.ok else f"{answer.status_code} {answer.reason}"
+    except requests.Timeout:
+        trouble = f"no answer within {TIMEOUT_S:g} s"
+    except requests.RequestException as error:
+        trouble = type(error).__name__
+    return Request(name, time.monotonic() - began, by, trouble)
+
+
+class _Told:
+    """Tells the open pictures of each request, and a learner who waits how far it is."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._began = total, 0, time.monotonic()
+        self._line: Callable[..., None] | None = None
+
+    def __call__(self, request: Request) -> Request:
+        self._done += 1
+        for view in list(TopologyView.open_views):
+            view.pulse(request.by, request.id, failed=bool(request.trouble))
+        if time.monotonic() - self._began > SHOWN_AFTER_S and self._done % max(1, self._total // 20) == 0:
+            self._say(f"{self._done} of {self._total} requests …")
+        return request
+
+    def end(self) -> None:
+        if self._line:
+            self._say(f"{self._total} requests in {time.monotonic() - self._began:.1f} s")
+
+    def _say(self, text: str) -> None:
+        if self._line:
+            self._line({"text/plain": text}, raw=True)
+        else:
+            self._line = display({"text/plain": text}, raw=True, display_id=True).update  # type: ignore[no-untyped-call]

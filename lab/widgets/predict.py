@@ -1,0 +1,170 @@
+"""``predict(…)``: say what you expect before you see it.
+
+A prediction is a question in a cell of its own, which is shown as a small form.  What is committed there is kept (``lab.progress``), and
+comes up again after a restart.  The cell that finds out ends in ``reveal(measured)``: it shows both, side by side.  Where somebody looks
+who has not committed to anything yet, the result waits for that; where nobody looks, as when a notebook is run from top to bottom, it is
+recorded as unanswered, and nothing waits.
+
+What was predicted wrongly comes back in a later lesson's ``recall(…)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+from IPython.display import display
+
+from lab.box.errors import UsageError
+from lab.look import verdict
+from lab.progress import UNANSWERED, Predicted, changing, now, read, to_recall
+
+HERE = Path(__file__).parent
+WAITS = "Commit to a prediction in the cell above; the result then appears here."
+TRY = 'predict("02.more", "How many?", number="processes")'
+
+
+class Prediction(anywidget.AnyWidget):
+    """A question, and what the learner committed to.
+
+    Args:
+        key: lesson, a dot, and a word; what is kept is kept under it.
+        question: one sentence.
+        form: one of ``choices``, ``several``, ``number`` and ``order``, and what it offers.
+        measured: where it is known already: the answer is shown as soon as one is given.
+    """
+
+    _esm = HERE / "predict.js"
+    _css = HERE / "predict.css"
+    question = traitlets.Unicode().tag(sync=True)
+    form = traitlets.Dict().tag(sync=True)
+    said = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, key: str, question: str, form: dict[str, Any], measured: Any = None) -> None:
+        super().__init__(question=question, form=form)
+        self.key = key
+        self._measured, self._asked_again = measured, measured is not None
+        self._somebody_looks = False
+        self._result: Any = None
+        kept = read().predictions.get(key)
+        self._answer = kept.answer if kept and kept.question == question and not self._asked_again else UNANSWERED
+        self._say()
+        self.on_msg(self._heard)
+
+    @property
+    def answer(self) -> Any:
+        """What was committed, or ``"unanswered"``."""
+        return self._answer
+
+    def commit(self, answer: Any) -> None:
+        """Take an answer, and keep it; what waited for it is shown."""
+        self._answer = answer
+        self._keep()
+        self._say()
+        if self._measured is not None:
+            self._show()
+
+    def again(self) -> None:
+        """Take the answer back, and ask anew."""
+        self._answer = UNANSWERED
+        self._result = None
+        if not self._asked_again:
+            self._measured = None
+        self._keep()
+        self._say()
+
+    def reveal(self, measured: Any) -> None:
+        """Show what was measured beside what was predicted; the last line of the cell that finds out."""
+        self._measured, self._result = measured, None
+        self._keep()
+        self._show()
+
+    def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
+        if "here" in content:
+            self._somebody_looks = True
+            if self._measured is not None and self._result and self._answer == UNANSWERED:
+                self._show()
+        elif "again" in content:
+            self.again()
+        elif "answer" in content:
+            self.commit(content["answer"])
+
+    def _show(self) -> None:
+        waits = self._somebody_looks and self._answer == UNANSWERED
+        text = WAITS if waits else verdict(... if self._answer == UNANSWERED else self._answer, self._measured)
+        if self._result:
+            self._result.update({"text/plain": text}, raw=True)
+        else:
+            self._result = display({"text/plain": text}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+    def _keep(self) -> None:
+        measured = sorted(map(str, self._measured)) if isinstance(self._measured, set | frozenset) else self._measured
+        right = self._answer != UNANSWERED and verdict(self._answer, self._measured).endswith("As you said.")
+        with changing() as progress:
+            progress.predictions[self.key] = Predicted(self.question, dict(self.form), self._answer, measured, right, now())
+
+    def _say(self) -> None:
+        words = ", ".join(map(str, self._answer)) or "none" if isinstance(self._answer, list) else str(self._answer)
+        self.said = "" if self._answer == UNANSWERED else f"You said: {words}."
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data:
+            data["text/plain"] = self.text()
+        return bundle
+
+    def text(self) -> str:
+        """The question, what it offers, and what was said: for who has no form."""
+        offered = next(iter(self.form.values()))
+        listed = [f"  - {one}" for one in offered] if isinstance(offered, list) else [f"  (a number: {offered})"]
+        return "\n".join([self.question, *listed, self.said or "Unanswered."])
+
+
+def predict(
+    key: str,
+    question: str,
+    *,
+    choices: Sequence[str] | None = None,
+    several: Sequence[str] | None = None,
+    number: str | None = None,
+    order: Sequence[str] | None = None,
+) -> Prediction:
+    """Ask what a learner expects; the last expression of a cell.
+
+    Args:
+        key: lesson, a dot, and a word, such as ``02.more``.
+        question: one sentence.
+        choices: to take one of.
+        several: to take any of, or none.
+        number: to type one; says of what, such as "seconds".
+        order: lines, to be put into order.
+
+    Raises:
+        UsageError: none of the four is given, or more than one.
+    """
+    offered = {"choices": choices, "several": several, "number": number, "order": order}
+    form = {
+        name: [str(one) for one in value] if not isinstance(value, str) else value for name, value in offered.items() if value is not None
+    }
+    if len(form) != 1:
+        raise UsageError("A prediction has one form.", f"Given are {len(form)} of: {', '.join(offered)}.", TRY)
+    return Prediction(key, question, form)
+
+
+def recall(lesson: str, most: int = 3) -> None:
+    """Ask again what was predicted in earlier lessons, wrong ones first; says so where there is nothing yet.
+
+    Args:
+        lesson: this one, such as ``"03"``.
+        most: how many.
+    """
+    kept = read().predictions
+    keys = to_recall(kept, lesson, most)
+    if not keys:
+        print("Nothing to recall yet: no prediction of an earlier lesson has been seen through.")  # noqa: T201
+    for key in keys:
+        display(Prediction(key, kept[key].question, kept[key].form, kept[key].measured))  # type: ignore[no-untyped-call]

@@ -1,0 +1,128 @@
+"""A prediction is kept before its result shows, and nobody is waited for who is not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.box.errors import UsageError
+from lab.progress import UNANSWERED, read
+from lab.widgets import predict as module
+from lab.widgets.predict import WAITS, Prediction, predict, recall
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Screen:
+    """What is displayed, with what it was changed to."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def display(self, data: Any, **_: object) -> Screen:
+        self.shown.append(data["text/plain"] if isinstance(data, dict) else data.text())
+        return self
+
+    def update(self, data: dict[str, str], **_: object) -> None:
+        self.shown[-1] = data["text/plain"]
+
+
+@pytest.fixture(autouse=True)
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path))
+    screen = Screen()
+    monkeypatch.setattr(module, "display", screen.display)
+    return screen
+
+
+def ask() -> Prediction:
+    return predict("02.state", "What will the engine say?", choices=["running", "exited"])
+
+
+def from_browser(prediction: Prediction, **content: object) -> None:
+    prediction._heard(None, content, None)
+
+
+def test_unattended_it_is_recorded_as_unanswered_and_the_result_shows(screen: Screen) -> None:
+    ask().reveal("exited")
+    assert screen.shown == ["You made no prediction. Measured: exited."]
+    kept = read().predictions["02.state"]
+    assert (kept.answer, kept.measured, kept.right) == (UNANSWERED, "exited", False)
+
+
+def test_the_result_waits_for_somebody_who_looks(screen: Screen) -> None:
+    prediction = ask()
+    from_browser(prediction, here=True)
+    prediction.reveal("exited")
+    assert screen.shown == [WAITS]
+    from_browser(prediction, answer="exited")
+    assert screen.shown == ["You said: exited. Measured: exited.\nAs you said."]
+    assert read().predictions["02.state"].right
+
+
+def test_a_browser_that_comes_late_hides_the_result_again(screen: Screen) -> None:
+    prediction = ask()
+    prediction.reveal("exited")
+    from_browser(prediction, here=True)
+    assert screen.shown == [WAITS]
+
+
+def test_an_answer_comes_up_again_after_a_restart() -> None:
+    from_browser(ask(), answer="running")
+    again = ask()
+    assert (again.answer, again.said) == ("running", "You said: running.")
+    from_browser(again, again=True)
+    assert ask().answer == UNANSWERED
+
+
+def test_another_question_under_the_same_key_is_asked_anew() -> None:
+    from_browser(ask(), answer="running")
+    assert predict("02.state", "And now?", choices=["a", "b"]).answer == UNANSWERED
+
+
+@pytest.mark.parametrize(
+    ("form", "answer", "measured", "right"),
+    [
+        ({"number": "processes"}, 3, 3, True),
+        ({"number": "processes"}, 4, 3, False),
+        ({"several": ["net", "time", "pid"]}, ["pid", "net"], {"net", "pid"}, True),
+        ({"several": ["net", "time"]}, [], set(), True),
+        ({"several": ["net", "time"]}, ["net"], {"time"}, False),
+        ({"order": ["b", "a"]}, ["a", "b"], ["a", "b"], True),
+        ({"order": ["b", "a"]}, ["b", "a"], ["a", "b"], False),
+        ({"choices": ["True", "False"]}, "True", True, True),
+        ({"choices": ["137", "0"]}, "137", 137, True),
+    ],
+)
+def test_each_form_is_compared_with_what_was_measured(form: dict[str, Any], answer: Any, measured: Any, right: bool) -> None:
+    prediction = predict("02.form", "What?", **form)
+    from_browser(prediction, answer=answer)
+    prediction.reveal(measured)
+    assert read().predictions["02.form"].right == right
+
+
+def test_without_a_form_it_is_text(screen: Screen) -> None:
+    assert screen
+    prediction = ask()
+    assert prediction.text() == "What will the engine say?\n  - running\n  - exited\nUnanswered."
+    bundle = prediction._repr_mimebundle_()
+    assert (bundle[0] if isinstance(bundle, tuple) else bundle)["text/plain"] == prediction.text()
+
+
+def test_two_forms_at_once_are_refused() -> None:
+    for form in ({}, {"number": "s", "choices": ["a"]}):
+        with pytest.raises(UsageError, match="one form"):
+            predict("02.x", "What?", **form)
+
+
+def test_a_wrong_one_comes_back_in_a_later_lesson(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+    recall("03")
+    assert "Nothing to recall yet" in capsys.readouterr().out
+    prediction = ask()
+    from_browser(prediction, answer="running")
+    prediction.reveal("exited")
+    screen.shown.clear()
+    recall("03")
+    assert screen.shown == ["What will the engine say?\n  - running\n  - exited\nUnanswered."]
