@@ -43,7 +43,7 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
 
 def progress(as_json: AsJson = False) -> None:
     """Tell how far you are in the course: tasks and predictions."""
-    from autograder.progress import rows, text  # noqa: PLC0415
+    from autograder.standing import rows, text  # noqa: PLC0415
     from lab.progress import read  # noqa: PLC0415
 
     kept = read()

@@ -71,12 +71,15 @@ def task(name: str, *, again: bool = False) -> Task:
 
 
 def answer(task: Task | str, **answers: object) -> None:
-    """Report what you found: text, numbers, or lists or sets of them.  Those that are still ``...`` are left open.
+    """Report what you found: text, numbers, or lists or sets of them.  Those that are still ``...`` or None are left open.
 
     Raises:
-        UsageError: there is no such task, or an answer is of another kind, or too long.
+        UsageError: there is no such task or answer, or the answer is of another kind, or too long.
     """
-    name = task.name if isinstance(task, Task) else find(task).name
+    name = task.name if isinstance(task, Task) else task
+    if known := find(name).answers:
+        for unknown in set(answers) - set(known):
+            raise UsageError(f"{name} asks for no {unknown!r}.", f"It asks for: {', '.join(known)}.", f'answer("{name}", {known[0]}=…)')
     given = give(current_machine(), name, answers)
     if events := sys.modules.get("lab.topology.events"):  # who follows the machine has imported it
         events.poke()

@@ -79,7 +79,10 @@ def test_a_prediction_is_a_cell_of_its_own_before_the_result(lesson: Path) -> No
     predictions = [cell for cell in cells(lesson) if tagged(cell, "predict")]
 
     assert len(predictions) >= (1 if lesson.stem in SHORT else 3)
-    assert all(re.fullmatch(r"\w+ = \.\.\.  # .+", cell.source) for cell in predictions)
+    for cell in predictions:
+        asked = re.fullmatch(rf'(\w+) = predict\("{lesson.stem[:2]}\.[\w-]+", "[^"\n]+", .+\)\n\1', cell.source)
+        assert asked, cell.source
+        assert f"{asked[1]}.reveal(" in "".join(later.source for later in cells(lesson) if later.cell_type == "code")
 
 
 def test_is_no_longer_than_an_hour(lesson: Path) -> None:

@@ -40,6 +40,7 @@ class Check:
         draw: the task's parameters, drawn afresh for every run; ``key`` is there already, and names what belongs to it.
         prepare: puts on the machine what the learner starts from.
         timeout_s: after which it is given up.
+        answers: the names that an answer may have; any where there are none.
         graded: it stands in an assignment, and is worth points.
     """
 
@@ -50,6 +51,7 @@ class Check:
     draw: Callable[[Dice, str], Mapping[str, Value]]
     prepare: Callable[[Machine, Task], None]
     timeout_s: float
+    answers: tuple[str, ...]
     graded: bool
 
     @property
@@ -78,12 +80,13 @@ def check(
     draw: Callable[[Dice, str], Mapping[str, Value]] = nothing_to_draw,
     prepare: Callable[[Machine, Task], None] = nothing_to_prepare,
     timeout_s: float = 150,
+    answers: tuple[str, ...] = (),
     graded: bool = True,
 ) -> Callable[[Look], Look]:
     """Make a generator of facts known as a check; see ``Check`` for the arguments."""
 
     def note(look: Look) -> Look:
-        _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s, graded)
+        _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s, answers, graded)
         return look
 
     return note

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from lab.box.errors import CourseError, UsageError
@@ -98,12 +99,12 @@ def load(machine: Machine, name: str, *, asking: bool = False) -> Task | None:
 
 
 def give(machine: Machine, task: str, answers: Mapping[str, object]) -> dict[str, Answer]:
-    """Keep answers for a task; those that are still ``...`` are left out.
+    """Keep answers for a task; those that are still ``...`` or None are left out.
 
     Raises:
         UsageError: one is not text, a number, or a list of such; or all together are too long.
     """
-    given = {name: _plain(name, value) for name, value in answers.items() if value is not ...}
+    given = {name: _plain(name, value) for name, value in answers.items() if value is not ... and value is not None}
     text = json.dumps(given)
     if len(text) > LARGEST_ANSWER:
         raise UsageError(
@@ -122,6 +123,8 @@ def _plain(name: str, value: object) -> Answer:
         raise UsageError(f"The answer {name!r} can't be taken.", f"{value} is not a number that can be compared.", f"{name}=0.5")
     if isinstance(value, SCALARS):
         return value
+    if isinstance(value, bytes | IPv4Address | IPv6Address):
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     if isinstance(number := getattr(value, "item", lambda: None)(), SCALARS):  # NumPy's numbers
         return number
     kind = type(value).__name__

@@ -50,10 +50,10 @@ def state(found: Mapping[str, Any] | None) -> str:
     return str(found["State"]["Status"]) if found else "missing"
 
 
-def gone(task: Task, found: Mapping[str, Any] | None) -> Fact:
+def gone(task: Task, found: Mapping[str, Any] | None, name: str) -> Fact:
     """The fact that a container which the task itself started runs no longer."""
     hint = f'The task\'s own container is gone. Begin again: task("{task.name}", again=True)'
-    return Fact(f"the container {task.container}", ok=False, saw=state(found), hints=(hint,))
+    return Fact(f"the container {name}", ok=False, saw=state(found), hints=(hint,))
 
 
 def addresses(found: Mapping[str, Any]) -> list[str]:
@@ -79,7 +79,7 @@ def number(answer: object) -> float | None:
     if isinstance(answer, bool) or answer is None:
         return None
     try:
-        return float(answer) if isinstance(answer, int | float) else float(str(answer).strip())
+        return float(answer) if isinstance(answer, int | float) else float(re.sub(r"(?<=\d)[,_' ](?=\d{3})", "", str(answer).strip()))
     except ValueError:
         return None
 

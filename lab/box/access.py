@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.box import processes
 from lab.box.errors import BoxNotRunning, CourseError
-from lab.box.machine import API_VERSION
+from lab.box.machine import API_TIMEOUT_S
 from lab.box.over_unix import connected
 from lab.box.state import State, lock
 from lab.box.wait import wait_for
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import docker
 
 DIALLER = Path(__file__).with_name("dial.py")
-API_TIMEOUT_S = 180
 ANSWER_TIMEOUT_S = 15
 SSH_TIMEOUT_S = 30
 SSH_CONFIG = """\
@@ -71,9 +70,9 @@ class Access:
     @cached_property
     def docker(self) -> docker.DockerClient:
         """A client of the box's engine."""
-        import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+        from lab.box.client import client  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
-        return docker.DockerClient(base_url=self.docker_host, timeout=API_TIMEOUT_S, version=API_VERSION)
+        return client(self.docker_host, API_TIMEOUT_S)
 
     def engine_version(self) -> str:
         """The version of the box's engine: asked for, so this also tells whether it works.

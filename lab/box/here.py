@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from lab.box.machine import API_VERSION, Machine
+from lab.box.machine import API_TIMEOUT_S, Machine
 
 if TYPE_CHECKING:
     import docker
@@ -17,9 +17,9 @@ class Here(Machine):
     @property
     def docker(self) -> docker.DockerClient:
         """A client of this machine's engine."""
-        import docker  # noqa: PLC0415
+        from lab.box.client import client  # noqa: PLC0415
 
-        return docker.DockerClient(base_url=self.docker_host, version=API_VERSION)
+        return client(self.docker_host, API_TIMEOUT_S)
 
     @property
     def docker_host(self) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import docker
 
 SHELL_TIMEOUT_S = 60.0
+API_TIMEOUT_S = 180.0
 API_VERSION = "1.45"
 """Of the engine that is in every box; named, so that a client need not ask first."""
 ENDED_BY_TIMEOUT = (124, 137, 255, -9)

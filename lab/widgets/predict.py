@@ -47,7 +47,7 @@ class Prediction(anywidget.AnyWidget):
         super().__init__(question=question, form=form)
         self.key = key
         self._measured, self._asked_again = measured, measured is not None
-        self._somebody_looks = False
+        self._somebody_looks, self._details = False, ""
         self._result: Any = None
         kept = read().predictions.get(key)
         self._answer = kept.answer if kept and kept.question == question and not self._asked_again else UNANSWERED
@@ -76,9 +76,14 @@ class Prediction(anywidget.AnyWidget):
         self._keep()
         self._say()
 
-    def reveal(self, measured: Any) -> None:
-        """Show what was measured beside what was predicted; the last line of the cell that finds out."""
-        self._measured, self._result = measured, None
+    def reveal(self, measured: Any, details: object = "") -> None:
+        """Show what was measured beside what was predicted; the last line of the cell that finds out.
+
+        Args:
+            measured: text, a number, a set or a list.
+            details: what else there is to see, and would give it away.
+        """
+        self._measured, self._details, self._result = measured, str(details), None
         self._keep()
         self._show()
 
@@ -95,6 +100,7 @@ class Prediction(anywidget.AnyWidget):
     def _show(self) -> None:
         waits = self._somebody_looks and self._answer == UNANSWERED
         text = WAITS if waits else verdict(... if self._answer == UNANSWERED else self._answer, self._measured)
+        text += f"\n\n{self._details}" if self._details and not waits else ""
         if self._result:
             self._result.update({"text/plain": text}, raw=True)
         else:

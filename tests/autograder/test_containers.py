@@ -125,6 +125,19 @@ def test_the_walls_may_be_named_in_a_sentence(graded: Graded) -> None:
     assert [fact.ok for fact in verdict.facts] == [True, True, False]
 
 
+def test_the_walls_may_be_named_as_the_kernel_does(graded: Graded) -> None:
+    def links(machine: Machine, task: Task) -> dict[str, object]:
+        names = " ".join(f"ns/{kind}" for kind in private(machine, task)["private"])  # type: ignore[attr-defined]
+        return {"private": machine.sh(f"cd /proc/{pid(machine, task.container)} && readlink {names}").stdout}
+
+    assert [fact.ok for fact in graded("containers.walls", links).facts] == [True, True, False]
+
+
+def test_a_container_that_ends_at_once_is_told_why(graded: Graded) -> None:
+    verdict = graded("containers.walls", private, "docker run -d --name $mine base")
+    assert "ends when its program does" in hints(verdict)
+
+
 def test_all_walls_are_no_answer(graded: Graded) -> None:
     verdict = graded("containers.walls", lambda *_: {"private": ASKED})
     assert verdict.score == 0
@@ -152,12 +165,12 @@ def test_an_ordinary_container_has_all_walls(graded: Graded) -> None:
 
 LIMITED = """
 docker run -d --name $steady --cpus $cpus --memory ${memory_mb}m app:v1
-docker run --name $greedy --memory ${memory_mb}m base python3 -c 'bytearray(256 * 2**20)'
+docker run --name $greedy --cpus $cpus --memory ${memory_mb}m base python3 -c 'bytearray(256 * 2**20)'
 """
 UPDATED = """
 docker run -d --name $steady app:v1
 docker update --cpus $cpus --memory ${memory_mb}m --memory-swap -1 $steady
-docker run -d --name $greedy -m $((memory_mb * 1024))k app:v1
+docker run -d --name $greedy --cpus $cpus -m $((memory_mb * 1024))k app:v1
 docker exec $greedy python3 -c 'bytearray(256 * 2**20)'
 for i in $(seq 50); do [ $(docker inspect -f '{{.State.OOMKilled}}' $greedy) = true ] && break; sleep 0.2; done
 """
@@ -187,7 +200,7 @@ def test_megabytes_are_not_mebibytes(graded: Graded) -> None:
 
 
 def test_a_kill_by_hand_is_not_one_for_memory(graded: Graded) -> None:
-    script = "docker run -d --name $greedy --memory ${memory_mb}m app:v1; docker kill $greedy"
+    script = "docker run -d --name $greedy --cpus $cpus --memory ${memory_mb}m app:v1; docker kill $greedy"
     verdict = graded("containers.limits", script)
     assert verdict.score == 0
     assert "137 is any kill" in hints(verdict)
@@ -197,6 +210,22 @@ def test_a_control_group_goes_with_its_container(graded: Graded) -> None:
     verdict = graded("containers.limits", "docker run --name $steady --cpus $cpus --memory ${memory_mb}m base true")
     assert verdict.score == 0
     assert "while its container runs" in hints(verdict)
+
+
+def test_both_containers_get_both_limits(graded: Graded) -> None:
+    script = "docker run --name $greedy --memory ${memory_mb}m base python3 -c 'bytearray(256 * 2**20)'"
+    verdict = graded("containers.limits", script)
+    assert "it lacks the one for the processor" in hints(verdict)
+
+
+def test_the_number_may_be_written_for_people(graded: Graded) -> None:
+    verdict = graded("containers.limits", lambda _, task: {"bytes": f" {task.memory_mb * 2**20:,} "})
+    assert verdict.facts[2].ok
+
+
+def test_the_file_inside_the_container_is_not_its_own(graded: Graded) -> None:
+    verdict = graded("containers.limits", lambda *_: {"bytes": 9223372036854771712})
+    assert "the box's own" in hints(verdict)
 
 
 # containers.graceful-stop
@@ -228,6 +257,29 @@ def test_the_recipe_as_it_was_stops_badly(graded: Graded) -> None:
     verdict = graded("containers.graceful-stop", "docker build -q -t $image $directory")
     assert verdict.score == 0.25
     assert "Who is process 1" in hints(verdict)
+
+
+def test_one_who_does_not_wait_takes_the_app_along(graded: Graded) -> None:
+    once = TRAP.replace("wait \\$!; wait \\$!", "wait \\$!")
+    assert once != TRAP
+    verdict = graded("containers.graceful-stop", once)
+    assert verdict.score == 0.75
+    assert "all others die with it" in hints(verdict)
+
+
+def test_what_ends_by_itself_is_said(graded: Graded) -> None:
+    background = "sed -i '/^python3/s/$/ \\&/' $directory/start; docker build -q -t $image $directory"
+    verdict = graded("containers.graceful-stop", background)
+    assert (verdict.score, "ended by itself" in hints(verdict)) == (0, True)
+    assert "exited" in verdict.facts[0].saw
+
+
+def test_another_signal_is_named(graded: Graded) -> None:
+    other = "sed -i 's/^python3/exec python3/' $directory/start; echo STOPSIGNAL SIGUSR2 >> $directory/Dockerfile; "
+    verdict = graded(
+        "containers.graceful-stop", other + "sed -i \"s/^exec/trap '' USR2; exec/\" $directory/start; docker build -q -t $image $directory"
+    )
+    assert "SIGUSR2" in hints(verdict)
 
 
 def test_a_quicker_kill_is_no_stop(graded: Graded) -> None:
@@ -285,6 +337,31 @@ def test_a_change_in_the_image_is_none_by_hand(graded: Graded) -> None:
     assert "in the image itself" in hints(verdict)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "hint"),
+    [
+        ('FROM app:v2\\nENV GREETING="%s"\\n', "app:v1 but for the greeting"),
+        ("FROM app:v1\\nENV GREETING=\\'\\\\\"%s\\\\\"\\'\\n", "word for word"),
+    ],
+)
+def test_another_app_or_another_greeting_is_said(graded: Graded, recipe: str, hint: str) -> None:
+    verdict = graded("containers.image", f'mkdir -p $directory; printf "{recipe}" $greeting > $directory/Dockerfile')
+    assert hint in hints(verdict)
+    assert not verdict.facts[1].ok
+
+
+def test_a_recipe_that_was_mended_is_to_be_built_again(graded: Graded) -> None:
+    verdict = graded("containers.image", ENV, "sed -i s/v1/v2/ $directory/Dockerfile")
+    assert "build it again" in hints(verdict)
+
+
+def test_a_recipe_that_can_not_be_built_leaves_nothing(graded: Graded, box: Box) -> None:
+    verdict = graded("containers.image", "mkdir -p $directory; printf 'FROM app:v1\\nRUN false\\n' > $directory/Dockerfile")
+    assert "false" in verdict.facts[0].saw
+    assert "\x1b" not in verdict.facts[0].saw
+    assert box.sh("ls /tmp/*-driven; docker images -qf dangling=true").stdout == ""
+
+
 # containers.two-processes
 
 CRASH = """
@@ -321,7 +398,50 @@ def running(*_: object) -> dict[str, object]:
     return {"status": "Running"}
 
 
-@pytest.mark.parametrize("way", [ALL_DIE, INIT, LOOPS])
+SUPERVISED = """
+cat > /tmp/supervisor.py <<END
+import os, socket, time
+def up(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+while True:
+    for port in ($first, $second):
+        if not up(port):
+            command = ["python3", "-I", "-S", "/srv/app/server.py"]
+            os.spawnvpe(os.P_NOWAIT, "python3", command, dict(os.environ, PORT=str(port)))
+    time.sleep(1)
+END
+docker create --name $container app:v1 python3 /srv/supervisor.py
+docker cp /tmp/supervisor.py $container:/srv/supervisor.py && docker start $container
+"""
+"""It never collects those that died: they stay as zombies."""
+
+
+def up(*_: object) -> dict[str, object]:
+    return {"status": "Up"}
+
+
+def test_the_words_of_docker_ps_will_do(graded: Graded) -> None:
+    assert graded("containers.two-processes", CRASH, up).facts[0].ok
+
+
+def test_both_dead_is_not_one_dead(graded: Graded) -> None:
+    verdict = graded("containers.two-processes", "docker kill $broken", lambda *_: {"status": "exited"})
+    assert verdict.score == 0
+    assert "only one was to die" in hints(verdict)
+
+
+def test_a_dead_child_that_nobody_collects_is_dead(graded: Graded) -> None:
+    """BusyBox's shell becomes its last command, which is then the parent of the other."""
+    script = f"docker run -d --name $container app:v1 sh -c 'PORT=$first {SERVICE} & PORT=$second {SERVICE}'"
+    verdict = graded("containers.two-processes", script.replace("'", '"'))
+    assert "was killed, and then" in hints(verdict)
+
+
+@pytest.mark.parametrize("way", [ALL_DIE, INIT, LOOPS, SUPERVISED])
 def test_two_services_that_both_come_back(graded: Graded, way: str) -> None:
     verdict = graded("containers.two-processes", CRASH, running, way)
     assert verdict.score == 1, verdict.text()

@@ -424,3 +424,12 @@ def test_two_resets_in_a_row(box: Box) -> None:
     assert box.status().name != first
     assert box.sh("echo quick").stdout == "quick\n"
     assert box.docker.ping()
+
+
+def test_no_output_of_a_command_in_a_container_is_lost(fresh: Box) -> None:
+    container = fresh.docker.containers.run("app:v1", detach=True)
+    said = [container.exec_run(["echo", str(number)]) for number in range(60 if fresh.status().backend == "container" else 6)]
+    assert [(done.exit_code, done.output) for done in said] == [(0, f"{number}\n".encode()) for number in range(len(said))]
+    (out, err) = container.exec_run(["sh", "-c", "echo out; echo err >&2"], demux=True).output
+    assert (out, err) == (b"out\n", b"err\n")
+    container.remove(force=True)

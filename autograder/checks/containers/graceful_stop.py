@@ -15,12 +15,15 @@ from lab.box.machine import Machine
 
 SOON_S = 3.0
 KILLED = (9, 137)
+HEEDED = ("SIGTERM", "15", "SIGINT", "2")
 RECIPE = 'FROM app:v1\nCOPY start /start\nCMD ["sh", "/start"]\n'
 DRIVE = r"""
 docker rm -f "$name" >/dev/null 2>&1
 docker run -d --name "$name" "$image" >/dev/null || exit 1
 pid=$(docker inspect -f '{{.State.Pid}}' "$name")
-greets=$(page http://127.0.0.1:8080/ 20 | grep -c "$greeting")
+greets=$(page http://127.0.0.1:8080/ 20 | grep -cx "greeting: $greeting")
+how=$(docker inspect -f '{{.State.Status}}' "$name")
+last=$(docker logs --tail 1 "$name" 2>&1 | tr -dc 'A-Za-z0-9 .,:/_-' | cut -c1-60)
 now() { date +%s%N; }
 before=$(now); docker version >/dev/null; after=$(now); itself=$((after - before))
 ask --max-time 20 -o /dev/null -w '%{http_code}' 'http://127.0.0.1:8080/slow?s=1' > "/tmp/$name" & asked=$!
@@ -28,12 +31,15 @@ sleep 0.5
 before=$(now); docker stop -t 8 "$name" >/dev/null; after=$(now)
 wait $asked
 code=$(docker inspect -f '{{.State.ExitCode}}' "$name")
-echo "{\"greets\": $greets, \"ns\": $((after - before)), \"itself_ns\": $itself, \"code\": $code, \"slow\": \"$(cat "/tmp/$name")\"}"
+cat <<END
+{"greets": $greets, "how": "$how", "last": "$last", "ns": $((after - before)), "itself_ns": $itself,
+ "code": $code, "slow": "$(cat "/tmp/$name")"}
+END
 docker rm -fv "$name" >/dev/null
 rm -f "/tmp/$name"
 """
 """``itself_ns`` is what the ``docker`` command takes for nothing at all, which an emulated box feels."""
-NOTHING = '{"greets": 0, "ns": 0, "itself_ns": 0, "code": 137, "slow": "000"}'
+NOTHING = '{"greets": 0, "how": "not started", "last": "", "ns": 0, "itself_ns": 0, "code": 137, "slow": "000"}'
 BUILD = ("docker build has an option for the name.", "docker build -t NAME DIRECTORY")
 GREET = ("docker logs tells what went wrong.", "The start script exports what the app needs, and must go on doing so.")
 PASS_ON = ("List the container's processes, number 1 first.", "A shell can become the program that it starts: one word in start.")
@@ -54,7 +60,8 @@ def write(machine: Machine, task: Task) -> None:
 @check("containers.graceful-stop", kind="program", parts=4, draw=draw, prepare=write)
 def graceful_stop(machine: Machine, task: Task) -> Iterator[Fact]:
     """Mend an image, so that its container stops at once, finishes what it has begun, and is not killed."""
-    if not image(machine, task.image):
+    made = image(machine, task.image)
+    if not made:
         hint = f"Build it from {task.directory}, under the name {task.image}."
         yield Fact(f"your image {task.image}", ok=False, saw="missing", hints=(hint, *BUILD))
         return
@@ -64,15 +71,22 @@ def graceful_stop(machine: Machine, task: Task) -> Iterator[Fact]:
     greets, seconds, code = seen["greets"] > 0, seen["ns"] / 1e9, seen["code"]
     soon, survived = greets and seconds < SOON_S + seen["itself_ns"] / 1e9, greets and code not in KILLED
 
-    hint = "The start script gives the app its greeting; whatever you change, the app must still get it."
-    yield Fact("it says its greeting", greets, "yes" if greets else "no", (hint, *GREET))
+    hint = "The start script gives the app its greeting; whatever you change, the app must still get it, and listen on port 8080."
+    if seen["how"] != "running":
+        hint = "Its container ended by itself. A container ends when its process 1 does, whatever was started in the background."
+    saw = "yes" if greets else f"no; the container is {seen['how']}" + (f" ({seen['last']})" if seen["last"] else "")
+    yield Fact("it says its greeting", greets, saw, (hint, *GREET))
     if not greets:
         return
     hint = "Process 1 gets the signal. Who is process 1 here, and does it pass the signal on?"
+    if (signal := str(made["Config"].get("StopSignal") or "SIGTERM")) not in HEEDED:
+        hint = f"Your image asks to be stopped by {signal}; does whoever gets it heed that one? The app heeds SIGTERM."
     yield Fact("it stops soon", soon, f"after {seconds:.1f} s", (hint, *PASS_ON))
     if soon and not survived:
         hint = "137 is 128 + 9: killed. Another STOPSIGNAL is quick, and is no stop."
     yield Fact("it is not killed", survived, f"exit code {code}", (hint, *PASS_ON))
-    hint = "Somebody waited for an answer when the stop came, and got none."
     finished = survived and seen["slow"] == "200"
+    hint = "Somebody waited for an answer when the stop came, and got none."
+    if survived:
+        hint += " When process 1 ends, all others die with it: it has to wait until the app has finished, also where the signal woke it."
     yield Fact("who waits for an answer gets it", finished, "yes" if finished else "no", (hint, *PASS_ON))

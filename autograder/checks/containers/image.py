@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
@@ -13,19 +14,32 @@ from autograder.checks.tools import ASK, container, image
 from lab.box.machine import Machine
 
 DRIVE = r"""
+clean() {
+  docker rm -fv "$name"
+  docker rmi -f "$name:first" "$name:second"
+  docker image prune -f
+  rm -f "/tmp/$name"
+} >/dev/null 2>&1
+trap clean EXIT
 for time in first second; do
-  docker build -q --no-cache -t "$name:$time" "$directory" >/dev/null 2>"/tmp/$name" || { tail -n 1 "/tmp/$name" >&2; exit 1; }
+  if ! docker build -q --no-cache -t "$name:$time" "$directory" >/dev/null 2>"/tmp/$name"; then
+    sed 's/\x1b\[[0-9;]*m//g' "/tmp/$name" | grep -v '^ *$' | tail -n 1 >&2
+    exit 1
+  fi
   sleep 1.1
 done
 docker run -d --name "$name" "$name:first" >/dev/null
 pid=$(docker inspect -f '{{.State.Pid}}' "$name")
 layers() { docker image inspect -f '{{json .RootFS.Layers}}' "$name:$1"; }
-greets=$(page http://127.0.0.1:8080/ 20 | grep -c "$greeting")
+recipe() { docker image inspect -f '{{json .RootFS.Layers}} {{json .Config.Env}} {{json .Config.Cmd}} {{json .Config.Entrypoint}}' "$1"; }
+answer=$(page http://127.0.0.1:8080/ 20)
+greets=$(echo "$answer" | grep -cx "greeting: $greeting")
+version=$(echo "$answer" | sed -n 's/^version: //p')
+[ "$(recipe "$name:first")" = "$(recipe "$made")" ] && current=true || current=false
 has=$(docker exec "$name" ls -d "$file" 2>/dev/null | grep -c .)
-echo "{\"first\": $(layers first), \"second\": $(layers second), \"greets\": $greets, \"has\": $has}"
-docker rm -fv "$name" >/dev/null
-docker rmi -f "$name:first" "$name:second" >/dev/null
-rm -f "/tmp/$name"
+cat <<END
+{"first": $(layers first), "second": $(layers second), "greets": $greets, "version": "$version", "current": $current, "has": $has}
+END
 """
 RECIPE = ("Begin it FROM app:v1.", "docker build, and read what it says.")
 SAME = (
@@ -45,7 +59,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 @check("containers.image", kind="program", parts=4, draw=draw)
 def image_twice(machine: Machine, task: Task) -> Iterator[Fact]:
     """Write a recipe that gives the same image twice; change a container by hand, and see that the next one is without the change."""
-    settings = f"name={task.key}-driven directory={task.directory} greeting={task.greeting} file={task.file}\n"
+    settings = f"name={task.key}-driven made={task.image} directory={task.directory} greeting={task.greeting} file={task.file}\n"
     done = machine.sh(settings + ASK + DRIVE, timeout=140)
     built = json.loads(done.stdout) if done.stdout.startswith("{") else None
     if not built:
@@ -55,19 +69,24 @@ def image_twice(machine: Machine, task: Task) -> Iterator[Fact]:
         same = built["first"] == built["second"]
         hint = "Something in the recipe comes out different each time that it runs."
         yield Fact("built twice, it is the same", same, "the same layers" if same else "other layers", (hint, *SAME))
-        greets = built["greets"] > 0
-        hint = "A container of it answers on port 8080, and its page should hold the greeting."
-        yield Fact("it says the greeting", greets, "yes" if greets else "no", (hint, *GREET))
-    yield from _by_hand(machine, task, in_the_image=bool(built and built["has"]))
+        greets, other = built["greets"] > 0, built["version"] not in ("v1", "")
+        hint = "A container of it answers on port 8080, and its page should have the greeting, word for word."
+        if other:
+            hint = f"It is made from the app's version {built['version']}; it is to be app:v1 but for the greeting."
+        yield Fact("it says the greeting", greets and not other, "yes" if greets else "no", (hint, *GREET))
+    yield from _by_hand(machine, task, built or {})
 
 
-def _by_hand(machine: Machine, task: Task, *, in_the_image: bool) -> Iterator[Fact]:
+def _by_hand(machine: Machine, task: Task, built: Mapping[str, Any]) -> Iterator[Fact]:
+    in_the_image, outdated = bool(built.get("has")), built.get("current") is False
     edited, made = container(machine, task.container), image(machine, task.image)
     changes = (machine.docker.api.diff(task.container) or []) if edited else []
     changed = any(change["Path"] == task.file for change in changes)
-    own = edited is not None and made is not None and edited["Image"] == made["Id"]
+    own = edited is not None and made is not None and edited["Image"] == made["Id"] and not outdated
     if not made:
         hint = f"Build your recipe under the name {task.image} first."
+    elif outdated:
+        hint = f"{task.image} is not what your recipe makes now: build it again."
     elif edited and not own:
         hint = f"{task.container} was not started from {task.image} as it is now."
     elif in_the_image:

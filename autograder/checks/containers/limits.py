@@ -38,7 +38,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     return {"steady": f"{key}-steady", "greedy": f"{key}-greedy", "cpus": dice.integer(3, 7) / 10, "memory_mb": dice.integer(24, 48)}
 
 
-@check("containers.limits", kind="state", parts=4, draw=draw)
+@check("containers.limits", kind="state", parts=4, answers=("bytes",), draw=draw)
 def limits(machine: Machine, task: Task) -> Iterator[Fact]:
     """Limit a container's processor and memory, see the number that the kernel has, and exceed it."""
     steady = container(machine, task.steady)
@@ -46,16 +46,18 @@ def limits(machine: Machine, task: Task) -> Iterator[Fact]:
     cpus, memory = kernel.get("cpus"), kernel.get("memory")
     absent = "" if state(steady) == "running" else f"A control group is there while its container runs; {task.steady} is {state(steady)}."
 
-    saw = f"the kernel allows {cpus:g}" if cpus else state(steady)
-    hint = absent or "The kernel has another number of processors for it, or none."
+    running = state(steady) == "running"
+    saw = f"the kernel allows {cpus:g}" if cpus else "the kernel allows all there are" if running else state(steady)
+    hint = absent or f"It is to have {task.cpus:g} of a processor."
     yield Fact(f"processor of {task.steady}", cpus is not None and abs(cpus - task.cpus) < 0.001, saw, (hint, *LIMIT_CPU))
 
-    saw = f"the kernel allows {memory:.0f} bytes" if memory else state(steady)
+    saw = f"the kernel allows {memory:.0f} bytes" if memory else "the kernel allows all there is" if running else state(steady)
     yield Fact(f"memory of {task.steady}", memory == task.memory_mb * MB, saw, (absent or _about(memory, task.memory_mb), *LIMIT_MEMORY))
 
     told = number(task.answers.get("bytes"))
-    hint = "The kernel counts in bytes, and an m is 2**20 of them." if told else "The kernel has a file with the limit in it."
-    yield Fact("the number in the memory file", told == task.memory_mb * MB, said(task.answers.get("bytes")), (hint, *READ_BYTES))
+    yield Fact(
+        "the number in the memory file", told == task.memory_mb * MB, said(task.answers.get("bytes")), (_about_file(told), *READ_BYTES)
+    )
 
     yield _exceeded(container(machine, task.greedy), task)
 
@@ -82,12 +84,24 @@ def _about(memory: float | None, wanted_mb: int) -> str:
     return "The kernel has another limit."
 
 
+def _about_file(told: float | None) -> str:
+    if told is None:
+        return "The kernel has a file with the limit in it, in the control group's directory on the box."
+    if told >= NO_LIMIT:
+        return "That is no limit at all, but the box's own: a container may well see the box's files there. Look on the box, for its id."
+    return "The kernel counts in bytes, and an m is 2**20 of them."
+
+
 def _exceeded(greedy: Mapping[str, Any] | None, task: Task) -> Fact:
     what = f"{task.greedy} wants more"
     if not greedy:
         hint = "It needs the same limit, and a program that fills more memory than that."
         return Fact(what, ok=False, saw="missing", hints=(hint, *EXCEED))
-    limit, found = int(greedy["HostConfig"]["Memory"]), greedy["State"]
+    asked, found = greedy["HostConfig"], greedy["State"]
+    limit, cpus = int(asked["Memory"]), asked["NanoCpus"] / 1e9 or asked["CpuQuota"] / (asked["CpuPeriod"] or 100_000)
+    if abs(cpus - task.cpus) > 0.001:
+        saw = f"it may use {cpus:g} processors" if cpus > 0 else "it may use all processors"
+        return Fact(what, ok=False, saw=saw, hints=("Both get the same limits: it lacks the one for the processor.", *LIMIT_CPU))
     if limit != task.memory_mb * MB:
         return Fact(what, ok=False, saw=f"its limit is {limit} bytes", hints=("Its limit is not the one that was asked for.", *EXCEED))
     if found["OOMKilled"]:
@@ -98,4 +112,5 @@ def _exceeded(greedy: Mapping[str, Any] | None, task: Task) -> Fact:
         hint = "It ended by itself. If it got all that it wanted, was there swap to go to? --memory-swap is the limit of both together."
     else:
         hint = "It has not used more than it may."
-    return Fact(what, ok=False, saw=f"{found['Status']}, exit code {found['ExitCode']}", hints=(hint, *EXCEED))
+    code = f", exit code {found['ExitCode']}" if found["Status"] == "exited" else ""
+    return Fact(what, ok=False, saw=f"{found['Status']}{code}", hints=(hint, *EXCEED))

@@ -29,12 +29,12 @@ def start(machine: Machine, task: Task) -> None:
     machine.sh(f"docker run -d --name {task.container} app:v1", check=True)
 
 
-@check("containers.process", kind="answer", parts=3, draw=draw, prepare=start)
+@check("containers.process", kind="answer", parts=3, answers=("pid", "address", "parent"), draw=draw, prepare=start)
 def process(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report pid, address and parent of a container's process, as the box sees them."""
     found = container(machine, task.container)
     if not found or state(found) != "running":
-        yield gone(task, found)
+        yield gone(task, found, task.container)
         return
     pid = int(found["State"]["Pid"])
     programs = _programs(machine)

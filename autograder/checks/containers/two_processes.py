@@ -10,17 +10,21 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, page, said, state
+from autograder.checks.tools import container, gone, page, said, state
 from lab.box.errors import WaitTimeout
 from lab.box.machine import Machine
 from lab.box.wait import wait_for
 
 SERVICE = "python3 -I -S /srv/app/server.py"
 BACK_S = 25
+SAID_OTHERWISE = {"up": "running"}
+"""``docker ps`` has words of its own."""
 KILL = r"""
 victim=$(nsenter --target $pid --net ss -Hltnp "sport = :$port" | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)
-[ -n "$victim" ] && kill -9 "$victim" && while [ -d "/proc/$victim" ]; do sleep 0.1; done
+[ -n "$victim" ] && kill -9 "$victim" || exit 1
+for look in $(seq 100); do grep -qs "^State:.[^ZX]" "/proc/$victim/status" || exit 0; sleep 0.1; done
 """
+"""One that nobody collects stays as a zombie, and is as dead."""
 LOOK = ("Ask the engine how the container is.", "docker inspect, State, Status")
 BOTH = ("PORT tells the app where to listen.", "docker logs tells what went wrong.")
 BACK = (
@@ -41,18 +45,10 @@ def start(machine: Machine, task: Task) -> None:
     machine.sh(f"docker run -d --name {task.broken} app:v1 sh -c {shlex.quote(f'{services} wait')}", check=True)
 
 
-@check("containers.two-processes", kind="program", parts=4, draw=draw, prepare=start)
+@check("containers.two-processes", kind="program", parts=4, answers=("status",), draw=draw, prepare=start)
 def two_processes(machine: Machine, task: Task) -> Iterator[Fact]:
     """Say what the engine says when one of two services in a container dies, and start a container that has both back."""
-    broken, answer = container(machine, task.broken), task.answers.get("status")
-    one_is_dead = broken is not None and _services(machine, broken) < 2
-    right = one_is_dead and str(answer).strip().lower() == state(broken)
-    hint = (
-        "That is not what it says."
-        if one_is_dead
-        else f"First let one die: the page /crash ends the service of {task.broken} that answers it."
-    )
-    yield Fact("what the engine says then", right, said(answer), (hint, *LOOK))
+    yield _said_then(machine, task)
 
     found, ports = container(machine, task.container), (task.first, task.second)
     if not found or state(found) != "running":
@@ -65,15 +61,33 @@ def two_processes(machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact("both serve", together, f"{len(serving)} answered", (hint, *BOTH))
     back = together
     for port in ports:
-        back = back and _comes_back(machine, task, port)
+        tried, back = back, back and _comes_back(machine, task, port)
         hint = f"The service on port {port} was killed, and then the two did not both serve again."
-        yield Fact(f"port {port} is killed", back, "both serve again" if back else "not both serve again", (hint, *BACK))
+        saw = "both serve again" if back else "not both serve again" if tried else "not tried: the two did not both serve"
+        yield Fact(f"port {port} is killed", back, saw, (hint if tried else "First, both are to serve.", *BACK))
+
+
+def _said_then(machine: Machine, task: Task) -> Fact:
+    """Exactly one of the two is dead, and the answer is what the engine says now."""
+    broken = container(machine, task.broken)
+    if not broken:
+        return gone(task, broken, task.broken)
+    answer, alive = task.answers.get("status"), _services(machine, broken)
+    told = str(answer or "").strip().lower()
+    right = alive == 1 and SAID_OTHERWISE.get(told, told) == state(broken)
+    if alive > 1:
+        hint = f"First let one die: the page /crash ends the service of {task.broken} that answers it."
+    elif not alive:
+        hint = f'Both are dead; only one was to die. Begin again: task("{task.name}", again=True)'
+    else:
+        hint = "That is not what it says." if told else "One is dead. Ask the engine how the container is, and report its word."
+    return Fact("what the engine says then", right, said(answer), (hint, *LOOK))
 
 
 def _services(machine: Machine, found: Mapping[str, Any]) -> int:
     """How many services of the app run in a container."""
     pid = found["State"]["Pid"]
-    return int(machine.sh(f"pgrep -c --ns {pid} --nslist pid python3").stdout or 0) if pid else 0
+    return int(machine.sh(f"pgrep -c -r RSD --ns {pid} --nslist pid python3").stdout or 0) if pid else 0
 
 
 def _comes_back(machine: Machine, task: Task, port: int) -> bool:

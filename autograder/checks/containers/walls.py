@@ -10,12 +10,16 @@ from autograder.checks.register import check
 from autograder.checks.task import Task, Value
 from autograder.checks.tools import container, gone, said, state, words
 from lab.box.machine import Machine
+from lab.look import NAMESPACES
 from lab.look import walls as walls_of
 
 IDLE = "sh -c 'while :; do sleep 3600; done'"
 ASKED = {"ipc", "mnt", "net", "pid", "user", "uts"}
 DEFAULT = ASKED - {"user"}
 """What an ordinary container has for itself; cgroup is left out, because it differs between the versions of control groups."""
+KINDS = set(NAMESPACES)
+ALSO_CALLED = {"mount": "mnt", "network": "net"}
+"""As options of commands call them."""
 FLAGS = {"ipc": "--ipc host", "net": "--network host", "pid": "--pid host", "uts": "--uts host"}
 """How a wall is left out, by its kind."""
 COMPARE = (
@@ -37,20 +41,20 @@ def start(machine: Machine, task: Task) -> None:
     machine.sh(f"docker run -d --name {task.container} {flags} base {IDLE}", check=True)
 
 
-@check("containers.walls", kind="answer", parts=3, draw=draw, prepare=start)
+@check("containers.walls", kind="answer", parts=3, answers=("private",), draw=draw, prepare=start)
 def walls(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report which namespaces a container has for itself, and start one that shares a certain kind with the box."""
     found = container(machine, task.container)
     if state(found) == "running":
         yield from _named(task, walls_of(machine, task.container).private & ASKED)
     else:
-        yield gone(task, found)
+        yield gone(task, found, task.container)
     yield _mine(machine, task)
 
 
 def _named(task: Task, there: set[str]) -> Iterator[Fact]:
     """All answers at once, or none, are no answer."""
-    told = words(task.answers.get("private"))
+    told = {ALSO_CALLED.get(word, word) for word in words(task.answers.get("private"))} & KINDS
     chose = bool(told) and not told >= ASKED
     missed, invented = there - told, told - there
     if told >= ASKED:
@@ -66,9 +70,13 @@ def _named(task: Task, there: set[str]) -> Iterator[Fact]:
 
 def _mine(machine: Machine, task: Task) -> Fact:
     what = f"your container {task.mine}"
-    if state(container(machine, task.mine)) != "running":
+    found = container(machine, task.mine)
+    if not found or state(found) != "running":
         hint = f"It is to share the namespace {task.leave_out} with the box, nothing else, and to go on running."
-        return Fact(what, ok=False, saw=state(container(machine, task.mine)), hints=(hint, *LEAVE_OUT))
+        ended = ("A container ends when its program does; base has none that goes on. app:v1 has.",) if found else LEAVE_OUT
+        return Fact(what, ok=False, saw=state(found), hints=(hint, *ended))
     shared = DEFAULT - walls_of(machine, task.mine).private
-    hint = "Exactly one wall is to be left out; that is not done with --privileged."
+    hint = f"Exactly one wall is to be left out, the one of {task.leave_out}, towards the box."
+    if found["HostConfig"]["Privileged"]:
+        hint += " --privileged leaves out none of them."
     return Fact(what, shared == {task.leave_out}, f"it shares {', '.join(sorted(shared)) or 'none of them'}", (hint, *LEAVE_OUT))
