@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +40,10 @@ out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highli
 AsJson = Annotated[bool, typer.Option("--json", help="Print the state as JSON.")]
 Forget = Annotated[bool, typer.Option("--forget", help="Also where the Docker engine that the box is on is gone for good.")]
 LESSONS = Path(__file__).parents[1] / "notebooks"
+JUPYTER = Path(__file__).parent / "jupyter"
+"""JupyterLab's settings for the course, and how its window looks the first time."""
+WORKSPACE = "default-37a8.jupyterlab-workspace"
+"""The file in which JupyterLab keeps the layout of its window."""
 NotebookFolder = Annotated[Path, typer.Option("--notebooks", help="The folder to open: a copy of the lessons, say.")]
 BackendName = Annotated[str, typer.Option("--backend", help="auto, microvm or container.")]
 
@@ -148,7 +153,8 @@ def lab(context: typer.Context, backend: BackendName = "auto", notebooks: Notebo
     err.print(f"The lessons are in {notebooks}. End JupyterLab with Ctrl-C; your box stays until: course down")
     command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={notebooks.absolute()}"]
     command.append("--ServerKernelManager.transport=ipc")  # for its own kernels, not for those that the formgrader starts
-    command.append(f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyter'}")
+    command.append(f"--LabApp.app_settings_dir={JUPYTER}")
+    command.append(f"--LabApp.workspaces_dir={_workspaces(State.open())}")
     if os.geteuid() == 0:
         command.append("--allow-root")
     sockets = State.open().jupyter
@@ -160,6 +166,15 @@ def lab(context: typer.Context, backend: BackendName = "auto", notebooks: Notebo
 
 for found in entry_points(group="course.commands"):
     app.command(found.name)(found.load())
+
+
+def _workspaces(state: State) -> Path:
+    """Where the course's JupyterLab keeps its layout, apart from the one of the user's own; begun with the table of contents open."""
+    directory = state.root / "workspaces"
+    private_directory(directory)
+    if not (directory / WORKSPACE).exists():
+        shutil.copy(JUPYTER / "workspace.json", directory / WORKSPACE)
+    return directory
 
 
 def _show(box: Box, as_json: bool) -> None:

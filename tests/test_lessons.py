@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from lab.box.box import Box
 
-LESSONS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+GALLERY = NOTEBOOKS / "gallery.ipynb"
+"""For authors; no lesson, so it only has to run."""
 SHORT = ("00_start_here", "07_kubernetes")
 """Held only to what is said of a tour and of a synthesis."""
 CELL_TIMEOUT_S = 180
@@ -97,6 +100,14 @@ def test_runs_twice_in_a_row_and_leaves_nothing(lesson: Path, fresh: Box, tmp_pa
     for _ in range(2):
         run(lesson, tmp_path)
         assert inventory(fresh) == before
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+def test_the_gallery_runs_and_leaves_nothing(fresh: Box, tmp_path: Path) -> None:
+    before = inventory(fresh)
+    run(GALLERY, tmp_path)
+    assert inventory(fresh) == before
 
 
 @pytest.mark.timeout(900)

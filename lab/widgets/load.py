@@ -65,7 +65,7 @@ class Load:
         rows += [(f"failed: {why}", number, f"{number / total:.0%}") for why, number in self.failed.items()]
         times = sorted(request.seconds * 1000 for request in self.requests)
         cuts = quantiles(times, n=20) if len(times) > 1 else times * 19
-        return f"{table(('who answered', 'requests', ''), *rows)}\nhalf of them within {cuts[9]:.0f} ms, 95 % within {cuts[18]:.0f} ms"
+        return f"{table(('who answered', 'requests', 'share'), *rows)}\nhalf of them within {cuts[9]:.0f} ms, 95 % within {cuts[18]:.0f} ms"
 
 
 def load(url: str, n: int = 100, *, at_once: int = 4) -> Load:
