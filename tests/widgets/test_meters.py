@@ -1,0 +1,65 @@
+"""Meters show what the kernel counts, on either version of control groups, and end by themselves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.box.errors import CourseError
+from lab.look import clean
+from lab.widgets.meters import THE_BOX, figures, meters
+from tests.support.course import until
+
+if TYPE_CHECKING:
+    from lab.box.box import Box
+
+FIRST = "0 ns 1000000000\na memory 2000000\na cpu_us 500000\na processes 2\nb memory 1000000\nb cpu_ns 1000000000\n"
+LATER = "0 ns 3000000000\na memory 3000000\na cpu_us 1500000\na processes 3\nb memory 1000000\nb cpu_ns 1000000000\n"
+
+
+def test_shares_are_what_was_used_since_the_look_before() -> None:
+    first, used = figures(FIRST, {})
+    later, _ = figures(LATER, used)
+    assert (first["a"].memory_mb, first["a"].cpus, first["a"].processes) == (2.0, 0.0, 2)
+    assert (later["a"].memory_mb, later["a"].cpus, later["a"].processes) == (3.0, 0.5, 3)
+    assert later["b"].cpus == 0
+
+
+@pytest.fixture
+def busy(box: Box) -> Iterator[str]:
+    clean(box, "meters-")
+    box.sh("docker run -d --name meters-busy --network none --cpus 0.5 base sh -c 'while :; do :; done'", check=True)
+    yield "meters-busy"
+    clean(box, "meters-")
+
+
+@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+def test_a_busy_container_is_seen_beside_the_box(box: Box, busy: str) -> None:
+    shown = meters(box, busy, "meters-none", every_s=0.5, for_s=60)
+    try:
+        until("a share of the processor", lambda: 0.2 < shown._seen[busy][-1].cpus < 0.8 if busy in shown._seen else False, timeout_s=40)
+        text = shown.text()
+        assert "meters-none" in text
+        assert "does not run" in text
+        assert shown._seen[busy][-1].memory_mb < shown._seen[THE_BOX][-1].memory_mb
+        assert shown._seen[busy][-1].processes >= 1
+        assert 0 <= shown._start_s[busy] < 60
+        assert shown._repr_mimebundle_()["text/plain"].startswith(" ")
+    finally:
+        shown.close()
+    until("its thread to end", lambda: "meters" not in {thread.name for thread in threading.enumerate()})
+
+
+@pytest.mark.parametrize("installation", ["container"], indirect=True)
+def test_they_end_by_themselves_and_say_so(box: Box, busy: str) -> None:
+    shown = meters(box, busy, every_s=0.1, for_s=0.2)
+    until("the end", lambda: "ended at" in shown.text())
+    until("its thread to end", lambda: "meters" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_nothing_to_measure_is_said() -> None:
+    with pytest.raises(CourseError, match="No container is named"):
+        meters(None)  # type: ignore[arg-type]
