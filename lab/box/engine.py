@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,13 @@ from lab.box.state import State
 
 if TYPE_CHECKING:
     import docker
+    from docker.models.containers import Container
 
 OWNER_LABEL = "course.owner"
 ANSWER_TIMEOUT_S = 5
 INSTALL = "sudo apt-get install -y --no-install-recommends docker.io, or course up --backend microvm, which needs no Docker"
 NEXT = "course down, once that is mended, or course down --forget, if that engine is gone for good"
+THAW = "for state in $(find /sys/fs/cgroup -name freezer.state); do echo THAWED >$state; done"
 DEFAULT = "unix:///var/run/docker.sock"
 VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 
@@ -131,6 +134,15 @@ def _remedy(error: Exception, environment: dict[str, str]) -> str:
     return "start Docker, or course up --backend microvm"
 
 
+def _remove(container: Container) -> None:
+    """Remove a container, also one with paused containers inside: control groups v1 let nobody kill what is frozen."""
+    import docker  # noqa: PLC0415
+
+    with suppress(docker.errors.APIError):  # it does not run
+        container.exec_run(["sh", "-c", THAW])
+    container.remove(force=True, v=True)
+
+
 def remove_ours(environment: dict[str, str], owner: str) -> None:
     """Remove every container, volume and network that carries this installation's label.
 
@@ -147,7 +159,7 @@ def remove_ours(environment: dict[str, str], owner: str) -> None:
     try:
         engine = client(environment, ANSWER_TIMEOUT_S * 6)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda found: found.remove(force=True, v=True), engine.containers.list(all=True, **label)))
+            list(pool.map(_remove, engine.containers.list(all=True, **label)))
         for leftover in [*engine.volumes.list(**label), *engine.networks.list(**label)]:
             leftover.remove()
         engine.close()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from lab.topology.graph import Graph
-from lab.topology.snapshot import WALLS
 from lab.topology.text import open_to_the_box, plain, says, words
 
 Element = dict[str, Any]
 """A node for the browser.
 
 ``id``, ``kind``, ``parent``, ``state`` and ``ports`` are the graph's.  ``shown`` has the lines that are drawn, ``aloud`` the node in words,
-``inner`` for a container of a pod each kind of wall and whether it stands towards those above, and ``to`` the lanes that a node is on.
+``inner`` for a container of a pod, but the first, each kind of wall and whether it stands towards those above, and ``to`` the lanes that a
+node is on.
 """
 
 
@@ -37,8 +37,8 @@ def _element(graph: Graph[str], node: str) -> Element:
         "id": node, "kind": it["kind"], "parent": it["parent"], "state": it["state"], "aloud": words(graph, node) + within,
         "shown": {"label": label, "says": says(it), "where": "  ".join(filter(None, where))},
     }  # fmt: skip
-    if parent["kind"] == "pod" and it["walls"]:
-        element["inner"] = [[kind, kind not in it["walls"]] for kind in WALLS]
+    if it["inner"]:
+        element["inner"] = [[kind, stands] for kind, stands in it["inner"].items()]
     return element
 
 

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from http.client import HTTPException
 from typing import Any
 
 from lab.box.machine import API_VERSION, Machine
@@ -112,8 +111,8 @@ class Feed:
                 for event in self._events():
                     self._heard(event)
                 why = "the engine has ended its event stream"
-            except (OSError, ValueError, HTTPException) as error:
-                why = f"no events from the engine: {error}"
+            except Exception as error:  # noqa: BLE001  (also what is no event at all: it is shown, and a thread must not end in a traceback)
+                why = f"no events from the engine: {str(error)[:160]}"
             if not self._closed.is_set():
                 self._deaf = why
                 self._lose(why)
@@ -123,12 +122,14 @@ class Feed:
         """The engine's events, one after the other, as they come.
 
         Raises:
-            OSError, HTTPException: the engine can't be reached, or went away.
+            OSError, http.client.HTTPException: the engine can't be reached, or went away.
             ValueError: the stream was cut in the middle of an event.
         """
         connection = connected(self._machine.docker_host, ANSWER_S)
         self._socket = connection.sock
         try:
+            if self._closed.is_set():  # before there was a stream to cut
+                return
             connection.request("GET", f"/v{API_VERSION}/events")
             stream = connection.getresponse()
             if stream.status != HTTPStatus.OK:
@@ -143,9 +144,9 @@ class Feed:
 
     def _hear_again(self) -> None:
         """The stream stands; what happened before it did was not told, so everything is looked at again."""
-        self._deaf = ""
         with self._lock:
             self._forget.add("")
+        self._deaf = ""
         self._wake.set()
 
     def _heard(self, event: dict[str, Any]) -> None:
@@ -174,17 +175,19 @@ class Feed:
                 self._wake.clear()
             if self._closed.is_set():
                 break
+            deaf = self._deaf  # what is taken now may not yet know of what the next stream begins with
             try:
+                connected(self._machine.docker_host, ANSWER_S).close()  # where nobody is, docker's client would leak its socket
                 if not woken and not self._seen.stale and not self._grown():
                     client.ping()
                     continue
                 for container in self._forgotten():
                     camera.forget(container)
-                self._see(camera.take())
+                self._see(camera.take(), deaf or self._deaf)
             except Exception as error:  # noqa: BLE001  (whatever it is: it is shown, and a thread must not end in a traceback)
                 self._lose(f"the engine does not answer: {str(error)[:160]}")
                 self._cut()
-            self._closed.wait(time.monotonic() - began)  # at most half of the time is spent looking
+            self._closed.wait(min(AGAIN_S, time.monotonic() - began))  # at most half of the time is spent looking
         client.close()
 
     def _patience(self) -> float:
@@ -206,8 +209,8 @@ class Feed:
             self._young = {container: when for container, when in self._young.items() if container not in grown}
         return forgotten
 
-    def _see(self, box: Box) -> None:
-        self._seen = Seen(box, time.time(), self._deaf)
+    def _see(self, box: Box, deaf: str) -> None:
+        self._seen = Seen(box, time.time(), deaf)
         self._tell()
 
     def _lose(self, why: str) -> None:

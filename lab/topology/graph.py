@@ -11,6 +11,7 @@ Nodes have a ``kind`` (computer, box, pod, container, network, deployment, servi
 ``address``  of a pod or a container that stands alone: its addresses; of a network its subnet
 ``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
 ``walls``    of a container: by kind, with whom it lacks a wall: ``the box`` or a container's name; the others stand
+``inner``    of a container of a pod, but the first: by kind, whether a wall stands towards those above it
 ===========  ========================================================================================================
 
 Edges have a ``kind``: ``attached`` (pod or container → network), ``named`` (service → pod or container) and ``published`` (box → pod or
@@ -52,7 +53,7 @@ def graph(snapshot: Snapshot) -> Graph[str]:
 
 
 def _add(result: Graph[str], node: str, kind: str, parent: str, label: str, **more: object) -> None:
-    empty: dict[str, object] = {"state": "", "note": "", "image": "", "address": "", "ports": "", "walls": {}}
+    empty: dict[str, object] = {"state": "", "note": "", "image": "", "address": "", "ports": "", "walls": {}, "inner": {}}
     result.add_node(node, kind=kind, parent=parent, label=label, **(empty | more))
 
 
@@ -93,7 +94,11 @@ def _deployments(units: Mapping[str, Sequence[Container]]) -> dict[str, list[str
         labels = ((label, container.labels[label]) for label in LABELS for container in members if container.labels.get(label))
         if first := next(labels, None):
             found[first].append(root)
-    return {value: roots for (label, value), roots in found.items() if label == DEPLOYMENT or len(roots) > 1}
+    deployed: defaultdict[str, list[str]] = defaultdict(list)
+    for (label, value), roots in found.items():
+        if label == DEPLOYMENT or len(roots) > 1:
+            deployed[value] += roots
+    return deployed
 
 
 def _unit(result: Graph[str], root: str, members: Sequence[Container], parent: str, names: Mapping[str, str]) -> str:
@@ -103,12 +108,23 @@ def _unit(result: Graph[str], root: str, members: Sequence[Container], parent: s
     node = f"container:{root}" if alone and members[0].id == root else f"pod:{root}"
     if not node.startswith("container:"):
         _add(result, node, "pod", parent, _pod_name(members), state=_states(members), note=count(len(members), "container"), **shown)
-    for member in members:
-        _container(result, member, parent if alone and member.id == root else node, names, shown if alone and member.id == root else {})
+    for number, member in enumerate(members):
+        if node == f"container:{member.id}":
+            _container(result, member, parent, names, shown)
+        else:
+            _container(result, member, node, names, {"inner": _inner(member, members[:number])})
     return node
 
 
-def _container(result: Graph[str], it: Container, parent: str, names: Mapping[str, str], shown: Mapping[str, str]) -> None:
+def _inner(it: Container, above: Sequence[Container]) -> dict[str, bool]:
+    """By kind, whether a wall stands between a container and those above it in its pod: between two that share with a third, none does."""
+    if not above:
+        return {}
+    theirs = {(kind, owner) for other in above for kind in WALLS for owner in (other.id, other.shares.get(kind, other.id))}
+    return {kind: (kind, it.shares.get(kind, it.id)) not in theirs for kind in WALLS}
+
+
+def _container(result: Graph[str], it: Container, parent: str, names: Mapping[str, str], shown: Mapping[str, object]) -> None:
     walls = {kind: names.get(it.shares[kind], "one that is gone") for kind in WALLS if kind in it.shares}
     notes = [it.health, f"code {it.exit_code}" if it.exit_code is not None else ""]
     note = ", ".join(filter(None, notes))

@@ -43,7 +43,7 @@ class Link:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Port:
     """A port that is published: ``host`` on the machine leads to ``inside`` in the container."""
 
@@ -119,7 +119,7 @@ def snapshot(*machines: Machine) -> Snapshot:
         machines: to look at, side by side.
 
     Raises:
-        docker.errors.DockerException, OSError: an engine doesn't answer.
+        docker.errors.DockerException, OSError, CourseError: a machine or its engine doesn't answer.
     """
     with ThreadPoolExecutor(len(machines) or 1) as pool:
         return Snapshot(tuple(pool.map(lambda machine: Camera(machine).take(), machines)))
@@ -149,17 +149,18 @@ class Camera:
         self._outside: Mapping[str, str] = {}
 
     def forget(self, container: str = "") -> None:
-        """Ask again about a container, or about all of them: it was started, or connected to something."""
+        """Ask again about a container: it was started, or connected to something.  Without one, about the machine itself and all on it."""
         if container:
             self._known.pop(container, None)
         else:
             self._known.clear()
+            self._name = ""
 
     def take(self) -> Box:
         """The machine as it is now.
 
         Raises:
-            docker.errors.DockerException, OSError: the engine doesn't answer.
+            docker.errors.DockerException, OSError, CourseError: the machine or its engine doesn't answer.
         """
         with ThreadPoolExecutor(AT_ONCE) as pool:
             networks = pool.submit(self._api.networks)
@@ -171,8 +172,12 @@ class Camera:
         numbers = self._numbers({key: int(found["State"]["Pid"]) for key, found in details.items() if found and found["State"]["Pid"]})
         self._known |= {key: _Known(found, numbers.get(key, {})) for key, found in details.items() if found}
         self._known = {found["Id"]: self._known[found["Id"]] for found in listed if found["Id"] in self._known}
-        listed = sorted((found for found in listed if found["Id"] in self._known), key=lambda found: (found["Created"], found["Id"]))
+        listed = sorted((found for found in listed if found["Id"] in self._known), key=self._made)
         return Box(self._name, self._containers(listed), tuple(sorted(map(_network, networks.result()), key=lambda one: one.name)))
+
+    def _made(self, listed: Mapping[str, Any]) -> tuple[str, str]:
+        """Sorts by age.  The list has whole seconds, in which a pod is made; the long answer has fractions, without zeros at their end."""
+        return str(self._known[listed["Id"]].details["Created"]).removesuffix("Z"), listed["Id"]
 
     def _inspect(self, container: str) -> Mapping[str, Any] | None:
         """The engine's long answer; nothing where the container is gone again."""
@@ -187,11 +192,13 @@ class Camera:
         if not processes:
             return {}
         wanted = " ".join(f"{pid}/ns" for pid in {1, *processes.values()})
-        seen = self._machine.sh(rf"cd /proc && find {wanted} -type l -printf '%h %f %l\n' 2>/dev/null", timeout=LOOK_S).stdout
+        seen = self._machine.sh(rf"cd /proc && find {wanted} -type l -printf '%h %f %l\n' 2>/dev/null", timeout=LOOK_S)
         by_pid: dict[str, dict[str, str]] = {}
-        for pid, kind, number in re.findall(r"^(\d+)/ns (\w+) \w+:\[(\d+)\]$", seen, re.MULTILINE):
+        for pid, kind, number in re.findall(r"^(\d+)/ns (\w+) \w+:\[(\d+)\]$", seen.stdout, re.MULTILINE):
             by_pid.setdefault(pid, {})[kind] = number
-        self._outside = by_pid.get("1", {})
+        if "1" not in by_pid:
+            raise ConnectionError(f"no shell on the machine: {seen.stderr.strip() or f'exit code {seen.code}'}")
+        self._outside = by_pid["1"]
         return {key: by_pid.get(str(pid), {}) for key, pid in processes.items()}
 
     def _containers(self, listed: Sequence[Mapping[str, Any]]) -> tuple[Container, ...]:
@@ -232,7 +239,8 @@ def _asked_for(kind: str, options: Mapping[str, Any]) -> str:
 
 
 def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Mapping[str, str]) -> Container:
-    name = listed["Names"][0].lstrip("/") if listed["Names"] else listed["Id"][:12]
+    names = (name[1:] for name in listed["Names"] or () if name.count("/") == 1)  # others are what a --link calls it
+    name = next(names, listed["Id"][:12])
     ended = re.match(r"(?:Exited|Restarting) \((\d+)\)", listed["Status"])
     health = re.search(r"\((?:health: )?(healthy|unhealthy|starting)\)$", listed["Status"])
     own = {name, listed["Id"][:12]}
@@ -245,7 +253,7 @@ def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Ma
     ports = {Port(port["PublicPort"], port["PrivatePort"], port["Type"]) for port in listed["Ports"] if port.get("PublicPort")}
     return Container(
         listed["Id"], name, listed["Image"], listed["State"], health[1] if health else "", int(ended[1]) if ended else None,
-        listed["Created"], listed["Labels"] or {}, tuple(links), tuple(sorted(ports, key=lambda port: port.host)), shares,
+        listed["Created"], listed["Labels"] or {}, tuple(links), tuple(sorted(ports)), shares,
     )  # fmt: skip
 
 

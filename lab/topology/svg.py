@@ -7,6 +7,7 @@ ports are lanes, across the whole box; what is on a lane is connected to it thro
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from math import ceil, sqrt
@@ -22,7 +23,7 @@ HEAD, WALL, LANE = 20, 13, 20
 MOST_COLUMNS = 6
 LETTERS = 26
 """That fit into a box."""
-MOST_WORDS = 20_000
+MOST_WORDS = 10_000
 """Letters of the text that goes with the picture, in its description."""
 STYLE = """
 text{font:11px system-ui,sans-serif;fill:#1a1a1a}.b{font-weight:600}.s{fill:#444;font-size:10px}
@@ -43,18 +44,26 @@ class _Page:
 
     parts: list[str] = field(default_factory=list)
 
-    def rect(self, x: float, y: float, width: float, height: float, *, style: str, title: str = "") -> None:
-        about = f"<title>{escape(title)}</title>" if title else ""
-        self.parts.append(f'<rect class="{style}" x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="4">{about}</rect>')
+    def rect(self, x: float, y: float, width: float, height: float, style: str) -> None:
+        self.parts.append(f'<rect class="{style}" x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="4"/>')
 
     def text(self, x: float, y: float, said: str, style: str = "", most: int = LETTERS) -> None:
         said = plain(said)
-        said = said if len(said) <= most else f"{said[: most - 1]}…"
-        self.parts.append(f'<text class="{style}" x="{x:g}" y="{y:g}">{escape(said)}</text>')
+        shown = escape(said) if len(said) <= most else f"<title>{escape(said)}</title>{escape(said[: most - 1])}…"
+        self.parts.append(f'<text{_class(style)} x="{x:g}" y="{y:g}">{shown}</text>')
+
+    def texts(self, places: Iterable[tuple[float, str]], y: float, style: str) -> None:
+        """Some short ones on one line, by where they begin."""
+        spans = "".join(f'<tspan x="{x:g}">{said}</tspan>' for x, said in places)
+        self.parts.append(f'<text{_class(style)} y="{y:g}">{spans}</text>')
 
     def path(self, way: str, style: str = "", ink: str = "", dash: str = "") -> None:
         look = f' style="stroke:{ink};stroke-dasharray:{dash}"' if ink else ""
-        self.parts.append(f'<path class="{style}" d="{way}"{look}/>')
+        self.parts.append(f'<path{_class(style)} d="{way}"{look}/>')
+
+
+def _class(style: str) -> str:
+    return f' class="{style}"' if style else ""
 
 
 def svg(graph: Graph[str]) -> str:
@@ -102,7 +111,7 @@ class _Box:
             ways.append((y - LANE / 2, f"{kind} {self._graph.nodes[lane]['label']}  {self._graph.nodes[lane]['address']}", members))
         y += GAP / 2
         below = _Page()
-        below.rect(GAP, top, width, y - top, style="box", title=words(self._graph, box))
+        below.rect(GAP, top, width, y - top, "box")
         below.text(GAP + 8, top + 15, words(self._graph, box), "b", 70)
         for number, way in enumerate(ways):
             self._lane(below, number, way, width)
@@ -119,7 +128,7 @@ class _Box:
             y += max(map(self._height, row)) + GAP
         if deployment:
             self._page.text(GAP + GUTTER, top + 14, words(self._graph, deployment), "b", 70)
-            self._page.rect(GAP + 3, top, columns * (WIDTH + GUTTER) + GUTTER - 6, y - top - 4, style="deployment")
+            self._page.rect(GAP + 3, top, columns * (WIDTH + GUTTER) + GUTTER - 6, y - top - 4, "deployment")
         return y
 
     def _height(self, unit: str) -> float:
@@ -132,9 +141,9 @@ class _Box:
             self._container(unit, x, y, WIDTH)
             return
         shown = self._graph.nodes[unit]
-        self._page.rect(x, y, WIDTH, self._height(unit), style="pod", title=words(self._graph, unit))
+        self._page.rect(x, y, WIDTH, self._height(unit), "pod")
         self._page.text(x + 8, y + 14, f"pod {shown['label']}", "b")
-        self._page.text(x + 8, y + 27, f"{shown['address']}  {shown['ports']}", "s", 30)
+        self._page.text(x + 8, y + 27, f"{shown['address']}  {shown['ports']}".strip(), "s", 30)
         for number, container in enumerate(self._children[unit]):
             height = y + HEAD * 2 - 8 + number * (HEIGHT + WALL)
             if number:
@@ -143,18 +152,20 @@ class _Box:
 
     def _wall(self, container: str, x: float, y: float) -> None:
         """The wall between a container of a pod and those before it: for each kind a piece that stands, or a gap."""
-        gone, piece = self._graph.nodes[container]["walls"], (WIDTH - 10) / len(WALLS)
-        for number, kind in enumerate(WALLS):
-            left = x + number * piece
-            self._page.path(f"M{left + 22:g} {y:g}H{left + piece - 2:g}", "gone" if kind in gone else "up")
-            self._page.text(left + 2, y + 3, kind, "s")
+        inner, piece = self._graph.nodes[container]["inner"], (WIDTH - 10) / len(WALLS)
+        lefts = {kind: round(x + number * piece) for number, kind in enumerate(inner)}
+        for style, wanted in (("up", True), ("gone", False)):
+            pieces = "".join(f"M{left + 22} {y:g}h{piece - 24:.0f}" for kind, left in lefts.items() if inner[kind] == wanted)
+            if pieces:
+                self._page.path(pieces, style)
+        self._page.texts(((left + 2, kind) for kind, left in lefts.items()), y + 3, "s")
 
     def _container(self, node: str, x: float, y: float, width: float) -> None:
         shown = self._graph.nodes[node]
-        self._page.rect(x, y, width, HEIGHT, style=shown["state"], title=words(self._graph, node))
+        self._page.rect(x, y, width, HEIGHT, shown["state"])
         self._page.text(x + 6, y + 13, shown["label"], "b")
         self._page.text(x + 6, y + 26, says(shown), "", 30)
-        more = open_to_the_box(shown["walls"]) or f"{shown['image']}  {shown['address']}  {shown['ports']}"
+        more = open_to_the_box(shown["walls"]) or "  ".join(filter(None, (shown["image"], shown["address"], shown["ports"])))
         self._page.text(x + 6, y + 39, more, "s", 34)
 
     def _lane(self, page: _Page, number: int, way: tuple[float, str, list[str]], width: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.box.machine import Machine
@@ -15,6 +15,13 @@ BYTES = 16_000
 """Of its log."""
 MODES = {"network": "NetworkMode", "ipc": "IpcMode", "pid": "PidMode", "uts": "UTSMode"}
 USUAL = ("default", "bridge", "private", "")
+SWITCHES = {"Privileged": "--privileged", "ReadonlyRootfs": "--read-only", "Init": "--init", "PublishAllPorts": "-P", "AutoRemove": "--rm"}
+LISTS = {"Binds": "-v", "CapAdd": "--cap-add", "CapDrop": "--cap-drop", "SecurityOpt": "--security-opt", "ExtraHosts": "--add-host"}
+IMPLIED = ("label=disable",)
+"""What the engine adds for itself where walls are missing."""
+OF_THE_IMAGE = {"User": "--user", "WorkingDir": "--workdir", "StopSignal": "--stop-signal", "Tty": "-t", "OpenStdin": "-i"}
+HEALTH = {"Interval": "--health-interval={}ns", "Timeout": "--health-timeout={}ns", "StartPeriod": "--health-start-period={}ns"}
+HEALTH |= {"Retries": "--health-retries={}"}
 Parts = list[tuple[str, str]]
 
 
@@ -36,7 +43,7 @@ def details(machines: Mapping[str, Machine], graph: Graph[str], node: str) -> tu
     try:
         return title, about + (_container(machine, node.partition(":")[2]) if machine else [])
     except Exception as error:  # noqa: BLE001  (gone meanwhile, or an engine that does not answer: that is what there is to know)
-        return title, [*about, ("The engine says", str(error)[:300])]
+        return title, [*about, ("The engine says", str(getattr(error, "explanation", None) or error)[:300])]
 
 
 def _box_of(graph: Graph[str], node: str) -> str:
@@ -53,7 +60,7 @@ def _container(machine: Machine, container: str) -> Parts:
     facts = {
         "id": found["Id"][:12],
         "process": state["Pid"] or "none",
-        "started": state["StartedAt"][:19].replace("T", " "),
+        "started": "never" if state["StartedAt"].startswith("0001-") else state["StartedAt"][:19].replace("T", " "),
         "restarts": found["RestartCount"],
         "command": shlex.join([found["Path"], *found["Args"]]),
         "host name": found["Config"]["Hostname"],
@@ -73,34 +80,109 @@ def _limit(memory: int) -> str:
 
 
 def command(found: Mapping[str, Any], image: Mapping[str, Any]) -> str:
-    """The ``docker run`` that makes a container like this one.
+    """The ``docker run`` that makes a container like this one, and what connects it to more than one network.
 
     Args:
         found: what the engine says about the container.
         image: what it says about how the image is run; only what differs from that was asked for.
     """
     own = found["Config"]
-    said = [] if own["Cmd"] == image["Cmd"] else [shlex.quote(word) for word in own["Cmd"] or ()]
-    variables = [f"-e {shlex.quote(variable)}" for variable in own["Env"] or () if variable not in (image["Env"] or ())]
-    return " ".join(["docker run -d", *_walls(found), *_options(found["HostConfig"]), *variables, shlex.quote(own["Image"]), *said])
+    options = [*_walls(found), *_options(found["HostConfig"]), *_settings(own, image)]
+    return " ".join(["docker run -d", *options, *_program(own, image)]) + "".join(_connected(found))
 
 
 def _walls(found: Mapping[str, Any]) -> Iterator[str]:
+    asked, own = found["HostConfig"], found["Config"]
     yield f"--name {shlex.quote(found['Name'].lstrip('/'))}"
     for flag, key in MODES.items():
-        if found["HostConfig"][key] not in USUAL:
-            yield f"--{flag} {shlex.quote(found['HostConfig'][key])}"
+        if asked[key] not in USUAL:
+            yield f"--{flag} {shlex.quote(asked[key])}"
+    yield from (f"--network-alias {shlex.quote(alias)}" for alias in _aliases(found)[0])
+    borrowed = asked["UTSMode"] == "host" or asked["NetworkMode"].startswith(("host", "container:"))
+    if own["Hostname"] != found["Id"][:12] and not borrowed:
+        yield f"--hostname {shlex.quote(own['Hostname'])}"
+
+
+def _aliases(found: Mapping[str, Any]) -> tuple[Sequence[str], dict[str, Sequence[str]]]:
+    """A container's names on the network that it was made on; and those on the networks that it was connected to later."""
+    first, joined = found["HostConfig"]["NetworkMode"], found["NetworkSettings"]["Networks"] or {}
+    aliases = {name: link.get("Aliases") or () for name, link in joined.items()}
+    here = next((name for name, link in joined.items() if first in (name, link["NetworkID"])), "bridge")
+    return aliases.pop(here, ()), aliases
+
+
+def _connected(found: Mapping[str, Any]) -> Iterator[str]:
+    for network, aliases in _aliases(found)[1].items():
+        names = "".join(f"--alias {shlex.quote(alias)} " for alias in aliases)
+        yield f" && docker network connect {names}{shlex.quote(network)} {shlex.quote(found['Name'].lstrip('/'))}"
 
 
 def _options(asked: Mapping[str, Any]) -> Iterator[str]:
     for inside, bindings in sorted((asked["PortBindings"] or {}).items()):
         for binding in bindings or ():
-            yield f"-p {binding['HostPort']}:{inside.removesuffix('/tcp')}"
-    for bind in asked["Binds"] or ():
-        yield f"-v {shlex.quote(bind)}"
+            address = f"[{binding['HostIp']}]" if ":" in binding["HostIp"] else binding["HostIp"]
+            port = inside.removesuffix("/tcp")
+            yield f"-p {address}{':' if address else ''}{binding['HostPort']}{':' if address or binding['HostPort'] else ''}{port}"
+    yield from (flag for key, flag in SWITCHES.items() if asked.get(key))
+    for key, flag in LISTS.items():
+        yield from (f"{flag} {shlex.quote(one)}" for one in asked.get(key) or () if one not in IMPLIED)
+    for target, options in (asked.get("Tmpfs") or {}).items():
+        yield f"--tmpfs {shlex.quote(f'{target}:{options}' if options else target)}"
+    for mount in asked.get("Mounts") or ():
+        yield f"--mount {shlex.quote(','.join(_mount(mount)))}"
     if asked["Memory"]:
         yield f"--memory {asked['Memory']}b"
     if asked["NanoCpus"]:
-        yield f"--cpus {asked['NanoCpus'] / 1e9:g}"
-    if asked["RestartPolicy"]["Name"] not in ("", "no"):
-        yield f"--restart {asked['RestartPolicy']['Name']}"
+        yield f"--cpus {asked['NanoCpus'] / 1e9}"
+    if (asked.get("PidsLimit") or 0) > 0:
+        yield f"--pids-limit {asked['PidsLimit']}"
+    restart = asked["RestartPolicy"]
+    if restart["Name"] not in ("", "no"):
+        yield f"--restart {restart['Name']}" + (f":{restart['MaximumRetryCount']}" if restart["MaximumRetryCount"] else "")
+
+
+def _mount(mount: Mapping[str, Any]) -> Iterator[str]:
+    yield f"type={mount['Type']}"
+    if mount.get("Source"):
+        yield f"source={mount['Source']}"
+    yield f"target={mount['Target']}"
+    if mount.get("ReadOnly"):
+        yield "readonly"
+
+
+def _settings(own: Mapping[str, Any], image: Mapping[str, Any]) -> Iterator[str]:
+    """What differs from the image."""
+    for key, flag in OF_THE_IMAGE.items():
+        if own.get(key) and own[key] != image.get(key):
+            yield flag if own[key] is True else f"{flag} {shlex.quote(own[key])}"
+    for variable in own["Env"] or ():
+        if variable not in (image.get("Env") or ()):
+            yield f"-e {shlex.quote(variable)}"
+    for label in (own["Labels"] or {}).items():
+        if label not in (image.get("Labels") or {}).items():
+            yield f"--label {shlex.quote('='.join(label))}"
+    health = own.get("Healthcheck")
+    if health and health != image.get("Healthcheck"):
+        yield from _health(health)
+
+
+def _health(asked: Mapping[str, Any]) -> Iterator[str]:
+    kind, *words = asked.get("Test") or ("",)
+    if kind == "NONE":
+        yield "--no-healthcheck"
+    elif words:
+        yield f"--health-cmd {shlex.quote(words[0] if kind == 'CMD-SHELL' else shlex.join(words))}"
+    yield from (flag.format(asked[key]) for key, flag in HEALTH.items() if asked.get(key))
+
+
+def _program(own: Mapping[str, Any], image: Mapping[str, Any]) -> Iterator[str]:
+    """The image, and what to run where that is not what the image says.  The option for an entry point takes one word of it."""
+    words = own["Cmd"] or []
+    if own["Entrypoint"] != image.get("Entrypoint"):
+        first, *more = own["Entrypoint"] or [""]
+        yield f"--entrypoint {shlex.quote(first)}"
+        words = [*more, *words]
+    elif words == image.get("Cmd"):
+        words = []
+    yield shlex.quote(own["Image"])
+    yield from map(shlex.quote, words)

@@ -73,7 +73,12 @@ def test_down_leaves_nothing_and_can_be_said_twice(here: Installation, box: Box)
     assert life.up(here.backend, state=here.state).sh("echo again").stdout == "again\n"
 
 
-ACCIDENTS = [[kill_machine], [kill_relay], [kill_machine, kill_relay, forget], [forget], [garble]]
+def freeze(here: Installation) -> None:
+    """A paused container: under control groups of the first version nobody can kill what is in it."""
+    life.current(here.state).sh("docker run -d --name frozen app:v1 && docker pause frozen", check=True)
+
+
+ACCIDENTS = [[kill_machine], [kill_relay], [kill_machine, kill_relay, forget], [forget], [garble], [freeze]]
 
 
 @pytest.mark.parametrize("blows", ACCIDENTS, ids=lambda blows: "+".join(blow.__name__ for blow in blows))

@@ -1,0 +1,33 @@
+"""A box with nothing on it but what a test puts there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.box import life
+from lab.box.errors import CourseError
+
+if TYPE_CHECKING:
+    from lab.box.box import Box
+    from tests.conftest import Installation
+
+SWEEP = """
+docker ps -aq | xargs -r docker rm -fv
+docker network prune -f
+"""
+
+
+@pytest.fixture
+def bare(here: Installation) -> Iterator[Box]:
+    """Like ``box``; whether it is up is asked of its engine alone, which takes half a second less."""
+    try:
+        here.box._access.engine_version()
+    except CourseError:
+        life.up(here.backend, state=here.state)
+    if here.box.docker.api.containers(all=True):
+        here.box.sh(SWEEP)
+    yield here.box
+    here.box.sh(SWEEP)
