@@ -1,0 +1,127 @@
+"""A node: a machine of which the developer needs to know only how much room it has.  And the scheduler, which fills nodes up.
+
+Everything here is arithmetic on what manifests ask for.  Whether a pod *uses* what it asked for does not matter: a request is room that is
+kept free for it, used or not.
+
+The scheduler packs: the biggest pod first, each where the least room is left over.  That needs few nodes, and leaves large gaps for large
+pods.  (Kubernetes takes pods as they come and spreads them, unless it is told to pack: its strategy ``MostAllocated``.)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lab.box.errors import UsageError
+from lab.objects.quantity import NOTHING, Resources, cpu, cpu_text, memory, memory_text
+
+if TYPE_CHECKING:
+    from lab.box.machine import Machine
+    from lab.objects.spec import PodSpec
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine, or a share of one, that takes pods.
+
+    Args:
+        name: of the node.
+        machine: that its pods run on.
+        cpu: how much it has for pods, such as ``2`` or ``500m``.
+        memory: likewise, such as ``512Mi``.
+
+    Raises:
+        UsageError: that is no amount.
+    """
+
+    name: str
+    machine: Machine = field(repr=False)
+    cpu: str
+    memory: str
+
+    def __post_init__(self) -> None:
+        _ = self.capacity
+
+    @property
+    def capacity(self) -> Resources:
+        """What it has, empty."""
+        return Resources(cpu(self.cpu, f"{self.name}: cpu"), memory(self.memory, f"{self.name}: memory"))
+
+    def free(self, there: Iterable[PodSpec]) -> Resources:
+        """What it has left beside some pods."""
+        return self.capacity - sum((pod.requests for pod in there), NOTHING)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the scheduler decided.
+
+    Args:
+        placements: the node's name, by the pod's.
+        pending: why a pod fits nowhere, by its name.
+    """
+
+    placements: Mapping[str, str]
+    pending: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        rows = [f"{pod} → {node}" for pod, node in self.placements.items()]
+        return "\n".join([*rows, *(f"{pod} is pending: {why}" for pod, why in self.pending.items())])
+
+
+def fits(pod: PodSpec, node: Node, there: Sequence[PodSpec] = ()) -> bool:
+    """Whether a node has room for a pod beside those that are there."""
+    return not why_not(pod, node, there)
+
+
+def why_not(pod: PodSpec, node: Node, there: Sequence[PodSpec] = ()) -> str:
+    """What a node lacks for a pod beside those that are there; empty if nothing."""
+    asked, free = pod.requests, node.free(there)
+    lacks = []
+    if asked.cpu > free.cpu:
+        lacks.append(f"too little cpu: {cpu_text(asked.cpu)} asked, {cpu_text(max(0, free.cpu))} free")
+    if asked.memory > free.memory:
+        lacks.append(f"too little memory: {memory_text(asked.memory)} asked, {memory_text(max(0, free.memory))} free")
+    for port, protocol in sorted(pod.host_ports.keys() & {taken for other in there for taken in other.host_ports}):
+        lacks.append(f"port {port} ({protocol}) is taken")
+    return ", ".join(lacks)
+
+
+def schedule(pods: Sequence[PodSpec], nodes: Sequence[Node], there: Mapping[str, Sequence[PodSpec]] | None = None) -> Plan:
+    """Where pods shall go.
+
+    Args:
+        pods: that need a node.
+        nodes: that may take some.
+        there: the pods that nodes have already, by the node's name.
+
+    Raises:
+        UsageError: two pods, or two nodes, have the same name.
+    """
+    _no_twins("pods", (pod.name for pod in pods))
+    _no_twins("nodes", (node.name for node in nodes))
+    held = {node.name: list((there or {}).get(node.name, ())) for node in nodes}
+    everything = sum((node.capacity for node in nodes), NOTHING)
+    placements, pending = {}, {}
+    for pod in sorted(pods, key=lambda pod: _share(pod.requests, everything), reverse=True):
+        if room := [node for node in nodes if fits(pod, node, held[node.name])]:
+            best = min(room, key=lambda node: _share(node.free(held[node.name]), everything))
+            held[best.name].append(pod)
+            placements[pod.name] = best.name
+        else:
+            reasons = [f"{node.name}: {why_not(pod, node, held[node.name])}" for node in nodes]
+            pending[pod.name] = "; ".join(reasons) or "there is no node"
+    return Plan(placements, pending)
+
+
+def _share(part: Resources, whole: Resources) -> float:
+    """One number for an amount of processor and memory: how large a part it is of all that there is."""
+    return part.cpu / (whole.cpu or 1) + part.memory / (whole.memory or 1)
+
+
+def _no_twins(what: str, names: Iterable[str]) -> None:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise UsageError(f"{times} {what} are called {name}.", "They are told apart by their names.", "give each a name of its own")

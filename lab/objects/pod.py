@@ -1,0 +1,211 @@
+"""A pod, by hand: containers without some of the walls between them, that live and die as one.
+
+What makes it is a container that does nothing.  *pause* owns the network and the message queues (ipc), the published ports and, on request,
+the process tree (pid); every other container is started with "join pause's" in the place of walls of its own.  So they reach each other on
+localhost, and any of them may end and begin anew while the pod keeps its address.
+
+A fact about Docker: the wall of the host name (uts) can't be taken down between containers, because ``--uts`` takes ``host`` and nothing
+else.  The name is still the same in all of them: who joins a network is given the name of whose it is.
+
+What is left out, beside the fields that are refused: nobody makes the pod anew when pause dies, as a kubelet would, and pause stays when
+all others have ended, until the pod is deleted.  The engine's waits between restarts begin at 0.1 s, a kubelet's at 10 s.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from lab.box.errors import CourseError, UsageError, WaitTimeout
+from lab.objects import options
+from lab.objects.engine import AT_ONCE, in_words, look, remove, remove_volume, together
+from lab.objects.options import KEY, MANIFEST, NAME, NODE, PART, Identity
+from lab.objects.spec import PAUSE, PodSpec, read
+from lab.objects.status import Status, status
+
+if TYPE_CHECKING:
+    from lab.box.machine import Machine
+    from lab.objects.container import ContainerSpec
+
+INIT_S = 60.0
+MEND = "pod.delete(), mend the container's command, and create the pod again"
+
+
+class Pod:
+    """A pod on a machine; ``Pod.create`` makes one, ``Pod.find`` finds one that is there.
+
+    Args:
+        machine: that it is on.
+        identity: what tells it from others.
+    """
+
+    def __init__(self, machine: Machine, identity: Identity) -> None:
+        self.machine, self.spec, self.node = machine, identity.spec, identity.node
+        self._identity = identity
+        self._api: Any = machine.docker.api
+
+    @classmethod
+    def create(cls, machine: Machine, manifest: str | Mapping[str, Any] | PodSpec, *, node: str = "", network: str = "bridge") -> Pod:
+        """Make a pod: pause runs, the other containers are ready to be started.
+
+        Args:
+            machine: to make it on.
+            manifest: YAML, the mapping that it stands for, or what was read from it.
+            node: the name of a node, to find the pod by.
+            network: of the machine's engine, which the pod is connected to.
+
+        Raises:
+            UsageError: the manifest asks for what is not supported, or a pod of that name is there.
+            CourseError: the engine refuses; nothing is left behind.
+        """
+        spec = manifest if isinstance(manifest, PodSpec) else read(manifest)
+        pod = cls(machine, Identity(spec, secrets.token_hex(3), node))
+        with in_words(pod._api, spec.name):
+            if pod._listed(f"{NAME}={spec.name}", f"{NODE}={node}"):
+                hint = f"Pod.find(box, {spec.name!r}).delete(), or choose another name"
+                raise UsageError(f"There is a pod {spec.name} already.", "A machine knows its pods by their names.", hint)
+            try:
+                pod._make(network)
+            except BaseException:
+                pod.delete(grace_s=0)
+                raise
+        return pod
+
+    @classmethod
+    def find(cls, machine: Machine, name: str, *, node: str = "") -> Pod:
+        """The pod of that name, whoever made it.
+
+        Raises:
+            CourseError: there is none.
+        """
+        there = {pod.spec.name: pod for pod in pods(machine, node=node)}
+        if name not in there:
+            raise CourseError(f"There is no pod {name}.", f"There are: {', '.join(there) or 'none'}.", "Pod.create(box, manifest)")
+        return there[name]
+
+    def container(self, name: str = PAUSE) -> str:
+        """What the engine calls one of its containers; pause where none is named."""
+        return self._identity.name(name)
+
+    def start(self, timeout_s: float = INIT_S) -> Pod:
+        """Run the init containers one after the other, each to its end, then all others side by side.
+
+        Args:
+            timeout_s: seconds that the init containers have together.
+
+        Raises:
+            WaitTimeout: an init container has not ended; with what it printed last.
+            CourseError: it failed and is not to be tried again, or the engine can't start a container.  The pod stays, to be looked at.
+        """
+        until = time.monotonic() + timeout_s
+        with in_words(self._api, self.spec.name):
+            for it in self.spec.init:
+                self._run_to_its_end(it, until)
+            together(self._api.start, [self.container(it.name) for it in self.spec.containers])
+        return self
+
+    def status(self) -> Status:
+        """How it is now.
+
+        Raises:
+            CourseError: nothing of it is left.
+        """
+        ids = self._parts()
+        answers = zip(ids, together(lambda one: look(self._api, one), ids.values()), strict=True)
+        seen = {name: answer for name, answer in answers if answer}
+        if not seen:
+            raise CourseError(f"There is no pod {self.spec.name} any more.", "It was deleted.", "Pod.create(box, manifest)")
+        return status(self.spec, seen)
+
+    def logs(self, container: str = "", tail: int = 50) -> str:
+        """What a container has printed, its last lines.
+
+        Raises:
+            UsageError: there is no such container, or several and none is named.
+            CourseError: it is gone.
+        """
+        names = [it.name for it in (*self.spec.init, *self.spec.containers)]
+        name = container or (self.spec.containers[0].name if len(self.spec.containers) == 1 else "")
+        if name not in names:
+            what = f"no container {name}" if name else "more than one container"
+            raise UsageError(
+                f"There is {what} in the pod {self.spec.name}.", f"Its containers: {', '.join(names)}.", f"pod.logs({names[-1]!r})"
+            )
+        with in_words(self._api, self.spec.name):
+            return str(self._api.logs(self.container(name), tail=tail).decode(errors="replace"))
+
+    def delete(self, grace_s: int | None = None) -> None:
+        """Remove it as one, or what is left of it: first the containers side by side, then pause, which nobody needs any more, and volumes.
+
+        Args:
+            grace_s: seconds that a container has to end by itself; the manifest's where nothing is said.
+
+        Raises:
+            CourseError: the engine refuses.
+        """
+        grace = self.spec.grace_s if grace_s is None else grace_s
+        with in_words(self._api, self.spec.name):
+            ids = self._parts()
+            pause = ids.pop(PAUSE, None)
+            together(lambda one: remove(self._api, one, grace), ids.values())
+            if pause:
+                remove(self._api, pause, 0)
+            volumes = self._api.volumes(filters={"label": f"{KEY}={self._identity.key}"})["Volumes"] or ()
+            together(lambda one: remove_volume(self._api, one["Name"]), volumes)
+
+    def __repr__(self) -> str:
+        return f"<pod {self.spec.name}: {', '.join(it.name for it in self.spec.containers)}>"
+
+    def _make(self, network: str) -> None:
+        pause = self._api.create_container(**options.pause(self._identity, network))
+        with ThreadPoolExecutor(AT_ONCE) as pool:  # pause can start while the others are made
+            started = pool.submit(self._api.start, pause["Id"])
+            members = [options.member(self._identity, it) for it in (*self.spec.init, *self.spec.containers)]
+            made = [pool.submit(self._api.create_container, **told) for told in members]
+        for each in (started, *made):
+            each.result()
+
+    def _run_to_its_end(self, it: ContainerSpec, until: float) -> None:
+        state = self._api.inspect_container(self.container(it.name))["State"]
+        if state["Status"] == "exited" and state["ExitCode"] == 0:  # in an earlier start
+            return
+        code = -1
+        while code:
+            self._api.start(self.container(it.name))  # nothing happens where the engine is about to start it again
+            code = self._exit_code(it, until)
+            if code and self.spec.restart == "Never":
+                what = f"The init container {it.name} ended with {code}, so the pod {self.spec.name} does not start."
+                raise CourseError(what, self._last_words(it), MEND)
+
+    def _exit_code(self, it: ContainerSpec, until: float) -> int:
+        """Of the run that is under way, when it ends; the engine answers at that moment."""
+        try:
+            return int(self._api.wait(self.container(it.name), timeout=max(0.01, until - time.monotonic()))["StatusCode"])
+        except OSError:  # no answer in time
+            if time.monotonic() < until - 0.1:
+                raise
+            what = f"The init container {it.name} did not end with 0 in time, so the pod {self.spec.name} does not start."
+            raise WaitTimeout(what, self._last_words(it), MEND) from None
+
+    def _last_words(self, it: ContainerSpec) -> str:
+        printed = self.logs(it.name, tail=8).strip()
+        return f"It printed last:\n{printed}" if printed else "It printed nothing."
+
+    def _listed(self, *labels: str) -> list[dict[str, Any]]:
+        return list(self._api.containers(all=True, filters={"label": list(labels)}))
+
+    def _parts(self) -> dict[str, str]:
+        """The ids of the containers that are there, by their names in the manifest."""
+        return {it["Labels"][PART]: it["Id"] for it in self._listed(f"{KEY}={self._identity.key}")}
+
+
+def pods(machine: Machine, *, node: str = "") -> list[Pod]:
+    """The pods on a machine, or on one of the nodes that it stands for, by name."""
+    listed = machine.docker.api.containers(all=True, filters={"label": [MANIFEST, f"{NODE}={node}"] if node else [MANIFEST]})
+    labels = {it["Labels"][KEY]: it["Labels"] for it in listed}
+    found = [Pod(machine, Identity(read(json.loads(its[MANIFEST])), key, its[NODE])) for key, its in labels.items()]
+    return sorted(found, key=lambda pod: pod.spec.name)

@@ -1,0 +1,42 @@
+"""YAML that can't be read is told by its line."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.box.errors import UsageError
+from lab.objects.manifest import load
+from tests.objects.manifests import WEB
+
+TWICE = "kind: Pod\nkind: Pod\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (WEB.replace("\n    emptyDir", "\n\t  emptyDir"), ["a tab at the start of line 10", "two spaces"]),
+        ("a: [1, 2\n", ["Line 2", "indented"]),
+        ("a: b: c", ["Line 1"]),
+        (TWICE, ["Line 2", "kind stands here for the second time"]),
+        ("spec: {a: 1, a: 2}", ["a stands here"]),
+        ("", ["empty", "apiVersion"]),
+        ("# nothing but a remark\n---\n", ["empty"]),
+        (f"{WEB}\n---\n{WEB}", ["several", "into 2"]),
+        ("pod.yaml", ["not a manifest", "read_text()"]),
+        ("- a\n- b\n", ["not a manifest", "a list"]),
+        ("a: !!python/object/apply:os.system [true]", ["not YAML"]),
+        ("a: \x00", ["not YAML"]),
+        ("[" * 10_000, ["can't be read"]),
+        ("a: 2001-99-99", ["can't be read", "quote"]),
+        ("? [1]\n: 2\n", ["not YAML"]),
+    ],
+)
+def test_text_that_is_no_manifest_is_told_why(text: str, words: list[str]) -> None:
+    with pytest.raises(UsageError) as refused:
+        load(text)
+    assert [word for word in words if word not in str(refused.value)] == []
+    assert refused.value.try_next
+
+
+def test_a_manifest_may_stand_between_lines_of_hyphens() -> None:
+    assert load(f"---\n{WEB}\n---\n")["kind"] == "Pod"
