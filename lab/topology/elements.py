@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.topology.graph import Graph
+from lab.topology.graph import THE_BOX, Graph
+from lab.topology.snapshot import WALLS
 from lab.topology.text import open_to_the_box, plain, says, words
 
 Element = dict[str, Any]
 """A node for the browser.
 
 ``id``, ``kind``, ``parent``, ``state`` and ``ports`` are the graph's.  ``shown`` has the lines that are drawn, ``aloud`` the node in words,
-``inner`` for a container of a pod, but the first, each kind of wall and whether it stands towards those above, and ``to`` the lanes that a
-node is on.
+``inner`` for a container of a pod, but the first, each kind of wall and whether it stands towards those above; for one that is open to the
+box, whether it stands towards that.  ``to`` has the lanes that a node is on.
 """
 
 
@@ -37,8 +38,9 @@ def _element(graph: Graph[str], node: str) -> Element:
         "id": node, "kind": it["kind"], "parent": it["parent"], "state": it["state"], "aloud": words(graph, node) + within,
         "shown": {"label": label, "says": says(it), "where": "  ".join(filter(None, where))},
     }  # fmt: skip
-    if it["inner"]:
-        element["inner"] = [[kind, stands] for kind, stands in it["inner"].items()]
+    inner = it["inner"] or ({kind: it["walls"].get(kind) != THE_BOX for kind in WALLS} if THE_BOX in it["walls"].values() else {})
+    if inner:
+        element["inner"] = [[kind, stands] for kind, stands in inner.items()]
     return element
 
 

@@ -14,20 +14,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 from IPython.display import display
 
 from lab.box.errors import UsageError
 from lab.look import verdict
 from lab.progress import UNANSWERED, Predicted, changing, now, read, to_recall
+from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
 WAITS = "Commit to a prediction in the cell above; the result then appears here."
 TRY = 'predict("02.more", "How many?", number="processes")'
 
 
-class Prediction(anywidget.AnyWidget):
+class Prediction(PromptWidget):
     """A question, and what the learner committed to.
 
     Args:

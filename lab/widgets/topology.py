@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakSet
 
-import anywidget
 import traitlets
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 
 from lab.box.machine import Machine
 from lab.topology.elements import Element, changes, elements
@@ -28,14 +27,15 @@ from lab.topology.snapshot import Snapshot
 from lab.topology.svg import svg
 from lab.topology.text import text
 from lab.widgets.inspect import details
+from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
 TWIN_EVERY_S = 3.0
-"""The still picture is renewed at most so often."""
+"""The still picture is renewed at most so often, and at the latest so long after a change."""
 LEGEND = (
     ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, or dead"),
     ("pod", "a pod: containers that share a network"), ("wall up", "a wall that stands between two of them"),
-    ("wall", "a wall that is gone"), ("deployment", "a deployment: copies of one thing"),
+    ("wall", "a wall that is gone: they share that"), ("deployment", "a deployment: copies of one thing"),
     ("lane", "a network, a service, or published ports; lines lead to what is on it"),
 )  # fmt: skip
 KEYS = """\
@@ -43,10 +43,12 @@ KEYS = """\
 ← →        out of it, into it               /      filter
 Home End   the first, the last              Esc    close
 
+Walls:  net (network)  ipc (shared memory)  uts (host name)  pid (processes)  mnt (files)
+
 """
 
 
-class TopologyView(anywidget.AnyWidget):
+class TopologyView(PromptWidget):
     """The live picture of one machine, or of several.
 
     Args:
@@ -70,7 +72,8 @@ class TopologyView(anywidget.AnyWidget):
         self._graph: Graph[str] = graph(Snapshot(()))
         self._first, self._closed = threading.Event(), False
         self._twin: Any = None
-        self._twin_is_of, self._twin_at = 0, 0.0
+        self._twin_is_of = 0
+        self._due: threading.Timer | None = None
         self.on_msg(self._asked)
         self._told = [lambda seen, number=number: self._see(number, seen) for number in range(len(machines))]
         self._feeds = [follow(machine, told) for machine, told in zip(machines, self._told, strict=True)]
@@ -89,7 +92,9 @@ class TopologyView(anywidget.AnyWidget):
         self.open_views.discard(self)
         for machine, told in zip(self.machines, self._told, strict=True):
             leave(machine, told)
-        self._renew(now=True)
+        if due := self._due:
+            due.cancel()
+        self._renew()
         super().close()
 
     def pulse(self, container: str, request: str, *, failed: bool = False) -> None:
@@ -122,7 +127,7 @@ class TopologyView(anywidget.AnyWidget):
                 self.send(self._badge())
             if len(self._seen) == len(self.machines) and (seen.box or seen.stale):
                 self._first.set()
-        self._renew()
+            self._renew_soon()
 
     def _badge(self) -> dict[str, object]:
         stale = [seen for seen in self._seen.values() if seen.stale]
@@ -153,12 +158,19 @@ class TopologyView(anywidget.AnyWidget):
         stale = f"\n{self._badge()['text']}" if any(seen.stale for seen in self._seen.values()) else ""
         return {"image/svg+xml": svg(self._graph), "text/plain": f"{text(self._graph)}\n(as it was at {at}){stale}"}
 
-    def _renew(self, *, now: bool = False) -> None:
-        """Bring the still picture up to date, not too often."""
-        twin, due = self._twin, now or time.monotonic() - self._twin_at >= TWIN_EVERY_S
-        if twin and due and self._twin_is_of != self._revision:
-            self._twin_is_of, self._twin_at = self._revision, time.monotonic()
-            twin.update(self._still(), raw=True)
+    def _renew_soon(self) -> None:
+        if self._twin and self._twin_is_of != self._revision and not self._due:
+            self._due = threading.Timer(TWIN_EVERY_S, self._renew)
+            self._due.name, self._due.daemon = "topology-twin", True
+            self._due.start()
+
+    def _renew(self) -> None:
+        """Bring the still picture up to date."""
+        with self._lock:
+            self._due = None
+            if self._twin and self._twin_is_of != self._revision:
+                self._twin_is_of = self._revision
+                self._twin.update(self._still(), raw=True)
 
     def _ipython_display_(self) -> None:
         self._first.wait(ANSWER_S)
@@ -166,8 +178,10 @@ class TopologyView(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, None)
         words = "The live picture; what it showed last stands below."
         display({**(data or {}), "text/plain": words}, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
-        self._twin_is_of, self._twin_at = self._revision, time.monotonic()
-        self._twin = display(self._still(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        with self._lock:
+            self._twin_is_of = self._revision
+            self._twin = self._twin or DisplayHandle()  # type: ignore[no-untyped-call]
+            self._twin.display(self._still(), raw=True)
 
 
 def show(*machines: Machine) -> TopologyView:

@@ -65,6 +65,7 @@ def settings(it: dict[str, Any]) -> dict[str, Any]:
     joined = it["NetworkSettings"]["Networks"]
     own = {"Path": it["Path"], "Args": it["Args"], "Networks": {name: link["Aliases"] for name, link in joined.items()}}
     own["Variables"] = sorted(it["Config"]["Env"])
+    it["HostConfig"]["Binds"] = sorted(it["HostConfig"]["Binds"] or ())  # Docker lists them in any order
     own["Hostname"] = it["Config"]["Hostname"].replace(it["Id"][:12], "its id")
     return own | {key: it["HostConfig"].get(key) or None for key in SAME} | {key: it["Config"].get(key) or None for key in ALSO}
 
