@@ -78,7 +78,8 @@ def image_twice(machine: Machine, task: Task) -> Iterator[Fact]:
 
 
 def _by_hand(machine: Machine, task: Task, built: Mapping[str, Any]) -> Iterator[Fact]:
-    in_the_image, outdated = bool(built.get("has")), built.get("current") is False
+    in_the_image = bool(built.get("has"))
+    outdated = built.get("current") is False and built["first"] == built["second"]  # else it can't be told
     edited, made = container(machine, task.container), image(machine, task.image)
     changes = (machine.docker.api.diff(task.container) or []) if edited else []
     changed = any(change["Path"] == task.file for change in changes)
