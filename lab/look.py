@@ -95,7 +95,7 @@ def took(box: Machine, command: str) -> float:
     return time.monotonic() - began
 
 
-def page(box: Machine, port: int, path: str = "/", timeout_s: float = 20.0) -> str:
+def page(box: Machine, port: int, path: str = "/", timeout_s: float = 60.0) -> str:
     """What a web server on a port of the box answers, once it does: a container is there before its program listens.
 
     Raises:
