@@ -33,8 +33,8 @@ test-full: packages-test .venv/.dev ## … and the slow ones
 lint: .venv/.dev ## linters alone
 	@tools/lint
 
-bench: packages-test .venv/.dev ## how fast and how big a box is, beside its peers
-	@$(PYTHON) -m bench.box $(ARGS)
+bench: packages-test .venv/.dev ## how fast and how big a box and the live picture are, beside their peers
+	@$(PYTHON) -m bench $(ARGS)
 
 lock: .venv/.place ## resolve all dependencies again (ARGS=--upgrade for newer ones)
 	@$(COMPILE) $(ARGS) --universal --python-version 3.11 lock/bootstrap.in -o lock/bootstrap.txt

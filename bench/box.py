@@ -13,12 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from bench.rows import RUNS, Row, seconds, show
 from lab.box import engine, life
 from lab.box.build import Artefacts
 from lab.box.qemu import PROGRAM, Machine
@@ -29,33 +29,7 @@ from lab.box.template import Template
 from tests.support.engine import answering_engine, private_engine, why_not
 
 ROOT = Path(__file__).parents[1]
-RUNS = 5
 IDLE_S = 10
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure."""
-
-    name: str
-    value: float
-    unit: str
-    limit: float | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Within its limit, if it has one."""
-        return self.limit is None or self.value <= self.limit
-
-
-def seconds(action: Callable[[], object], runs: int = RUNS) -> float:
-    """The median time of several runs."""
-    times = []
-    for _ in range(runs):
-        began = time.monotonic()
-        action()
-        times.append(time.monotonic() - began)
-    return round(median(times), 3)
 
 
 def home(backend: str, name: str = "") -> State:
@@ -208,18 +182,6 @@ def rows() -> Iterator[Row]:
             yield from container()
 
 
-def main() -> None:
-    """Print the figures."""
-    figures = rows()
-    if "--json" in sys.argv[1:]:
-        print(json.dumps([{**asdict(row), "ok": row.ok} for row in figures], indent=1))
-        return
-    print("| what | figure | limit | |\n|---|---|---|---|")
-    for row in figures:
-        limit = f"{row.limit:g} {row.unit}" if row.limit is not None else ""
-        print(f"| {row.name} | {row.value:g} {row.unit} | {limit} | {'' if row.ok else 'falls short'} |", flush=True)
-
-
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        main()
+        show(rows())

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DIALLER = Path(__file__).with_name("dial.py")
 ANSWER_TIMEOUT_S = 15
-SSH_TIMEOUT_S = 30
+SSH_TIMEOUT_S = 90
 SSH_CONFIG = """\
 Host box
     User root

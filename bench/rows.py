@@ -1,0 +1,50 @@
+"""Figures, one a row, and how they are printed: as a table, or as ``--json``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import median
+
+RUNS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure; ``at_least`` is of the limit."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+    at_least: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Within its limit, if it has one."""
+        return self.limit is None or (self.value >= self.limit if self.at_least else self.value <= self.limit)
+
+
+def seconds(action: Callable[[], object], runs: int = RUNS) -> float:
+    """The median time of several runs."""
+    times = []
+    for _ in range(runs):
+        began = time.monotonic()
+        action()
+        times.append(time.monotonic() - began)
+    return round(median(times), 3)
+
+
+def show(figures: Iterable[Row]) -> None:
+    """Print the figures, in the way that the command line asks for."""
+    if "--json" in sys.argv[1:]:
+        keys = ("name", "value", "unit", "limit", "ok")
+        print(json.dumps([{key: getattr(row, key) for key in keys} for row in figures], indent=1))
+        return
+    print("| what | figure | limit | |\n|---|---|---|---|")
+    for row in figures:
+        limit = f"{'≥ ' if row.at_least else ''}{row.limit:g} {row.unit}" if row.limit is not None else ""
+        print(f"| {row.name} | {row.value:g} {row.unit} | {limit} | {'' if row.ok else 'falls short'} |", flush=True)
