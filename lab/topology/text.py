@@ -63,5 +63,5 @@ def walls(gone: Mapping[str, str]) -> str:
 
 def plain(label: str) -> str:
     """A name without line breaks or control characters, and not too long."""
-    kept = "".join(letter if letter.isprintable() else " " for letter in label)
+    kept = label if label.isprintable() else "".join(letter if letter.isprintable() else " " for letter in label)
     return kept if len(kept) <= LONGEST else f"{kept[: LONGEST - 1]}…"

@@ -15,7 +15,6 @@ class Picture {
 	constructor(model, el, signal) {
 		this.model = model;
 		this.build(el);
-		// On the window: before JupyterLab's shortcuts.
 		addEventListener("keydown", (event) => this.key(event), { capture: true, signal });
 		model.on("msg:custom", (message) => this[message.t]?.(message));
 		model.on("change:selected", () => this.mark());
@@ -49,8 +48,6 @@ class Picture {
 		this.tree.onclick = (event) => this.open(event.target.closest(ITEM));
 		el.append(this.root);
 	}
-
-	// What Python sends, by its kind:
 
 	hello({ legend, keys }) {
 		const pre = this.help.lastChild;
@@ -86,7 +83,6 @@ class Picture {
 		if (this.root.contains(document.activeElement)) this.about.scrollIntoView({ block: "nearest" });
 	}
 
-	// A request that was really made runs from the published ports to who answered.
 	pulse({ id, request, failed }) {
 		const el = this.els.get(id);
 		if (!el) return;
@@ -115,7 +111,7 @@ class Picture {
 		}
 		if (lively) for (const style in flags) this.flash(flags[style], style);
 		this.sift();
-		if (this.visible().includes(focused)) this.focus(focused);
+		if (this.tree.contains(focused) && this.visible().includes(focused)) this.focus(focused);
 		if (this.words.open) this.model.send({ want: "text" });
 		this.mark();
 	}
@@ -150,7 +146,6 @@ class Picture {
 		return el;
 	}
 
-	// A newcomer takes the place of one that has gone, or comes last: what stays never moves.
 	place({ id, kind, parent }, el) {
 		const within = this.els.get(parent), slot = within?.slots[SLOT[kind] ?? "grid"] ?? this.tree;
 		const was = el.closest(".pod.is-gone") ?? this.els.get(id.replace("pod", "container"));
@@ -169,13 +164,12 @@ class Picture {
 		this.soon();
 	}
 
-	// … nor do rows shrink while something is in them, or below.
 	hold(held) {
-		for (const grid of this.tree.querySelectorAll(GRIDS)) {
+		[...this.tree.querySelectorAll(GRIDS)].map((grid) => {
 			const { gridTemplateColumns: columns, gridTemplateRows: rows } = getComputedStyle(grid);
 			const last = grid.matches(":has(+ .deployments > *)") ? Infinity : Math.ceil(grid.childElementCount / columns.split(" ").length);
-			grid.style.gridTemplateRows = held ? rows.split(" ").slice(0, last).map((row) => `minmax(${row}, auto)`).join(" ") : "";
-		}
+			return [grid.style, held ? rows.split(" ").slice(0, last).map((row) => `minmax(${row}, auto)`).join(" ") : ""];
+		}).forEach(([style, rows]) => (style.gridTemplateRows = rows));
 	}
 
 	remove(id, lively) {
@@ -196,29 +190,39 @@ class Picture {
 		el.parts.walls?.replaceChildren(...(node.inner ?? []).map(([kind, up]) => make("span", up ? "wall up" : "wall", kind)));
 	}
 
-	// While JupyterLab hides it, nothing has a place.
-	soon(ms = 0) {
-		clearTimeout(this.due);
-		this.due = setTimeout(() => (this.stage.offsetParent ? this.draw() : this.root.isConnected && this.soon(200)), ms);
+	// Hidden, nothing has a place; shown again, it has a new size.
+	soon() {
+		this.due ||= !queueMicrotask(() => {
+			this.due = false;
+			if (this.stage.offsetParent) this.draw();
+		});
 	}
 
-	at(el) {
-		const origin = this.stage.getBoundingClientRect(), { left, top, width, height } = el.getBoundingClientRect();
-		return [left - origin.left, top - origin.top, width, height];
+	at(el, origin = this.stage.getBoundingClientRect()) {
+		const { x, y, width, height } = el.getBoundingClientRect();
+		return [x - origin.x, y - origin.y, width, height];
 	}
 
-	// Lines run in the gutters between columns.
+	// Lines run in the gutters, each to the next one on its way.
 	draw() {
 		this.hold(true);
-		const ways = {};
+		const ways = {}, lines = [], origin = this.stage.getBoundingClientRect();
 		for (const el of this.els.values()) {
-			if (el.offsetParent) for (const lane of el.node.to ?? []) (ways[lane] ??= []).push(this.at(el));
+			if (el.offsetParent) for (const lane of el.node.to ?? []) (ways[lane] ??= []).push(this.at(el, origin));
 		}
-		const lanes = [...this.els].filter(([, { lane }]) => lane?.offsetParent && !lane.hidden);
-		this.edges.replaceChildren(...lanes.map(([id, { lane }]) => {
-			const [left, top, width, height] = this.at(lane), ink = lane.dataset.ink, path = shape("path"), middle = top + height / 2;
-			const parts = (ways[id] ?? []).map(([x, y]) => `M${x} ${y + 9 + 3 * ink}H${x - 5 - 4 * ink}V${middle}`);
-			path.setAttribute("d", `M${left} ${middle}H${left + width}${parts.join("")}`);
+		for (const [id, { lane }] of this.els) {
+			if (!lane?.offsetParent) continue;
+			const [left, top, width, height] = this.at(lane, origin), { ink } = lane.dataset, middle = top + height / 2, ends = {};
+			const away = ([, y]) => Math.abs(y - middle);
+			lines.push([ink, `M${left} ${middle}H${left + width}`]);
+			for (const [x, y] of ways[id]?.sort((a, b) => away(a) - away(b)) ?? []) {
+				const side = x - 5 - 4 * ink, end = ends[side] ?? middle;
+				lines.push([ink, `M${x} ${ends[side] = y + 9 + 3 * ink}H${side}V${end}`]);
+			}
+		}
+		if (this.lines !== (this.lines = `${lines}`)) this.edges.replaceChildren(...lines.map(([ink, d]) => {
+			const path = shape("path");
+			path.setAttribute("d", d);
 			path.dataset.ink = ink;
 			return path;
 		}));
@@ -263,7 +267,6 @@ class Picture {
 		return [...this.tree.querySelectorAll(ITEM)].filter((el) => el.offsetParent && !el.matches(".is-gone"));
 	}
 
-	// Tab stops at one item of the tree.
 	rove(el) {
 		if (this.stop) this.stop.tabIndex = -1;
 		if (el) el.tabIndex = 0;

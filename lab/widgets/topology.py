@@ -1,7 +1,10 @@
 """``topology(box)``: the live picture of what is really on a box.
 
-Python takes the looks (``lab.topology``) and sends the browser what changed; ``topology.js`` keeps an element for each node.  Nothing of it
-is widget state, so a saved notebook does not grow with it.  A browser that has missed something asks for everything.
+Python takes the looks (``lab.topology``) and sends the browser what changed; ``topology.js`` keeps an element for each node.  Nothing of
+it is widget state, so a saved notebook does not grow with it.  A browser that has missed something asks for everything.
+
+In the script, what Python sends is a method of the same name.  A newcomer takes the place of one that has gone, or comes last, and rows
+don't shrink while something is below: what stays never moves.  Keys are taken on the window, before JupyterLab's shortcuts.
 
 Below the live picture stands an output of its own with a still one (SVG and text), kept up to date while there is a kernel: it is what a
 saved notebook, nbconvert, a web page or a screen reader has without one.
