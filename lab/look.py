@@ -138,11 +138,6 @@ def verdict(predicted: object, measured: object) -> str:
     return f"You said: {_words(predicted)}. Measured: {_words(measured)}.\n{end}"
 
 
-def compare(predicted: object, measured: object) -> None:
-    """Print what was predicted beside what was measured."""
-    print(verdict(predicted, measured))  # noqa: T201
-
-
 def mark(answers: Sequence[object], facts: Sequence[object]) -> None:
     """Print which answers are right; an open one's fact is kept back."""
     for number, (answer, fact) in enumerate(zip(answers, facts, strict=True), 1):

@@ -6,7 +6,6 @@ It is the learner's own, on their own computer, and nothing is graded by it.  In
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -94,8 +93,3 @@ def to_recall(predictions: Mapping[str, Predicted], before: str, most: int) -> l
     """
     seen = {key: one for key, one in predictions.items() if one.measured is not None and key < before}
     return sorted(seen, key=lambda key: (seen[key].right, seen[key].at))[:most]
-
-
-def now() -> float:
-    """Seconds since 1970."""
-    return time.time()

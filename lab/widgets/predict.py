@@ -10,6 +10,7 @@ What was predicted wrongly comes back in a later lesson's ``recall(…)``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from IPython.display import display
 
 from lab.box.errors import UsageError
 from lab.look import verdict
-from lab.progress import UNANSWERED, Predicted, changing, now, read, to_recall
+from lab.progress import UNANSWERED, Predicted, changing, read, to_recall
 from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
@@ -110,7 +111,7 @@ class Prediction(PromptWidget):
         measured = sorted(map(str, self._measured)) if isinstance(self._measured, set | frozenset) else self._measured
         right = self._answer != UNANSWERED and verdict(self._answer, self._measured).endswith("As you said.")
         with changing() as progress:
-            progress.predictions[self.key] = Predicted(self.question, dict(self.form), self._answer, measured, right, now())
+            progress.predictions[self.key] = Predicted(self.question, dict(self.form), self._answer, measured, right, time.time())
 
     def _say(self) -> None:
         words = ", ".join(map(str, self._answer)) or "none" if isinstance(self._answer, list) else str(self._answer)
