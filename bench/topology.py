@@ -55,7 +55,8 @@ class Kernel:
 
     def __init__(self, box: Box) -> None:
         self._revision = 0
-        self._elements = elements(graph(Snapshot((box,))))
+        self._graph = graph(Snapshot((box,)))
+        self._elements = elements(self._graph)
 
     def all(self) -> list[str]:
         """The messages for a browser that knows nothing."""
@@ -65,7 +66,8 @@ class Kernel:
 
     def update(self, box: Box) -> tuple[str, int]:
         """The message for one that knows what was seen before, and its revision."""
-        after = elements(graph(Snapshot((box,))))
+        drawn, self._graph = self._graph, graph(Snapshot((box,)))
+        after = elements(self._graph, drawn, self._elements)
         fresh, gone = changes(self._elements, after)
         self._elements, self._revision = after, self._revision + 1
         return json.dumps({"t": "delta", "revision": self._revision, "set": fresh, "gone": gone}), self._revision

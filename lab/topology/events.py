@@ -33,10 +33,14 @@ QUIET_S = 5.0
 """Without an event, until the engine is asked whether it is there."""
 AGAIN_S = 1.0
 """While nothing is seen, between two attempts."""
+LATE, LATE_S = "late", 0.3
+"""After an event, until the machine is looked at once more: an engine tells of a pause before it lists it, now and then by 0.2 s."""
 YOUNG_S = 1.5
 """After a start, until the walls are looked at again: a program may have changed them for itself when it began."""
 IDLE = ("exec_", "top", "resize", "attach", "copy", "export", "archive", "commit", "kill", "stop", "prune")
 """What a container's or network's event is about when nothing that is drawn has changed (a kill or a stop is followed by "die")."""
+KEPT = ("pause", "unpause", "rename", "health_status")
+"""… and when only what a list says has changed: its process and its networks are the same."""
 
 log = logging.getLogger(__name__)
 
@@ -156,17 +160,18 @@ class Feed:
             return
         container = actor.get("Attributes", {}).get("container") if event["Type"] == "network" else actor.get("ID")
         with self._lock:
-            if container:
+            if container and not action.startswith(KEPT):
                 self._forget.add(container)
             if action == "start":
                 self._young[container] = time.monotonic() + YOUNG_S
+            self._young[LATE] = time.monotonic() + LATE_S
         self._wake.set()
 
     def _look(self) -> None:
-        import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+        from lab.box.client import client  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
-        client = docker.DockerClient(base_url=self._machine.docker_host, timeout=ANSWER_S, version=API_VERSION)
-        camera = Camera(self._machine, client)
+        engine = client(self._machine.docker_host, ANSWER_S)
+        camera = Camera(self._machine, engine)
         while not self._closed.is_set():
             woken = self._wake.wait(self._patience())
             began = time.monotonic()
@@ -179,7 +184,7 @@ class Feed:
             try:
                 connected(self._machine.docker_host, ANSWER_S).close()  # where nobody is, docker's client would leak its socket
                 if not woken and not self._seen.stale and not self._grown():
-                    client.ping()
+                    engine.ping()
                     continue
                 for container in self._forgotten():
                     camera.forget(container)
@@ -188,7 +193,7 @@ class Feed:
                 self._lose(f"the engine does not answer: {str(error)[:160]}")
                 self._cut()
             self._closed.wait(min(AGAIN_S, time.monotonic() - began))  # at most half of the time is spent looking
-        client.close()
+        engine.close()
 
     def _patience(self) -> float:
         """Seconds until there is something to do although no event came."""

@@ -10,14 +10,17 @@ looks, so that the next one asks about newcomers alone.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
-from lab.box.machine import Machine
+from lab.box.machine import API_VERSION, Machine
+from lab.box.over_unix import connected
 
 WALLS = ("net", "ipc", "uts", "pid", "mnt")
 """The kinds of namespaces that are drawn, in this order; the names are those under ``/proc/PID/ns``."""
@@ -167,10 +170,11 @@ class Camera:
             name = pool.submit(lambda: self._name or str(self._api.info()["Name"]))
             listed = self._api.containers(all=True)
             newcomers = [found["Id"] for found in listed if found["Id"] not in self._known]
-            details = dict(zip(newcomers, pool.map(self._inspect, newcomers), strict=True))
+            parts = pool.map(self._inspected, (newcomers[at::AT_ONCE] for at in range(min(AT_ONCE, len(newcomers)))))
+            details = {found["Id"]: found for part in parts for found in part}
             self._name = name.result()
-        numbers = self._numbers({key: int(found["State"]["Pid"]) for key, found in details.items() if found and found["State"]["Pid"]})
-        self._known |= {key: _Known(found, numbers.get(key, {})) for key, found in details.items() if found}
+        numbers = self._numbers({key: int(found["State"]["Pid"]) for key, found in details.items() if found["State"]["Pid"]})
+        self._known |= {key: _Known(found, numbers.get(key, {})) for key, found in details.items()}
         self._known = {found["Id"]: self._known[found["Id"]] for found in listed if found["Id"] in self._known}
         listed = sorted((found for found in listed if found["Id"] in self._known), key=self._made)
         return Box(self._name, self._containers(listed), tuple(sorted(map(_network, networks.result()), key=lambda one: one.name)))
@@ -179,13 +183,19 @@ class Camera:
         """Sorts by age.  The list has whole seconds, in which a pod is made; the long answer has fractions, without zeros at their end."""
         return str(self._known[listed["Id"]].details["Created"]).removesuffix("Z"), listed["Id"]
 
-    def _inspect(self, container: str) -> Mapping[str, Any] | None:
-        """The engine's long answer; nothing where the container is gone again."""
-        from docker.errors import NotFound  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
-
-        with suppress(NotFound):
-            return dict(self._api.inspect_container(container))
-        return None
+    def _inspected(self, containers: Sequence[str]) -> list[dict[str, Any]]:
+        """The engine's long answers, without those that are gone again.  They are asked for by hand: a client takes four times as long."""
+        found = []
+        with closing(connected(self._machine.docker_host, LOOK_S)) as connection:
+            for container in containers:
+                connection.request("GET", f"/v{API_VERSION}/containers/{container}/json")
+                answer = connection.getresponse()
+                said = answer.read()
+                if answer.status == HTTPStatus.OK:
+                    found.append(json.loads(said))
+                elif answer.status != HTTPStatus.NOT_FOUND:
+                    raise ConnectionError(f"{answer.status} {answer.reason}")
+        return found
 
     def _numbers(self, processes: Mapping[str, int]) -> dict[str, dict[str, str]]:
         """The kernel's numbers for the namespaces of some processes, by the key that they come with; learns the machine's own, too."""

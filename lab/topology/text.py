@@ -32,13 +32,13 @@ def _lines(graph: Graph[str], children: dict[str, list[str]], parent: str, inden
 
 def words(graph: Graph[str], node: str) -> str:
     """A node in words, on one line."""
-    shown = graph.nodes[node]
+    shown, state = graph.nodes[node], says(graph.nodes[node])
     name = shown["label"] if shown["kind"] == "computer" else f"{shown['kind']} {plain(shown['label'])}"
-    parts = [name, f"({says(shown)})" if says(shown) else ""]
-    parts += [plain(shown["image"]), shown["address"], f"published {shown['ports']}" if shown["ports"] else "", walls(shown["walls"])]
-    lanes = [plain(graph.nodes[lane]["label"]) for lane in graph.successors(node) if graph.edges[node, lane]["kind"] == "attached"]
-    members = [plain(graph.nodes[member]["label"]) for member in graph.successors(node) if graph.edges[node, member]["kind"] == "named"]
-    parts += [f"on {', '.join(lanes)}" if lanes else "", f"→ {', '.join(members)}" if members else ""]
+    parts = [name, f"({state})" if state else "", plain(shown["image"]), shown["address"]]
+    parts += [f"published {shown['ports']}" if shown["ports"] else "", walls(shown["walls"])]
+    for kind, leads in (("attached", "on"), ("named", "→")):
+        others = [plain(graph.nodes[other]["label"]) for other, edge in graph[node].items() if edge["kind"] == kind]
+        parts.append(f"{leads} {', '.join(others)}" if others else "")
     return "  ".join(filter(None, parts))
 
 
@@ -54,6 +54,8 @@ def open_to_the_box(gone: Mapping[str, str]) -> str:
 
 def walls(gone: Mapping[str, str]) -> str:
     """Which walls are gone, and between whom."""
+    if not gone:
+        return ""
     by_owner: defaultdict[str, list[str]] = defaultdict(list)
     for kind in WALLS:
         if kind in gone:

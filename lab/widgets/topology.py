@@ -119,8 +119,8 @@ class TopologyView(PromptWidget):
             before, self._seen[number] = self._seen.get(number), seen
             if seen.box and (not before or before.box is not seen.box):
                 boxes = [self._seen[at].box for at in sorted(self._seen)]
-                self._graph = graph(Snapshot(tuple(box for box in boxes if box)))
-                found = elements(self._graph)
+                drawn, self._graph = self._graph, graph(Snapshot(tuple(box for box in boxes if box)))
+                found = elements(self._graph, drawn, self._elements)
                 fresh, gone = changes(self._elements, found)
                 self._elements = found
                 if fresh or gone:

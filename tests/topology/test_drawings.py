@@ -175,6 +175,34 @@ def test_one_that_is_joined_becomes_a_pod_around_itself() -> None:
     assert [node.partition(":")[0] for node in gone] == ["container", "pod"]
 
 
+def changed(box: Box) -> Iterator[Box]:
+    """The same box after something has happened to each of its containers and networks."""
+    for number, it in enumerate(box.containers):
+        others = (box.containers[:number], box.containers[number + 1 :])
+        for new in (
+            replace(it, name="new"),
+            replace(it, state="paused"),
+            replace(it, links=()),
+            replace(it, shares={}),
+            replace(it, ports=()),
+        ):
+            yield replace(box, containers=(*others[0], new, *others[1]))
+        yield replace(box, containers=others[0] + others[1])
+    for number, network in enumerate(box.networks):
+        others = (box.networks[:number], box.networks[number + 1 :])
+        yield replace(box, networks=(*others[0], replace(network, name="new"), *others[1]))
+        yield replace(box, networks=others[0] + others[1])
+
+
+def test_what_is_taken_again_is_what_would_be_made() -> None:
+    before = drawn(busy(22))
+    known = elements(before)
+    for box in changed(busy(22)):
+        after = drawn(box)
+        assert elements(after, before, known) == elements(after)
+        assert list(elements(after, before, known)) == list(after)
+
+
 def test_applied_changes_give_what_is_there() -> None:
     there: dict[str, object] = {}
     pictures = [elements(drawn(busy(number))) for number in (7, 30, 12, 0, 1)]

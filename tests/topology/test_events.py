@@ -117,6 +117,21 @@ class Engine(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+class Behind(Engine):
+    """Lists a network some moments after it told of it."""
+
+    LISTED: ClassVar[dict[str, object]] = {"Id": "n", "Name": "late", "Driver": "bridge", "IPAM": {"Config": []}}
+    told: ClassVar[float] = 0
+
+    def _answer(self, answer: object) -> None:
+        known = self.told and time.monotonic() > self.told + 0.15
+        super()._answer([self.LISTED] if self.asked[-1] == "networks" and known else answer)
+
+    def _stream(self) -> None:
+        type(self).told = time.monotonic()
+        super()._stream()
+
+
 class Server(ThreadingUnixStreamServer):
     """Says nothing of those who hang up on it."""
 
@@ -387,6 +402,11 @@ def test_a_stream_that_ends_says_so(serve: Serve) -> None:
     with following(serve(Engine, b"", b"")) as follower:
         until("that to be said", lambda: any("event" in seen.stale for seen in follower.told))
         until("it to be seen again", lambda: follower.names == [])
+
+
+def test_what_an_engine_lists_after_it_told_of_it_is_seen(serve: Serve) -> None:
+    with following(serve(Behind, EVENT)) as follower:
+        until("it to be seen", lambda: follower.last.box and [it.name for it in follower.last.box.networks] == ["late"], timeout_s=5)
 
 
 @pytest.mark.usefixtures("hasty")
