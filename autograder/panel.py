@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from html import escape
+from typing import Any
 
 import ipywidgets
 
@@ -39,7 +40,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, machine: Machine, check: register.Check) -> None:
         self._machine, self._check = machine, check
-        self._text = ipywidgets.HTML()
+        self._text, self._said = ipywidgets.HTML(), ""
         self._button = ipywidgets.Button(description="Check", tooltip=f"Check {check.name} now")
         self._button.on_click(lambda _: self._wake.set())
         self._wake: threading.Event = threading.Event()
@@ -57,6 +58,13 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         leave(self._machine, self._told)
         super().close()
 
+    def text(self) -> str:
+        """What it shows, for who has no panel."""
+        return f'{self._said}\n(In text, and as it is now: check("{self._check.name}"))'
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return {**super()._repr_mimebundle_(**options), "text/plain": self.text()}
+
     def _told(self, seen: Seen) -> None:
         if not seen.stale:
             self._wake.set()
@@ -73,14 +81,14 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
                 self._show(str(error))
 
     def _report(self, verdict: Verdict) -> None:
-        head, *facts = verdict.text(hints=0).splitlines()
-        rows = [f'<div style="{LOOKS[fact.strip().startswith("✓")]}">{escape(fact.strip())}</div>' for fact in facts]
-        self._show(head, "".join(rows))
+        self._show(*verdict.text(hints=0).splitlines())
 
-    def _show(self, text: str, rows: str = "") -> None:
+    def _show(self, head: str, *facts: str) -> None:
+        self._said = "\n".join([head, *facts])
+        rows = [f'<div style="{LOOKS[fact.strip().startswith("✓")]}">{escape(fact.strip())}</div>' for fact in facts]
         if not self._closed.is_set():
             label = escape(self._check.name)
-            self._text.value = f'<div role="status" aria-live="polite" aria-label="{label}"><pre>{escape(text)}</pre>{rows}</div>'
+            self._text.value = f'<div role="status" aria-live="polite" aria-label="{label}"><pre>{escape(head)}</pre>{"".join(rows)}</div>'
 
 
 def watch(name: str) -> Panel | None:
