@@ -23,6 +23,7 @@ from lab.box import connect
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
 from lab.topology.events import Seen, follow, leave
+from lab.widgets.cell import ends_with_its_cell
 
 SETTLE_S = 0.3
 """Events come in bursts; one look is taken when they have settled."""
@@ -50,6 +51,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         threading.Thread(target=self._look, name=f"watch-{check.name}", daemon=True).start()
         if check.kind != "program":
             follow(machine, self._told, every=True)
+        ends_with_its_cell(self.close)
 
     def close(self) -> None:
         """Stop looking, and take the panel away."""

@@ -11,9 +11,9 @@ from lab.topology.text import open_to_the_box, plain, says, words
 Element = dict[str, Any]
 """A node for the browser.
 
-``id``, ``kind``, ``parent``, ``state`` and ``ports`` are the graph's.  ``shown`` has the lines that are drawn, ``aloud`` the node in words,
-``inner`` for a container of a pod, but the first, each kind of wall and whether it stands towards those above; for one that is open to the
-box, whether it stands towards that.  ``to`` has the lanes that a node is on.
+``id``, ``kind``, ``parent`` and ``state`` are the graph's.  ``shown`` has the lines that are drawn, ``aloud`` the node in words, ``inner``
+for a container of a pod, but the first, each kind of wall and whether it stands towards those above; for one that is open to the box,
+whether it stands towards that.  ``to`` has the lanes that a node is on, ``ways_in`` says that ports of a box are published.
 """
 
 
