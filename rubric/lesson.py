@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from IPython.core.inputtransformer2 import TransformerManager
+
 from rubric.tasks import Evidence
 
 TASK = re.compile(r"\b[a-z][a-z0-9]*\.[a-z][a-z0-9-]*\b")
@@ -43,10 +45,9 @@ class Cell:
 
     @property
     def tree(self) -> ast.Module:
-        """Its Python, without magics; empty where it is another language."""
-        if self.kind != "code" or self.source.startswith("%%"):
-            return ast.Module([], [])
-        return ast.parse(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", self.source))
+        """Its Python; magics are calls of IPython's."""
+        transform = TransformerManager().transform_cell  # type: ignore[no-untyped-call]
+        return ast.parse(transform(self.source) if self.kind == "code" else "")
 
     def calls(self, *names: str) -> Iterator[ast.Call]:
         """The calls of functions and methods of these names, in their order."""

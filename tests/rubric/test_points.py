@@ -27,7 +27,7 @@ GOOD = {
     "second": "two.reveal(box.which)",
     "third-text": PROSE,
     "third-predict predict do": 'three = predict(\n    "02.three",\n    "Whose?",\n    several=["a", "b"],\n)\nthree',
-    "third": "found = box.sh('whose')\nthree.reveal(found)",
+    "third": "found = !whose\n%box ls\nthree.reveal(found)",
     "faded-text": PROSE,
     "complete faded": "%%box\nls /root",
     "gap faded do": "where = ...\n%box --set where ls $where",
