@@ -16,7 +16,7 @@ COMPILE := $(UV) pip compile --quiet --python $(PYTHON) --generate-hashes --no-e
 # Trust the certificate authorities that this computer trusts, as pip does; networks that inspect traffic bring their own.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help lab test test-full lint bench lock clean packages-lab packages-test
+.PHONY: help lab test test-full lint rubric bench lock clean packages-lab packages-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ test-full: packages-test .venv/.dev ## … and the slow ones
 
 lint: .venv/.dev ## linters alone
 	@tools/lint
+
+rubric: .venv/.dev ## what of the curriculum's rubric each lesson keeps, counted
+	@$(PYTHON) -m rubric
 
 bench: packages-test .venv/.dev ## how fast and how big a box and the live picture are, beside their peers
 	@$(PYTHON) -m bench $(ARGS)

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from html import escape
+from typing import Any
 
 import ipywidgets
 
@@ -22,6 +23,7 @@ from lab.box import connect
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
 from lab.topology.events import Seen, follow, leave
+from lab.widgets.cell import ends_with_its_cell
 
 SETTLE_S = 0.3
 """Events come in bursts; one look is taken when they have settled."""
@@ -39,7 +41,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, machine: Machine, check: register.Check) -> None:
         self._machine, self._check = machine, check
-        self._text = ipywidgets.HTML()
+        self._text, self._said = ipywidgets.HTML(), ""
         self._button = ipywidgets.Button(description="Check", tooltip=f"Check {check.name} now")
         self._button.on_click(lambda _: self._wake.set())
         self._wake: threading.Event = threading.Event()
@@ -49,6 +51,7 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         threading.Thread(target=self._look, name=f"watch-{check.name}", daemon=True).start()
         if check.kind != "program":
             follow(machine, self._told, every=True)
+        ends_with_its_cell(self.close)
 
     def close(self) -> None:
         """Stop looking, and take the panel away."""
@@ -57,6 +60,13 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         leave(self._machine, self._told)
         super().close()
 
+    def text(self) -> str:
+        """What it shows, for who has no panel."""
+        return f'{self._said}\n(In text, and as it is now: check("{self._check.name}"))'
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return {**super()._repr_mimebundle_(**options), "text/plain": self.text()}
+
     def _told(self, seen: Seen) -> None:
         if not seen.stale:
             self._wake.set()
@@ -64,23 +74,25 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
             self._show(f"stale since {time.strftime('%H:%M:%S', time.localtime(seen.since))}: {seen.stale}")
 
     def _look(self) -> None:
-        while self._wake.wait() and not self._closed.is_set():
+        while self._wake.wait():
             self._closed.wait(SETTLE_S)
             self._wake.clear()
+            if self._closed.is_set():  # looked at after the wish to look: to close is to wish, too
+                return
             try:
                 self._report(judge(self._machine, self._check, so_far=self._report))
             except CourseError as error:
                 self._show(str(error))
 
     def _report(self, verdict: Verdict) -> None:
-        head, *facts = verdict.text(hints=0).splitlines()
-        rows = [f'<div style="{LOOKS[fact.strip().startswith("✓")]}">{escape(fact.strip())}</div>' for fact in facts]
-        self._show(head, "".join(rows))
+        self._show(*verdict.text(hints=0).splitlines())
 
-    def _show(self, text: str, rows: str = "") -> None:
+    def _show(self, head: str, *facts: str) -> None:
+        self._said = "\n".join([head, *facts])
+        rows = [f'<div style="{LOOKS[fact.strip().startswith("✓")]}">{escape(fact.strip())}</div>' for fact in facts]
         if not self._closed.is_set():
             label = escape(self._check.name)
-            self._text.value = f'<div role="status" aria-live="polite" aria-label="{label}"><pre>{escape(text)}</pre>{rows}</div>'
+            self._text.value = f'<div role="status" aria-live="polite" aria-label="{label}"><pre>{escape(head)}</pre>{"".join(rows)}</div>'
 
 
 def watch(name: str) -> Panel | None:

@@ -19,6 +19,8 @@ from lab.box.machine import Machine
 
 HOLD_S = 2.0
 """A state must hold for so long to be confirmed."""
+EVERY_S = 0.5
+"""Seconds between two looks at whether it does."""
 
 
 class CheckFailed(CourseError):
@@ -76,8 +78,14 @@ def judge(machine: Machine, check: Check, task: Task | None = None, *, so_far: C
     verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check, task))
     if so_far and verdict.passed and check.kind == "state":
         so_far(replace(verdict, confirmed=False))
-        time.sleep(HOLD_S)
-        verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check, task))
+        looked = time.monotonic()
+        until = looked + HOLD_S
+        while looked < until:  # the last look begins when it has held for so long
+            time.sleep(max(0.0, min(EVERY_S, until - time.monotonic())))
+            looked = time.monotonic()
+            verdict = _within(check.timeout_s, check.name, lambda: _look(machine, check, task))
+            if not verdict.passed:
+                break
     return verdict
 
 

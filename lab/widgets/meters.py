@@ -20,6 +20,7 @@ import ipywidgets
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
 from lab.look import table
+from lab.widgets.cell import ends_with_its_cell
 
 THE_BOX = "the whole box"
 KEPT = 60
@@ -100,6 +101,7 @@ class Meters(ipywidgets.HTML):  # type: ignore[misc]
         self._closed = threading.Event()
         self._draw()
         threading.Thread(target=self._run, name="meters", daemon=True).start()
+        ends_with_its_cell(self.close)
 
     def close(self) -> None:
         """Stop looking, and take the table away."""

@@ -29,6 +29,7 @@ from lab.topology.graph import Graph, graph
 from lab.topology.snapshot import Snapshot
 from lab.topology.svg import svg
 from lab.topology.text import text
+from lab.widgets.cell import ends_with_its_cell
 from lab.widgets.inspect import details
 from lab.widgets.prompt import PromptWidget
 
@@ -81,6 +82,7 @@ class TopologyView(PromptWidget):
         self._told = [lambda seen, number=number: self._see(number, seen) for number in range(len(machines))]
         self._feeds = [follow(machine, told) for machine, told in zip(machines, self._told, strict=True)]
         self.open_views.add(self)
+        ends_with_its_cell(self.close)
 
     @property
     def graph(self) -> Graph[str]:

@@ -241,6 +241,22 @@ def test_a_state_is_good_so_far_and_then_confirmed(
     assert "0 of 4 points\n" in said
 
 
+def test_a_state_that_falls_and_comes_back_has_not_held(
+    machine: Local, checked: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert machine
+    monkeypatch.setattr(run, "HOLD_S", 60)
+    monkeypatch.setattr(run, "EVERY_S", 0.01)
+    looks = iter([True, True, False, True])
+
+    def flaps(_machine: Machine, _task: Task) -> Iterator[Fact]:
+        """Hold."""
+        yield Fact("it stands", next(looks), "")
+
+    assert autograder.check(checked(flaps, kind="state", parts=1)) == 0
+    assert next(looks)
+
+
 def test_validate_shows_facts_as_an_error_and_grading_as_a_number(
     machine: Local, checked: Callable[..., str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def test_facts_turn_as_things_happen(box: Box, limits: Task, capsys: pytest.Capt
         box.docker.containers.run("app:v1", detach=True, name=limits.steady, **limit)
         until("two facts to turn", lambda: "2 of 4" in says(panel))
         assert f"✓ memory of {limits.steady}" in says(panel)
+        assert f"✓ memory of {limits.steady}" in panel._repr_mimebundle_()["text/plain"]
         box.docker.containers.get(limits.steady).remove(force=True)
         until("them to turn back", lambda: "0 of 4" in says(panel))
         assert 'role="status"' in says(panel)

@@ -428,6 +428,15 @@ def test_two_pictures_of_one_box_both_follow(lab: Lab, view: View, box: Box) -> 
     expect(lab.page.locator(".kba")).to_have_count(1)
 
 
+def test_a_cell_that_runs_again_has_one_picture_and_nobody_looks_for_the_old_one(lab: Lab, view: View, box: Box) -> None:
+    lab.run("old = view")
+    lab.show()
+    start(box, "new")
+    view.shows("new")
+    expect(lab.page.locator(".kba")).to_have_count(1)
+    assert lab.run("print(old in old.open_views, view in view.open_views)").strip() == "False True"
+
+
 def test_follows_while_a_cell_runs_and_after_it_was_interrupted(lab: Lab, view: View, box: Box) -> None:
     start(box, "one", command=("sh", "-c", "echo said; sleep 10000"))
     view.shows("one")

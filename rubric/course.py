@@ -1,0 +1,39 @@
+"""The course as it stands in a checkout: its lessons, with what there is to say of each task."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from functools import cache
+from pathlib import Path
+
+from autograder.checks.register import checks
+from rubric.lesson import Lesson
+from rubric.tasks import Evidence, added, shown, steps
+from rubric.widgets import known as widgets
+
+HERE = Path(__file__).parents[1]
+NOTEBOOKS = HERE / "notebooks"
+TESTS = HERE / "tests/autograder"
+OURS = "autograder."
+"""A check from a teacher's private folder is not the course's."""
+
+
+@cache
+def tasks() -> dict[str, Evidence]:
+    """What the sources of checks and tests tell of each task."""
+    found: dict[str, Evidence] = {}
+    for name, check in checks().items():
+        module = inspect.getmodule(check.look)
+        if module and module.__name__.startswith(OURS):
+            found[name] = Evidence(steps(inspect.getsource(module)), graded=check.graded)
+    for path in sorted(TESTS.glob("test_*.py")):
+        for name, more in shown(path.read_text(), found).items():
+            found[name] = added(found[name], more)
+    return found
+
+
+def lessons() -> list[Lesson]:
+    """All of them, in their order."""
+    known = tasks()
+    return [Lesson.read(path.stem, json.loads(path.read_text()), known, widgets()) for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))]

@@ -1,0 +1,124 @@
+"""A lesson as the rubric sees it: cells with their tags, and what its code calls.  Pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from rubric.tasks import Evidence
+
+TASK = re.compile(r"\b[a-z][a-z0-9]*\.[a-z][a-z0-9-]*\b")
+ASKS = ("task", "watch", "check")
+"""The functions that take a task's name."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a notebook.
+
+    Args:
+        id: that it keeps.
+        kind: ``markdown`` or ``code``.
+        source: its text.
+        tags: that its metadata has.
+    """
+
+    id: str
+    kind: str
+    source: str
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> int:
+        """How many there are to read."""
+        return len(re.findall(r"[\w'-]+", self.source))
+
+    @property
+    def lines(self) -> int:
+        """Of code, without those that are empty, or say that a cell is a shell on the box."""
+        return sum(bool(line.strip()) and not line.startswith("%%box") for line in self.source.splitlines())
+
+    @property
+    def tree(self) -> ast.Module:
+        """Its Python; magics are calls of IPython's."""
+        transform = TransformerManager().transform_cell  # type: ignore[no-untyped-call]
+        return ast.parse(transform(self.source) if self.kind == "code" else "")
+
+    def calls(self, *names: str) -> Iterator[ast.Call]:
+        """The calls of functions and methods of these names, in their order."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call) and called(node) in names:
+                yield node
+
+
+def called(call: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson, and what is known of the checks and the widgets that there are.
+
+    Args:
+        name: of its notebook, such as ``02_containers``.
+        cells: in their order.
+        known: what there is to say for each task of the course, by name.
+        widgets: what each function that shows a widget lacks; nothing where it lacks nothing.
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+    known: Mapping[str, Evidence] = field(default_factory=dict)
+    widgets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, name: str, notebook: Mapping[str, Any], known: Mapping[str, Evidence], widgets: Mapping[str, tuple[str, ...]]) -> Lesson:
+        """From a notebook, as JSON has it."""
+        cells = (
+            Cell(str(cell["id"]), str(cell["cell_type"]), "".join(cell["source"]), frozenset(cell["metadata"].get("tags", ())))
+            for cell in notebook["cells"]
+        )
+        return cls(name, tuple(cells), known, widgets)
+
+    @property
+    def number(self) -> str:
+        """Two digits."""
+        return self.name[:2]
+
+    @property
+    def code(self) -> tuple[Cell, ...]:
+        """The cells that run."""
+        return tuple(cell for cell in self.cells if cell.kind == "code")
+
+    @property
+    def prose(self) -> tuple[Cell, ...]:
+        """The cells to read."""
+        return tuple(cell for cell in self.cells if cell.kind == "markdown")
+
+    def tagged(self, tag: str, kind: str = "") -> tuple[Cell, ...]:
+        """The cells with a tag, and of a kind."""
+        return tuple(cell for cell in self.cells if tag in cell.tags and kind in ("", cell.kind))
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What its first cell numbers."""
+        return numbered(self.cells[0].source)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that its objectives name, and those that its code asks for, by name."""
+        named = {name for line in self.objectives for name in TASK.findall(line) if name in self.known}
+        calls = [call for cell in self.code for call in cell.calls(*ASKS) if call.args]
+        asked = {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}
+        return tuple(sorted(named | asked))
+
+
+def numbered(text: str) -> tuple[str, ...]:
+    """The items of the numbered lists in a text, each with the lines that continue it."""
+    return tuple(match[1].strip() for match in re.finditer(r"(?ms)^\d+\. (.+?)(?=^\d+\. |^\s*$|\Z)", text))

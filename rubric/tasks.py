@@ -1,0 +1,161 @@
+"""What the source of a check, and of its tests, tells of how fair a task is.  Pure, and nothing is run.
+
+Hints are counted in ``Fact(…)``, and names are followed as far as they stand in the same file.  A test counts for the tasks that it names,
+in ``graded("pods.init", …)`` or as a parameter; what it shows is taken from what it asserts:
+
+========  ==========================================================================
+*empty*   nothing was done (``graded`` has the name alone), and the score is 0
+*model*   the score is 1
+*wrong*   a hint is found in the verdict; each case of a parametrised test counts
+========  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+HINTS = 3
+WRONG = 2
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What can be told of a task.
+
+    Args:
+        steps: hints of the fact that has most of them.
+        empty: tests that nothing is worth nothing.
+        model: tests of a right answer.
+        wrong: cases in which a wrong answer gets a hint.
+        graded: it is worth points.
+    """
+
+    steps: int = 0
+    empty: int = 0
+    model: int = 0
+    wrong: int = 0
+    graded: bool = True
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """What no test shows, in words."""
+        lacks = {"no empty answer": not self.empty, "no model answer": not self.model, f"{self.wrong} wrong answers": self.wrong < WRONG}
+        return tuple(words for words, lacking in lacks.items() if lacking)
+
+
+def steps(check: str) -> int:
+    """The most hints that a fact has in the source of a check.
+
+    Args:
+        check: source of its module.
+    """
+    tree = ast.parse(check)
+    values = _values(tree)
+    facts = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Fact"]
+    given = [fact.args[3:4] or [keyword.value for keyword in fact.keywords if keyword.arg == "hints"] for fact in facts]
+    return max((_size(hints, values) for one in given for hints in one), default=0)
+
+
+def shown(source: str, tasks: Iterable[str]) -> dict[str, Evidence]:
+    """What the tests in a file show, by task.
+
+    Args:
+        source: of the tests.
+        tasks: that there are.
+    """
+    tree, known = ast.parse(source), set(tasks)
+    values = _values(tree)
+    found: dict[str, Evidence] = {}
+    for test in tree.body:
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+            empty, model, wrong = _shows(test)
+            for task, cases in _cases(test, values, known).items():
+                more = Evidence(0, cases * empty, cases * model, cases * wrong)
+                found[task] = added(found.get(task, Evidence()), more)
+    return found
+
+
+def added(one: Evidence, other: Evidence) -> Evidence:
+    """Both together."""
+    most, graded = max(one.steps, other.steps), one.graded and other.graded
+    return Evidence(most, one.empty + other.empty, one.model + other.model, one.wrong + other.wrong, graded)
+
+
+def _values(tree: ast.Module) -> dict[str, list[ast.expr]]:
+    """What names are set to, anywhere in a module."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                both = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+                for name, value in zip(target.elts, node.value.elts, strict=False) if both else [(target, node.value)]:  # type: ignore[attr-defined]
+                    found.setdefault(ast.unparse(name), []).append(value)
+    return found
+
+
+def _size(hints: ast.expr, values: Mapping[str, list[ast.expr]], deep: int = 8) -> int:
+    """How many texts a tuple has, at most."""
+    if isinstance(hints, ast.Tuple | ast.List):
+        return sum(_size(one.value, values, deep - 1) if isinstance(one, ast.Starred) else 1 for one in hints.elts)
+    if isinstance(hints, ast.BinOp):
+        return _size(hints.left, values, deep - 1) + _size(hints.right, values, deep - 1)
+    one_of = list(_one_of(hints, values)) if deep else []
+    return max((_size(value, values, deep - 1) for value in one_of), default=0)
+
+
+def _one_of(hints: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[ast.expr]:
+    """What an expression may stand for: either side of a condition, what a name is set to, an item of a dictionary."""
+    if isinstance(hints, ast.IfExp):
+        yield from (hints.body, hints.orelse)
+    elif isinstance(hints, ast.Name):
+        yield from values.get(hints.id, ())
+    elif isinstance(hints, ast.Subscript):
+        for dictionary in values.get(ast.unparse(hints.value), ()):
+            yield from dictionary.values if isinstance(dictionary, ast.Dict) else ()
+
+
+def _cases(test: ast.FunctionDef, values: Mapping[str, list[ast.expr]], known: set[str]) -> dict[str, int]:
+    """How often a test runs for each task that it names."""
+    begun = {word for word in _words(test) if word.endswith(".")}  # of f"pods.{task}"
+
+    def named(node: ast.AST) -> set[str]:
+        words = _words(node)
+        return known & (words | {one + word for one in begun for word in words})
+
+    parameters = [list(_listed(mark, values)) for mark in test.decorator_list]
+    tasks = named(test).union(*(named(case) for cases in parameters for case in cases))
+    many = {task: [_of(task, [named(case) for case in cases]) for cases in parameters if cases] for task in tasks}
+    return {task: prod(numbers) for task, numbers in many.items()}
+
+
+def _of(task: str, cases: Sequence[set[str]]) -> int:
+    """How many cases are a task's: those that name it, or all, where none names any."""
+    return sum(task in named for named in cases) if any(cases) else len(cases)
+
+
+def _words(node: ast.AST) -> set[str]:
+    return {word.value for word in ast.walk(node) if isinstance(word, ast.Constant) and isinstance(word.value, str)}
+
+
+def _listed(mark: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[ast.expr]:
+    """The cases of ``@pytest.mark.parametrize``."""
+    if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == "parametrize":
+        cases = mark.args[1]
+        cases = values.get(cases.id, [cases])[0] if isinstance(cases, ast.Name) else cases
+        yield from cases.elts if isinstance(cases, ast.List | ast.Tuple) else [cases]
+
+
+def _shows(test: ast.FunctionDef) -> tuple[int, int, int]:
+    """Whether a test shows what an empty answer, a model answer and a wrong one are worth, as 0 or 1."""
+    asserted = [ast.unparse(node.test) for node in ast.walk(test) if isinstance(node, ast.Assert)]
+    graded = [
+        node for node in ast.walk(test) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "graded"
+    ]
+    nothing_done = any(len(call.args) == 1 for call in graded)
+    worth = [text for text in asserted if "score" in text and "==" in text]
+    hinted = any(" in hints(" in text or " in verdict.text(" in text for text in asserted)
+    model = any(text.replace("pytest.approx(1)", "1").endswith(("== 1", "== 1.0")) for text in worth)
+    return int(nothing_done and any(text.endswith("== 0") for text in worth)), int(model), int(hinted and not model)
