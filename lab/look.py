@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from lab.box.errors import CourseError
 from lab.box.wait import wait_for
 
 if TYPE_CHECKING:
     from lab.box.machine import Machine
 
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
+WALLS = ("net", "ipc", "uts", "pid", "mnt")
+"""The kinds of namespaces that make a pod, and that are drawn, in this order; the names are those under ``/proc/PID/ns``."""
+LOOK_S = 15.0
 BAR = 40
 CPU_TIME = """
 look() { echo $(date +%s%N) $(sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13); }
@@ -53,6 +57,31 @@ class Walls:
         return table(("kind", "the box", "the container", ""), *rows)
 
 
+@dataclass(frozen=True)
+class Between:
+    """The namespaces of some processes, as the kernel numbers them, by the names of the processes."""
+
+    numbers: Mapping[str, Mapping[str, str]]
+
+    @property
+    def down(self) -> set[str]:
+        """The kinds of which all of them have the same one."""
+        return {kind for kind in WALLS if len(self._different(kind)) == 1}
+
+    @property
+    def up(self) -> set[str]:
+        """The kinds of which each has one of its own."""
+        return {kind for kind in WALLS if len(self._different(kind)) == len(self.numbers)}
+
+    def _different(self, kind: str) -> set[str]:
+        return {own[kind] for own in self.numbers.values()}
+
+    def __repr__(self) -> str:
+        words = {kind: "gone" if kind in self.down else "wall" if kind in self.up else "gone between some" for kind in WALLS}
+        rows = [(kind, *(own[kind] for own in self.numbers.values()), words[kind]) for kind in WALLS]
+        return table(("kind", *self.numbers, ""), *rows)
+
+
 def pid(box: Machine, container: str) -> int:
     """The process id, as the box counts, of a container's process 1.
 
@@ -70,10 +99,47 @@ def processes(box: Machine) -> dict[int, str]:
 
 
 def walls(box: Machine, container: str) -> Walls:
-    """The namespaces of the box's process 1, and of a container's; kinds that the box's kernel does not have are left out."""
-    look = f"for p in 1 {pid(box, container)}; do cd /proc/$p/ns && readlink {' '.join(NAMESPACES)}; echo; done"
-    ours, theirs, _ = (dict(re.findall(r"(\w+):\[(\d+)\]", links)) for links in box.sh(look).stdout.split("\n\n"))
-    return Walls(ours, theirs)
+    """The namespaces of the box's process 1, and of a container's."""
+    process = pid(box, container)
+    numbers = namespaces(box, process)
+    return Walls(numbers[1], _those_of(container, process, numbers))
+
+
+def between(box: Machine, **processes: int) -> Between:
+    """The walls between some processes: ``between(box, app=pid(box, "app"), sidecar=pid(box, "sidecar"))``.
+
+    Raises:
+        CourseError: one of them has ended.
+    """
+    numbers = namespaces(box, *processes.values())
+    return Between({name: _those_of(name, process, numbers) for name, process in processes.items()})
+
+
+def _those_of(name: str, process: int, numbers: Mapping[int, Mapping[str, str]]) -> Mapping[str, str]:
+    if process not in numbers:
+        raise CourseError(f"{name} does not run.", "The kernel numbers the namespaces of what runs, and only of that.", "start it again")
+    return numbers[process]
+
+
+def namespaces(box: Machine, *processes: int) -> dict[int, dict[str, str]]:
+    """The kernel's numbers for the namespaces of some processes, and of the box's process 1.
+
+    Returns:
+        The number by the kind, by the process; without those that are gone, and without kinds that the box's kernel does not have.
+
+    Raises:
+        ConnectionError: no shell on the box.
+    """
+    wanted = " ".join(f"{process}/ns" for process in sorted({1, *processes}))
+    seen = box.sh(rf"cd /proc && find {wanted} -type l -printf '%h %f %l\n' 2>/dev/null", timeout=LOOK_S)
+    links = re.findall(r"^(\d+)/ns (\w+) \w+:\[(\d+)\]$", seen.stdout, re.MULTILINE)
+    found: dict[int, dict[str, str]] = {}
+    for process, kind, number in sorted(links, key=lambda link: link[1]):
+        if kind in NAMESPACES:
+            found.setdefault(int(process), {})[kind] = number
+    if 1 not in found:
+        raise ConnectionError(f"no shell on the machine: {seen.stderr.strip() or f'exit code {seen.code}'}")
+    return found
 
 
 def cpu_share(box: Machine, container: str, for_s: float = 2.0) -> float:

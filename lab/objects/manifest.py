@@ -20,7 +20,7 @@ def load(text: str) -> dict[str, Any]:
     Raises:
         UsageError: it is not YAML, is empty, or holds several manifests; with the line.
     """
-    import yaml  # noqa: PLC0415  (only those who have text need it: inside a box, a manifest may be a mapping)
+    import yaml  # noqa: PLC0415  (only those who have text need it)
 
     try:
         documents = [it for it in yaml.load_all(text, _strict_loader()) if it is not None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lab.look import WALLS
 from lab.topology.graph import THE_BOX, Graph
-from lab.topology.snapshot import WALLS
 from lab.topology.text import open_to_the_box, plain, says, words
 
 Element = dict[str, Any]

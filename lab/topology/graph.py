@@ -30,7 +30,8 @@ from itertools import takewhile
 
 import networkx as nx
 
-from lab.topology.snapshot import BOX, WALLS, Box, Container, Snapshot
+from lab.look import WALLS
+from lab.topology.snapshot import BOX, Box, Container, Snapshot
 
 DEPLOYMENT = "deployment"
 LABELS = (DEPLOYMENT, "com.docker.compose.service", "com.docker.swarm.service.name")

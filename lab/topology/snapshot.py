@@ -21,14 +21,12 @@ from typing import Any
 
 from lab.box.machine import API_VERSION, Machine
 from lab.box.over_unix import connected
+from lab.look import WALLS, namespaces
 
-WALLS = ("net", "ipc", "uts", "pid", "mnt")
-"""The kinds of namespaces that are drawn, in this order; the names are those under ``/proc/PID/ns``."""
 BOX = "box"
 """Shares that wall's inside with the machine itself."""
 AT_ONCE = 8
 """Requests side by side."""
-LOOK_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -201,15 +199,9 @@ class Camera:
         """The kernel's numbers for the namespaces of some processes, by the key that they come with; learns the machine's own, too."""
         if not processes:
             return {}
-        wanted = " ".join(f"{pid}/ns" for pid in {1, *processes.values()})
-        seen = self._machine.sh(rf"cd /proc && find {wanted} -type l -printf '%h %f %l\n' 2>/dev/null", timeout=LOOK_S)
-        by_pid: dict[str, dict[str, str]] = {}
-        for pid, kind, number in re.findall(r"^(\d+)/ns (\w+) \w+:\[(\d+)\]$", seen.stdout, re.MULTILINE):
-            by_pid.setdefault(pid, {})[kind] = number
-        if "1" not in by_pid:
-            raise ConnectionError(f"no shell on the machine: {seen.stderr.strip() or f'exit code {seen.code}'}")
-        self._outside = by_pid["1"]
-        return {key: by_pid.get(str(pid), {}) for key, pid in processes.items()}
+        found = namespaces(self._machine, *processes.values())
+        self._outside = found[1]
+        return {key: found.get(pid, {}) for key, pid in processes.items()}
 
     def _containers(self, listed: Sequence[Mapping[str, Any]]) -> tuple[Container, ...]:
         known = [self._known[found["Id"]] for found in listed]

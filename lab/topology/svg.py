@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from html import escape
 from math import ceil, sqrt
 
+from lab.look import WALLS
 from lab.topology.graph import Graph
-from lab.topology.snapshot import WALLS
 from lab.topology.text import open_to_the_box, plain, says, text, words
 
 WIDTH, HEIGHT, GUTTER, GAP = 172, 46, 30, 12

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from docker.errors import NotFound
 
-from lab.look import walls
+from lab.look import WALLS, walls
 from lab.topology.graph import graph
-from lab.topology.snapshot import BOX, WALLS, Box, Camera, Container, Snapshot, snapshot
+from lab.topology.snapshot import BOX, Box, Camera, Container, Snapshot, snapshot
 from lab.topology.text import text
 from tests.support.course import until
 
