@@ -37,6 +37,9 @@ docker image prune -f
 docker network ls -qf "name=^$prefix" | xargs -r docker network rm
 docker volume ls -qf "name=^$prefix" | xargs -r docker volume rm
 rm -rf "/root/$prefix"*
+if [ -d /var/lib/containers/storage ]; then
+    podman pod ls --format '{{.Name}}' | grep "^$prefix" | xargs -r podman pod rm --force --time 0
+fi
 """
 
 
@@ -105,8 +108,12 @@ def walls(box: Machine, container: str) -> Walls:
     return Walls(numbers[1], _those_of(container, process, numbers))
 
 
-def between(box: Machine, **processes: int) -> Between:
-    """The walls between some processes: ``between(box, app=pid(box, "app"), sidecar=pid(box, "sidecar"))``.
+def between(box: Machine, processes: Mapping[str, int]) -> Between:
+    """The walls between some processes.
+
+    Args:
+        box: that they run on.
+        processes: their ids, as the box counts, by any names.
 
     Raises:
         CourseError: one of them has ended.
@@ -172,7 +179,7 @@ def page(box: Machine, port: int, path: str = "/", timeout_s: float = 60.0) -> s
 
 
 def clean(box: Machine, prefix: str) -> None:
-    """Remove the containers, images, networks, volumes, and files in /root whose names start with *prefix*, and images without a name."""
+    """Remove containers, images, networks, volumes, files in /root and Podman's pods whose names start with *prefix*, and nameless images."""
     box.sh(f"prefix={shlex.quote(prefix)}\n{CLEAN}")
 
 

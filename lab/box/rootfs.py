@@ -147,7 +147,10 @@ def _course_files(root: Path) -> None:
         if path.is_file() and path.name not in ("__init__.py", "requirements.txt", "initramfs-init"):
             shutil.copy(path, programs / path.name)
     for path in (recipe.GUEST / "etc").iterdir():
-        shutil.copy(path, (root / "etc" if path.name == "inittab" else settings) / path.name)
+        if path.is_dir():
+            shutil.copytree(path, root / "etc" / path.name, dirs_exist_ok=True)
+        else:
+            shutil.copy(path, (root / "etc" if path.name == "inittab" else settings) / path.name)
     (root / COURSE_CODE).mkdir(parents=True)
     (root / "usr/lib/python3/dist-packages/course.pth").write_text(f"/{COURSE_CODE}\n")
     (settings / "modules").write_text("".join(f"{module}\n" for module in recipe.SERVICE_MODULES))

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
+from lab.look import Between, between, pid
 from lab.objects import options
 from lab.objects.engine import AT_ONCE, in_words, look, remove, remove_volume, together
 from lab.objects.options import KEY, MANIFEST, NAME, NODE, PART, Identity
@@ -90,6 +91,16 @@ class Pod:
     def container(self, name: str = PAUSE) -> str:
         """What the engine calls one of its containers; pause where none is named."""
         return self._identity.name(name)
+
+    @property
+    def walls(self) -> Between:
+        """The walls between pause and its containers, as the kernel has them.
+
+        Raises:
+            CourseError: one of them does not run.
+        """
+        names = (PAUSE, *(it.name for it in self.spec.containers))
+        return between(self.machine, {name: pid(self.machine, self.container(name)) for name in names})
 
     def start(self, timeout_s: float = INIT_S) -> Pod:
         """Run the init containers one after the other, each to its end, then all others side by side.

@@ -1,0 +1,191 @@
+"""A pod as an engine makes it that knows what a pod is: Podman plays the very manifest from which ``lab.objects.pod`` makes one by hand.
+
+Podman runs beside Docker on the machine and has a store of images of its own.  What a manifest names is handed over first, from one store
+to the other: no registry is asked.
+
+What Podman does otherwise, it does in silence.  A field that it has never heard of, a misspelt one among them, is no error to it; those
+that it knows and ignores are listed in its documentation (``docs/kubernetes_support.md``), and here.  Two facts were found by looking
+(Podman 5.4): what is requested of the processor has no effect, and an ``emptyDir`` is a volume with the name that it has in the manifest,
+so two pods with a volume ``data`` have the same one.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lab.box.errors import CourseError, UsageError
+from lab.look import Between, between
+from lab.objects.manifest import load
+from lab.objects.spec import PAUSE, PodSpec
+
+if TYPE_CHECKING:
+    from lab.box.machine import Machine
+
+PLAY_S = 150.0
+LONG_S = 60.0
+UNHEEDED = {
+    "spec": (
+        "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "imagePullSecrets",
+        "nodeName", "nodeSelector", "os", "priority", "priorityClassName", "readinessGates", "runtimeClassName", "schedulerName",
+        "serviceAccountName", "setHostnameAsFQDN", "subdomain", "tolerations", "topologySpreadConstraints",
+    ),
+    "containers": (
+        "lifecycle", "readinessProbe", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "tty",
+        "volumeDevices",
+    ),
+    "deployment": ("minReadySeconds", "paused", "progressDeadlineSeconds", "replicas", "revisionHistoryLimit", "strategy"),
+}  # fmt: skip
+"""The fields that Podman knows and passes over, by where they stand: in a pod, in a container, in what makes pods."""
+HAND_OVER = """
+for image in $images; do
+    id=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null) || continue
+    [ "${id#sha256:}" = "$(podman image inspect -f '{{.Id}}' "localhost/$image" 2>/dev/null)" ] || set -- "$@" "$image"
+done
+[ $# = 0 ] || docker save "$@" | podman load --quiet >/dev/null
+"""
+IN_USE, NO_IMAGE = "already exists", "did not resolve to an alias"
+"""Of what Podman says."""
+
+
+class Refused(CourseError):
+    """Podman does not play a manifest; says why in Podman's own words."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """A pod that Podman made of a manifest.
+
+    Args:
+        machine: that it is on.
+        pod: what Podman calls it.
+        said: what Podman printed beside the ids of what it made: its warnings.
+        ignored: the fields of the manifest that Podman passes over in silence, by their paths.
+    """
+
+    machine: Machine = field(repr=False)
+    pod: str
+    said: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def states(self) -> dict[str, str]:
+        """What Podman says of each container, in a word, by the name in the manifest.  An init container that has ended well is gone."""
+        return {name: state for name, state, _ in self._listed()}
+
+    @property
+    def running(self) -> dict[str, int]:
+        """The process id, as the box counts, of each container that runs; what Podman calls the infra container is ``pause`` here."""
+        return {name: process for name, state, process in self._listed() if state == "running"}
+
+    @property
+    def walls(self) -> Between:
+        """The walls between the containers that run, as the kernel has them.
+
+        Raises:
+            CourseError: one has just ended.
+        """
+        return between(self.machine, self.running)
+
+    def stop(self, grace_s: int = 0) -> None:
+        """Remove the pod, its containers and its volumes; that it is gone already is no error."""
+        remove(self.machine, self.pod, grace_s)
+
+    def _listed(self) -> list[tuple[str, str, int]]:
+        answer = self.machine.sh(f"podman ps -a --format json --filter pod={shlex.quote(self.pod)}", timeout=LONG_S, check=True)
+        names = ((PAUSE if it["IsInfra"] else it["Names"][0].removeprefix(f"{self.pod}-"), it) for it in json.loads(answer.stdout or "[]"))
+        return sorted((name, str(it["State"]), int(it["Pid"])) for name, it in names)
+
+    def __repr__(self) -> str:
+        lines = [f"<the pod {self.pod}, played by Podman>"]
+        lines += [f"Podman says: {line}" for line in self.said]
+        lines += [f"Podman passes over {path}, and says nothing." for path in self.ignored]
+        return "\n".join(lines)
+
+
+def play(machine: Machine, manifest: str | Mapping[str, Any] | PodSpec, *, timeout_s: float = PLAY_S) -> Played:
+    """Have Podman make a pod of a manifest, and start it.
+
+    Args:
+        machine: to make it on.
+        manifest: YAML, the mapping that it stands for, or what was read from it; what makes pods, such as a Deployment, makes one.
+        timeout_s: seconds, in which init containers must have ended, too.
+
+    Raises:
+        UsageError: it is no YAML, has no name, or there are several manifests.
+        Refused: Podman does not play it; nothing is left behind.
+        WaitTimeout: it did not end; nothing is left behind.
+    """
+    text = manifest.source if isinstance(manifest, PodSpec) else manifest if isinstance(manifest, str) else json.dumps(manifest)
+    whole = load(text)
+    hand_over(machine, *_images(whole))
+    pod = name_of(whole)
+    if not pod:
+        raise UsageError("metadata.name is missing.", "Podman calls the pod by it.", "add it: metadata: {name: web}")
+    try:
+        done = machine.sh("podman kube play -", timeout=timeout_s, stdin=text.encode())
+        said = tuple(line.strip() for line in done.stderr.splitlines() if line.strip())
+        if done.code:
+            raise _refused(pod, said)
+    except CourseError as error:
+        if IN_USE not in error.why:
+            remove(machine, pod)
+        raise
+    return Played(machine, pod, said, tuple(_unheeded(whole)))
+
+
+def hand_over(machine: Machine, *images: str) -> None:
+    """Put images of the machine's Docker Engine into Podman's store, unless they are there; one that Docker does not have is left out."""
+    words = " ".join(dict.fromkeys(image if ":" in image.rpartition("/")[2] else f"{image}:latest" for image in images))
+    machine.sh(f"images={shlex.quote(words)}\nset --\n{HAND_OVER}", timeout=PLAY_S, check=True)
+
+
+def remove(machine: Machine, pod: str, grace_s: int = 0) -> None:
+    """Remove a pod of Podman's, with what belongs to it; that it is gone already is no error."""
+    machine.sh(f"podman pod rm --force --ignore --time {grace_s} {shlex.quote(pod)}", timeout=PLAY_S, check=True)
+
+
+def name_of(manifest: Mapping[str, Any]) -> str:
+    """What Podman calls the pod that it makes of a manifest; a pod that something else makes has ``-pod`` after the name."""
+    metadata = manifest.get("metadata")
+    name = str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+    return name if manifest.get("kind") == "Pod" or not name else f"{name}-pod"
+
+
+def _refused(pod: str, said: tuple[str, ...]) -> Refused:
+    why = next((line.removeprefix("Error: ") for line in reversed(said) if line.startswith("Error: ")), " ".join(said))
+    hints = {IN_USE: "played.stop(), or choose another name", NO_IMAGE: "name an image that the machine has: docker images lists them"}
+    hint = next((hint for words, hint in hints.items() if words in why), "mend the manifest, and play it again")
+    return Refused(f"Podman does not play the manifest of {pod}.", f"It says: {why}.", hint)
+
+
+def _pod_of(manifest: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The path and the content of the pod that a manifest describes, itself or as a template; an empty one where there is none."""
+    path, found = "spec", manifest.get("spec")
+    if isinstance(found, dict) and isinstance(found.get("template"), dict):
+        path, found = "spec.template.spec", found["template"].get("spec")
+    return path, found if isinstance(found, dict) else {}
+
+
+def _containers(pod: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key in ("initContainers", "containers"):
+        listed = pod.get(key)
+        yield from ((f"{key}[{at}]", it) for at, it in enumerate(listed if isinstance(listed, list) else ()) if isinstance(it, dict))
+
+
+def _images(manifest: Mapping[str, Any]) -> list[str]:
+    return [str(it["image"]) for _, it in _containers(_pod_of(manifest)[1]) if it.get("image")]
+
+
+def _unheeded(manifest: Mapping[str, Any]) -> Iterator[str]:
+    path, pod = _pod_of(manifest)
+    if path != "spec":
+        yield from (f"spec.{key}" for key in UNHEEDED["deployment"] if key in manifest["spec"])
+    yield from (f"{path}.{key}" for key in UNHEEDED["spec"] if key in pod)
+    for at, it in _containers(pod):
+        yield from (f"{path}.{at}.{key}" for key in UNHEEDED["containers"] if key in it)
+        requests = (it.get("resources") or {}).get("requests") or {}
+        yield from (f"{path}.{at}.resources.requests.{key}" for key in ("cpu",) if key in requests)
