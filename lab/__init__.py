@@ -10,21 +10,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab.box import connect
+    from lab.box import connect, machines
     from lab.widgets.load import load
     from lab.widgets.meters import meters
     from lab.widgets.predict import predict, recall
 
-__all__ = ["connect", "load", "load_ipython_extension", "meters", "predict", "recall", "topology"]
+__all__ = ["connect", "load", "load_ipython_extension", "machines", "meters", "predict", "recall", "topology"]
 HOMES = {
     "connect": "lab.box", "load": "lab.widgets.load", "meters": "lab.widgets.meters", "predict": "lab.widgets.predict",
     "recall": "lab.widgets.predict",
 }  # fmt: skip
 
+MODULES = {"machines": "lab.box.machines", "topology": "lab.topology"}
+
 
 def __getattr__(name: str) -> object:
-    if name == "topology":
-        return import_module("lab.topology")
+    if name in MODULES:
+        return import_module(MODULES[name])
     if name in HOMES:
         return getattr(import_module(HOMES[name]), name)
     raise AttributeError(f"module 'lab' has no attribute {name!r}")

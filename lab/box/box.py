@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from lab.box.access import Access
-from lab.box.errors import CourseError
-from lab.box.machine import Machine
+from lab.box.reached import Reached
 
 if TYPE_CHECKING:
-    import docker
     from jupyter_client.blocking.client import BlockingKernelClient
 
 
@@ -52,7 +50,7 @@ class Backend(Protocol):
         """How it is."""
 
 
-class Box(Machine):
+class Box(Reached):
     """The learner's disposable machine, reached from their own computer.
 
     Args:
@@ -61,41 +59,8 @@ class Box(Machine):
     """
 
     def __init__(self, backend: Backend, access: Access) -> None:
-        self._backend, self._access = backend, access
-
-    @property
-    def docker(self) -> docker.DockerClient:
-        """A client of the box's engine, over a private socket."""
-        return self._access.docker
-
-    @property
-    def docker_host(self) -> str:
-        """For ``DOCKER_HOST``: a unix socket in a directory that only you can enter."""
-        return self._access.docker_host
-
-    @property
-    def ssh(self) -> list[str]:
-        """The ``ssh`` command that opens a root shell on the box."""
-        return self._access.ssh
-
-    def _command(self, command: str) -> list[str]:
-        self._access.await_ssh()
-        return [*self._access.ssh, command]
-
-    def url(self, port: int) -> str:
-        """A web address on your computer that reaches a port of the box.
-
-        The address holds a password, because any user of the computer can connect to a port; browsers, curl and requests all understand it.
-
-        Args:
-            port: 1 to 65535; a published port of a container, say.
-
-        Raises:
-            CourseError: there is no such port.
-        """
-        if not 0 < port < 1 << 16:
-            raise CourseError(f"There is no port {port}.", "A TCP port is a number from 1 to 65535.", "box.url(8080)")
-        return self._access.ask(f"url {port}")
+        super().__init__(access)
+        self._backend = backend
 
     @contextmanager
     def kernel(self, cwd: str = "/root") -> Iterator[BlockingKernelClient]:
@@ -113,7 +78,7 @@ class Box(Machine):
             yield client
 
     def reset(self) -> None:
-        """Put a pristine box in the place of this one; checkpoints stay."""
+        """Put a pristine box in the place of this one; checkpoints stay, and so do the machines beside it."""
         self._backend.reset()
 
     def checkpoint(self, name: str) -> None:

@@ -7,21 +7,26 @@ that ``--privileged`` asks for, and then the engine refuses; there the box gets 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lab.box import engine
+from lab.box import engine, segment
 from lab.box.access import Access, new_identity, start_relay
 from lab.box.box import Status
 from lab.box.build import Artefacts
 from lab.box.errors import BoxNotRunning, CourseError, NotOnThisBackend
+from lab.box.place import Place
 from lab.box.processes import Process
 from lab.box.progress import Progress
 from lab.box.record import Record
+from lab.box.roster import seat_again
 from lab.box.state import State
 from lab.box.template import ping
 from lab.box.wait import wait_for
@@ -53,19 +58,21 @@ READY_TIMEOUT_S = 60
 
 
 class Container:
-    """One box.
+    """One box, or a machine beside it.
 
     Args:
-        state: where its logs are.
+        place: where its sockets and logs are.
         recipe: the key of the recipe, which is its image's tag.
         environment: the variables that name the outer engine.
     """
 
-    def __init__(self, state: State, recipe: str, environment: dict[str, str]) -> None:
-        self._state, self._recipe, self._environment = state, recipe, environment
-        self._directory = state.runtime / "box"
-        self._home = state.boxes / "container"
-        self.access = Access(self._directory)
+    def __init__(self, place: Place, recipe: str, environment: dict[str, str]) -> None:
+        self._place, self._state, self._recipe, self._environment = place, place.state, recipe, environment
+        self.access = Access(place.directory)
+
+    @property
+    def _log(self) -> Path:
+        return self._place.home / "log"
 
     @property
     def _image(self) -> str:
@@ -95,7 +102,7 @@ class Container:
         access = Access(self._state.room("template"))
         root = f"{REPOSITORY}-root:{self._recipe}"
         try:
-            container = self._run(outer, root, "template")
+            container = self._run(outer, root, "template", "template")
             relay = self._relay(container.name, access)
             try:
                 self._await_engine(access, relay, container)
@@ -113,33 +120,70 @@ class Container:
             outer.images.remove(root, force=True)
             shutil.rmtree(access.directory)
 
-    def up(self) -> None:
+    def up(self, peers: Mapping[str, str] | None = None) -> None:
         """Start a pristine container.
+
+        Args:
+            peers: the addresses of the other machines by their names; a machine beside the box is given a seat among them.
 
         Raises:
             WaitTimeout: its engine did not answer.
             CourseError: the outer engine refused it.
         """
         began = time.monotonic()
-        self._state.room("box")
-        self._home.mkdir(parents=True, exist_ok=True)
-        outer = engine.client(self._environment)
-        name = f"box-{secrets.token_hex(2)}"
-        container = self._run(outer, self._image, name)
-        relay = self._relay(container.name, self.access)
-        record = Record(name, "container", "native", 0.0, relay, engine=self._environment, recipe=self._recipe, container=container.name)
-        record.save(self._state)
-        self._become(name, relay)
-        self._await_engine(self.access, relay, container)
-        replace(record, ready_s=round(time.monotonic() - began, 3)).save(self._state)
-        outer.close()
+        self._place.open()
+        name = f"box-{secrets.token_hex(2)}" if self._place.is_box else self._place.name
+        with closing(engine.client(self._environment)) as outer:
+            container = self._run(outer, self._image, name, self._place.name, **self._seat(outer))
+            relay = self._relay(container.name, self.access)
+            record = Record(
+                name, "container", "native", 0.0, relay, engine=self._environment, recipe=self._recipe, container=container.name,
+                number=0 if self._place.is_box else self._place.number, address=(peers or {}).get(name, ""), maker=Process.of(os.getpid()),
+            )  # fmt: skip
+            self._place.save(record)
+            self._become(name, relay, peers or {})
+            if self._place.is_box:
+                self._await_engine(self.access, relay, container)
+            else:
+                self.access.await_ssh()
+            self._place.save(replace(record, ready_s=round(time.monotonic() - began, 3)))
         self.access.start_ssh()
 
-    def _become(self, name: str, relay: Process) -> None:
+    def _seat(self, outer: docker.DockerClient) -> dict[str, Any]:
+        """How the engine is to connect it: the box to nothing at first, a machine beside it to the others."""
+        if self._place.is_box:
+            return {"network_mode": "none"}
+        joined = segment.network(outer, self._state)
+        seat = outer.api.create_endpoint_config(ipv4_address=segment.address_on(joined, self._place.number))
+        return {"network": joined.name, "networking_config": {joined.name: seat}}
+
+    def _become(self, name: str, relay: Process, peers: Mapping[str, str]) -> None:
         """Give the container a name and keys of its own."""
-        sockets = self._directory / "dial.sock"
-        wait_for("the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, log=self._home / "log", alive=lambda: relay.alive)
-        self.access.control(new_identity(self._state, self._directory, name, own_kernel=False))
+        sockets = self._place.directory / "dial.sock"
+        wait_for("the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, log=self._log, alive=lambda: relay.alive)
+        identity = new_identity(self._state, self._place.directory, name, own_kernel=False)
+        self.access.control({**identity, "peers": dict(peers), **({} if self._place.is_box else {"seat": {}})})
+
+    def join(self) -> None:
+        """Connect the box with the machines beside it, where it is not yet.
+
+        Raises:
+            CourseError: the engine refuses.
+        """
+        import docker  # noqa: PLC0415
+
+        with closing(engine.client(self._environment)) as outer:
+            joined, container = segment.network(outer, self._state), outer.containers.get(self._require().container)
+            there = container.attrs["NetworkSettings"]["Networks"]
+            if joined.name in there:
+                return
+            try:
+                for name in there:
+                    outer.networks.get(name).disconnect(container)
+                joined.connect(container, ipv4_address=segment.address_on(joined, self._place.number))
+            except docker.errors.APIError as error:
+                raise CourseError("Your box could not be connected with the machines.", str(error.explanation), "course reset") from None
+        self.access.control({"seat": {}})
 
     def _await_engine(self, access: Access, relay: Process, container: DockerContainer) -> None:
         try:
@@ -148,18 +192,18 @@ class Container:
             log = container.exec_run(["tail", "-5", "/run/course/log/dockerd"]).output if _running(container) else container.logs(tail=5)
             raise CourseError(error.what, f"{error.why}\n{log.decode(errors='replace')}".strip(), error.try_next) from None
 
-    def _run(self, outer: docker.DockerClient, image: str, name: str) -> DockerContainer:
+    def _run(self, outer: docker.DockerClient, image: str, name: str, machine: str, **network: Any) -> DockerContainer:
         """Start the container, privileged if the engine can."""
         import docker  # noqa: PLC0415
 
-        label = {engine.OWNER_LABEL: self._state.owner}
+        label = {engine.OWNER_LABEL: self._state.owner, engine.MACHINE_LABEL: machine}
         full_name = f"course-{self._state.owner}-{name}-{secrets.token_hex(2)}"
         volume = outer.volumes.create(full_name, labels=label)
 
         def run(**rights: Any) -> DockerContainer:
             return outer.containers.run(
-                image, detach=True, name=full_name, hostname=name, labels=label, network_mode="none", stop_signal="SIGKILL",
-                volumes={volume.name: {"bind": "/var/lib/docker", "mode": "rw"}}, **rights,
+                image, detach=True, name=full_name, hostname=name, labels=label, stop_signal="SIGKILL",
+                volumes={volume.name: {"bind": "/var/lib/docker", "mode": "rw"}}, **(network or {"network_mode": "none"}), **rights,
             )  # fmt: skip
 
         remembered = _Remembered(self._state, outer.info()["ID"])
@@ -175,36 +219,45 @@ class Container:
                 outer.containers.get(full_name).remove(force=True)
                 container = run(**remembered.keep(_rights_of_the_engine(outer, image, label)))
         except docker.errors.APIError as error:
-            engine.remove_ours(self._environment, self._state.owner)
+            engine.remove_ours(self._environment, self._state.owner, machine)
             raise CourseError("Your Docker Engine did not start the box.", str(error.explanation), "course up --backend microvm") from None
         return container
 
     def _relay(self, container: str, access: Access) -> Process:
-        self._home.mkdir(parents=True, exist_ok=True)
+        self._place.home.mkdir(parents=True, exist_ok=True)
         command = ["docker", "exec", "-i", container, *AGENT]
-        return start_relay(access.directory, {"command": command}, self._home / "log", self._environment)
+        return start_relay(access.directory, {"command": command}, self._log, self._environment)
 
     def _remove(self, container: DockerContainer) -> None:
         volume = container.name
         container.remove(force=True, v=True)
         container.client.volumes.get(volume).remove()
 
-    def _stop(self) -> None:
-        if record := Record.load(self._state):
+    def stop(self) -> None:
+        """End it, as if its plug were pulled; what is remembered of it stays.
+
+        Raises:
+            CourseError: the outer engine can't be reached.
+        """
+        if record := self._place.load():
             record.relay.kill()
-        engine.remove_ours(self._environment, self._state.owner)
-        Record.forget(self._state)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        engine.remove_ours(self._environment, self._state.owner, self._place.name)
+        shutil.rmtree(self._place.directory, ignore_errors=True)
+
+    def _stop(self) -> None:
+        self.stop()
+        self._place.forget()
 
     def reset(self) -> None:
         """Put a pristine container in its place."""
         self._stop()
         self.up()
+        seat_again(self._state)
 
     def down(self) -> None:
         """Remove it, its volume and its logs."""
         self._stop()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self._place.home, ignore_errors=True)
 
     def checkpoint(self, name: str) -> NoReturn:
         """A container can't be saved while it runs.
@@ -234,13 +287,43 @@ class Container:
             CourseError: its engine does not answer.
         """
         record = self._require()
-        outer = engine.client(self._environment)
-        stats = outer.containers.get(record.container).stats(stream=False, one_shot=True)["memory_stats"].get("usage", 0)
-        outer.close()
         return Status(
             record.name, record.backend, record.accelerator, self.access.docker_host, self.access.engine_version(),
-            record.ready_s, round(stats / 1e6 + record.relay.memory_mb), (),
+            record.ready_s, round(self.memory_mb()), (),
         )  # fmt: skip
+
+    def memory_mb(self) -> float:
+        """What it costs the computer now, in MB, its relay included; 0 where it does not run."""
+        record = self._place.load()
+        if not record or not self.alive():
+            return 0.0
+        with closing(engine.client(self._environment)) as outer:
+            used = outer.containers.get(record.container).stats(stream=False, one_shot=True)["memory_stats"].get("usage", 0)
+        return float(used) / 1e6 + record.relay.memory_mb
+
+    def console(self) -> str:
+        """What its first process has printed."""
+        import docker  # noqa: PLC0415
+
+        record = self._place.load()
+        try:
+            with closing(engine.client(self._environment)) as outer:
+                return str(outer.containers.get(record.container).logs().decode(errors="replace")) if record else ""
+        except (docker.errors.DockerException, OSError):
+            return ""
+
+    def alive(self) -> bool:
+        """Does it run?"""
+        import docker  # noqa: PLC0415
+
+        record = self._place.load()
+        if not record or not record.container:
+            return False
+        try:
+            with closing(engine.client(self._environment)) as outer:
+                return _running(outer.containers.get(record.container))
+        except (docker.errors.DockerException, OSError):
+            return False
 
     def mend(self, record: Record) -> None:
         """Start the relay again when it was killed and the container still runs."""
@@ -248,19 +331,13 @@ class Container:
             return
         self._require()
         relay = self._relay(record.container, self.access)
-        replace(record, relay=relay).save(self._state)
-        wait_for("the box's relay", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=self._home / "log")
+        self._place.save(replace(record, relay=relay))
+        wait_for("the box's relay", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=self._log)
 
     def _require(self) -> Record:
-        import docker  # noqa: PLC0415
-
-        record = Record.load(self._state)
-        try:
-            outer = engine.client(self._environment)
-            if record and _running(outer.containers.get(record.container)):
-                return record
-        except (docker.errors.DockerException, OSError):
-            pass
+        record = self._place.load()
+        if record and self.alive():
+            return record
         raise BoxNotRunning("There is no box.", "Its container has ended, or its Docker engine does not answer.", "course up")
 
 

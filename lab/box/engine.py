@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 OWNER_LABEL = "course.owner"
+MACHINE_LABEL = "course.machine"
 ANSWER_TIMEOUT_S = 5
 INSTALL = "sudo apt-get install -y --no-install-recommends docker.io, or course up --backend microvm, which needs no Docker"
 NEXT = "course down, once that is mended, or course down --forget, if that engine is gone for good"
@@ -143,19 +144,21 @@ def _remove(container: Container) -> None:
     container.remove(force=True, v=True)
 
 
-def remove_ours(environment: dict[str, str], owner: str) -> None:
+def remove_ours(environment: dict[str, str], owner: str, machine: str = "") -> None:
     """Remove every container, volume and network that carries this installation's label.
 
     Args:
         environment: names the engine.
         owner: the label's value.
+        machine: only what belongs to this one machine of the installation.
 
     Raises:
         CourseError: the engine can't be reached, or refuses.
     """
     import docker  # noqa: PLC0415
 
-    label = {"filters": {"label": f"{OWNER_LABEL}={owner}"}}
+    labels = [f"{OWNER_LABEL}={owner}", *([f"{MACHINE_LABEL}={machine}"] if machine else [])]
+    label = {"filters": {"label": labels}}
     try:
         engine = client(environment, ANSWER_TIMEOUT_S * 6)
         with ThreadPoolExecutor() as pool:

@@ -13,6 +13,7 @@ from lab.box.build import Artefacts, build
 from lab.box.container import Container
 from lab.box.errors import BoxNotRunning, CourseError, NoBackend, UsageError
 from lab.box.microvm import Microvm
+from lab.box.place import Place, machines_of
 from lab.box.progress import Progress, Quiet
 from lab.box.record import Record
 from lab.box.state import State, lock
@@ -131,17 +132,18 @@ def _attach(state: State, record: Record) -> Box:
     if record.backend == "microvm":
         if not record.machine or not record.machine.alive:
             raise BoxNotRunning("There is no box.", "Its virtual machine has ended.", "course up")
-        backend = Microvm(state, Artefacts.of(state, record.recipe), Template.of(state, record.recipe, record.accelerator))
+        template = Template.of(state, record.recipe, record.accelerator)
+        backend = Microvm(Place(state, "microvm"), Artefacts.of(state, record.recipe), template)
     else:
-        backend = Container(state, record.recipe, record.engine)
+        backend = Container(Place(state, "container"), record.recipe, record.engine)
     backend.mend(record)
     return Box(backend, backend.access)
 
 
 def _backend(state: State, name: str, artefacts: Artefacts, progress: Progress) -> Microvm | Container:
     if name == "microvm":
-        return Microvm(state, artefacts, chosen(state, artefacts, progress))
-    container = Container(state, artefacts.key, engine.find(state).environment)
+        return Microvm(Place(state, name), artefacts, chosen(state, artefacts, progress))
+    container = Container(Place(state, name), artefacts.key, engine.find(state).environment)
     container.prepare(artefacts, progress)
     return container
 
@@ -159,5 +161,6 @@ def _end(state: State, *, forget: bool = False) -> None:
             engine.remove_ours(record.engine, state.owner)
     elif (found := engine.find(state)).answers:
         engine.remove_ours(found.environment, state.owner)
-    Record.forget(state)
+    Record.path(state).unlink(missing_ok=True)
+    shutil.rmtree(machines_of(state), ignore_errors=True)
     shutil.rmtree(state.runtime, ignore_errors=True)

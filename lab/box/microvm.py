@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from lab.box import processes
+from lab.box import processes, segment
 from lab.box.access import Access, new_identity, start_relay
 from lab.box.box import Status
 from lab.box.build import Artefacts
 from lab.box.errors import BoxNotRunning, CourseError, UsageError
+from lab.box.place import Place
+from lab.box.processes import Process
 from lab.box.qemu import Machine
 from lab.box.record import Record
-from lab.box.state import State
+from lab.box.roster import seat_again
 from lab.box.template import Template, ping
 from lab.box.wait import wait_for
 
@@ -28,75 +32,108 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 class Microvm:
-    """One box.
+    """One box, or a machine beside it.
 
     Args:
-        state: where its checkpoints and logs are.
+        place: where its sockets, checkpoints and logs are.
         artefacts: kernel and disk.
         template: what it is a clone of.
+        cold: it is none, but boots; its template is only asked for the accelerator.
     """
 
-    def __init__(self, state: State, artefacts: Artefacts, template: Template) -> None:
-        self._state, self._artefacts, self._template = state, artefacts, template
-        self._directory = state.runtime / "box"
-        self._home = state.boxes / "microvm"
-        self.access = Access(self._directory)
+    def __init__(self, place: Place, artefacts: Artefacts, template: Template, *, cold: bool = False) -> None:
+        self._place, self._artefacts, self._template, self._cold = place, artefacts, template, cold
+        self.access = Access(place.directory)
 
     @property
     def _machine(self) -> Machine:
-        return Machine(self._artefacts, self._template.memory, self._directory, self._home / "console", self._template.accelerator)
+        memory = None if self._cold else self._template.memory
+        hub = segment.hub_socket(self._place.state)
+        return Machine(self._artefacts, memory, self._place.directory, self._console, self._template.accelerator, hub=hub)
 
-    def up(self) -> None:
-        """Start a pristine clone.
+    @property
+    def _console(self) -> Path:
+        return self._place.home / "console"
+
+    @property
+    def _log(self) -> Path:
+        return self._place.home / "log"
+
+    def up(self, peers: Mapping[str, str] | None = None) -> None:
+        """Start a pristine clone, or boot.
+
+        Args:
+            peers: the addresses of the other machines by their names; a machine beside the box is given a seat among them.
 
         Raises:
             WaitTimeout: its engine did not answer.
             CourseError: it did not take on an identity.
         """
+        if self._cold:
+            self._start(None, peers or {})
+            return
         with self._template.state.open("rb") as saved:
-            self._start(saved.fileno())
+            self._start(saved.fileno(), peers or {})
 
-    def _start(self, incoming: int) -> None:
-        """Start a machine from saved state, give it an identity, wait for its engine, and remember it; or leave nothing."""
+    def _start(self, incoming: int | None, peers: Mapping[str, str]) -> None:
+        """Start a machine, give it an identity, wait until it can be used, and remember it; or leave nothing."""
         try:
-            self._launch(incoming)
+            self._launch(incoming, peers)
         except BaseException:
             self._stop()
-            processes.end_all(f"{self._directory}/")
+            processes.end_all(f"{self._place.directory}/")
             raise
-        self.access.start_ssh()
 
-    def _launch(self, incoming: int) -> None:
+    def _launch(self, incoming: int | None, peers: Mapping[str, str]) -> None:
         began = time.monotonic()
-        self._state.room("box")
-        self._home.mkdir(parents=True, exist_ok=True)
-        log = self._home / "log"
-        name = f"box-{secrets.token_hex(2)}"
-        relay = start_relay(self._directory, {"unix": str(self._machine.agent)}, log)
+        self._place.open()
+        name = f"box-{secrets.token_hex(2)}" if self._place.is_box else self._place.name
+        relay = start_relay(self._place.directory, {"unix": str(self._machine.agent)}, self._log)
         launched = time.monotonic()
-        qemu = self._machine.start(log, incoming)
+        qemu = self._machine.start(self._log, incoming)
         running_s = round(time.monotonic() - launched, 3)
-        record = Record(name, "microvm", self._template.accelerator, 0.0, relay, qemu, recipe=self._artefacts.key, running_s=running_s)
-        record.save(self._state)
-        identity = new_identity(self._state, self._directory, name, own_kernel=True)
+        record = Record(
+            name, "microvm", self._template.accelerator, 0.0, relay, qemu, recipe=self._artefacts.key, running_s=running_s,
+            number=0 if self._place.is_box else self._place.number, address=peers.get(name, ""), maker=Process.of(os.getpid()),
+        )  # fmt: skip
+        self._place.save(record)
+        identity = new_identity(self._place.state, self._place.directory, name, own_kernel=True)
+        seat = {} if self._place.is_box else self._seat()
 
         def alive() -> bool:
             return qemu.alive and relay.alive
 
-        sockets = self._directory / "dial.sock"
+        sockets, log = self._place.directory / "dial.sock", self._log
         wait_for("the box's relay", sockets.stat, timeout_s=READY_TIMEOUT_S, every_s=0.005, log=log, alive=alive)
-        self.access.control({**identity, "time": time.time()})
-        wait_for("the box's Docker Engine", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=log, alive=alive)
-        replace(record, ready_s=round(time.monotonic() - began, 3)).save(self._state)
+        self.access.control({**identity, **seat, "peers": dict(peers), "time": time.time()})
+        if self._place.is_box:
+            wait_for("the box's Docker Engine", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=log, alive=alive)
+        else:
+            self.access.await_ssh()
+        self._place.save(replace(record, ready_s=round(time.monotonic() - began, 3)))
+        if self._place.is_box:
+            self.access.start_ssh()
 
-    def _stop(self) -> None:
-        """End the machine and what serves it; checkpoints stay."""
-        if record := Record.load(self._state):
+    def _seat(self) -> dict[str, Any]:
+        number = self._place.number
+        return {"seat": {"mac": segment.mac(number), "address": f"{segment.PREFIX}.{number}/24"}}
+
+    def join(self) -> None:
+        """Connect the box with the machines beside it."""
+        self.access.control(self._seat())
+
+    def stop(self) -> None:
+        """End it, as if its plug were pulled; what is remembered of it stays."""
+        if record := self._place.load():
             for process in (record.machine, record.relay):
                 if process:
                     process.kill()
-        Record.forget(self._state)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self._place.directory, ignore_errors=True)
+
+    def _stop(self) -> None:
+        """End the machine and what serves it; checkpoints stay."""
+        self.stop()
+        self._place.forget()
 
     def reset(self) -> None:
         """Put a pristine clone in its place.
@@ -112,11 +149,12 @@ class Microvm:
             )
         self._stop()
         self.up()
+        seat_again(self._place.state)
 
     def down(self) -> None:
         """Remove it, its logs and its checkpoints."""
         self._stop()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self._place.home, ignore_errors=True)
 
     def checkpoint(self, name: str) -> None:
         """Save it as it is: pauses it for some milliseconds, takes a second or so.
@@ -152,11 +190,12 @@ class Microvm:
             raise UsageError(f"There is no checkpoint {name!r}.", f"There are: {known}.", f"course checkpoint {name}")
         self._stop()
         with _unpacked(path) as incoming:
-            self._start(incoming)
+            self._start(incoming, {})
+        seat_again(self._place.state)
 
     def checkpoints(self) -> tuple[str, ...]:
         """Their names, oldest first."""
-        found = sorted(self._home.glob("checkpoints/*.zst"), key=lambda path: path.stat().st_mtime)
+        found = sorted(self._place.home.glob("checkpoints/*.zst"), key=lambda path: path.stat().st_mtime)
         return tuple(path.stem for path in found)
 
     def _path(self, name: str) -> Path:
@@ -166,7 +205,7 @@ class Microvm:
                 "A name has 1 to 40 letters, digits, hyphens or underscores, and starts with a letter or a digit.",
                 "course checkpoint before-lunch",
             )
-        return self._home / "checkpoints" / f"{name}.zst"
+        return self._place.home / "checkpoints" / f"{name}.zst"
 
     def status(self) -> Status:
         """How it is.
@@ -175,20 +214,34 @@ class Microvm:
             BoxNotRunning: it has gone.
             CourseError: its engine does not answer.
         """
-        record = Record.load(self._state)
-        if not record or not record.machine or not record.machine.alive:
+        record = self._place.load()
+        if not record or not self.alive():
             raise BoxNotRunning("There is no box.", "Its virtual machine has ended.", "course up")
         return Status(
             record.name, record.backend, record.accelerator, self.access.docker_host, self.access.engine_version(),
-            record.ready_s, round(record.machine.memory_mb + record.relay.memory_mb), self.checkpoints(),
+            record.ready_s, round(self.memory_mb()), self.checkpoints(),
         )  # fmt: skip
+
+    def memory_mb(self) -> float:
+        """What it costs the computer now, in MB, its relay included; 0 where it does not run."""
+        record = self._place.load()
+        return record.machine.memory_mb + record.relay.memory_mb if record and record.machine else 0.0
+
+    def console(self) -> str:
+        """What it printed as it booted; nothing where it is a clone, which never did."""
+        return self._console.read_text(errors="replace") if self._console.exists() else ""
+
+    def alive(self) -> bool:
+        """Does it run?"""
+        record = self._place.load()
+        return bool(record and record.machine and record.machine.alive)
 
     def mend(self, record: Record) -> None:
         """Start the relay again when it was killed and the machine still runs."""
         if not record.relay.alive:
-            relay = start_relay(self._directory, {"unix": str(self._machine.agent)}, self._home / "log")
-            replace(record, relay=relay).save(self._state)
-            wait_for("the box's relay", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=self._home / "log")
+            relay = start_relay(self._place.directory, {"unix": str(self._machine.agent)}, self._log)
+            self._place.save(replace(record, relay=relay))
+            wait_for("the box's relay", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=self._log)
 
 
 @contextmanager

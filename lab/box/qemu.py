@@ -32,7 +32,7 @@ PROGRAM = "qemu-system-x86_64"
 MACHINE = "pc-i440fx-6.2"
 """A versioned machine, so that a template made with one QEMU loads in a later one."""
 KERNEL_OPTIONS = (
-    "console=ttyS0 quiet panic=-1 cgroup_no_v1=all mitigations=off audit=0 apparmor=0 no_timer_check tsc=reliable "
+    "console=ttyS0 panic=-1 cgroup_no_v1=all mitigations=off audit=0 apparmor=0 no_timer_check tsc=reliable "
     "random.trust_cpu=on net.ifnames=0"
 )
 TRANSLATIONS_MB = 256
@@ -50,19 +50,21 @@ class Machine:
 
     Args:
         artefacts: kernel, initramfs and disk.
-        memory: the file that holds its memory, or that it was cloned from.
-        directory: gets the sockets ``agent.sock`` and ``qmp.sock``; private and short.
+        memory: the file that holds its memory, or that it was cloned from; without one it is a machine of its own that boots, and says so.
+        directory: gets the sockets ``agent.sock``, ``qmp.sock`` and ``net.sock``; private and short.
         console: gets what the kernel prints.
         accelerator: ``kvm`` or ``tcg``.
         writes_memory: it writes to *memory* itself, as a template does while it is made, and not to pages of its own.
+        hub: the socket of the network segment that it is on, which need not be there yet; without one it is alone.
     """
 
     artefacts: Artefacts
-    memory: Path
+    memory: Path | None
     directory: Path
     console: Path
     accelerator: str
     writes_memory: bool = False
+    hub: Path | None = None
 
     @property
     def agent(self) -> Path:
@@ -122,18 +124,26 @@ class Machine:
     def _options(self) -> list[str]:
         accelerator = "kvm" if self.accelerator == "kvm" else f"tcg,tb-size={TRANSLATIONS_MB}"
         share = "on" if self.writes_memory else "off"
-        memory = f"memory-backend-file,id=m,size={recipe.MEMORY_MB}M,mem-path={_quoted(self.memory)},share={share}"
+        kind = f"memory-backend-file,mem-path={_quoted(self.memory)},share={share}" if self.memory else "memory-backend-ram"
+        kernel = KERNEL_OPTIONS + (" quiet" if self.memory else " course.cold")
         return [
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-sandbox", SANDBOX,
             "-machine", f"{MACHINE},memory-backend=m,usb=off,vmport=off", "-accel", accelerator, "-cpu", recipe.CPU_MODEL, "-smp", "1",
-            "-m", str(recipe.MEMORY_MB), "-object", memory,
-            "-kernel", str(self.artefacts.kernel), "-initrd", str(self.artefacts.initramfs), "-append", KERNEL_OPTIONS,
+            "-m", str(recipe.MEMORY_MB), "-object", f"{kind},id=m,size={recipe.MEMORY_MB}M",
+            "-kernel", str(self.artefacts.kernel), "-initrd", str(self.artefacts.initramfs), "-append", kernel,
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={_quoted(self.agent)},server=on,wait=off",
             "-device", "virtserialport,chardev=agent,name=course",
             "-drive", f"file={_quoted(self.artefacts.disk)},if=none,id=disk,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=disk",
-            "-netdev", "hubport,id=segment,hubid=0", "-device", "virtio-net-pci,netdev=segment,romfile=",
+            "-netdev", f"{self._network()},id=segment", "-device", "virtio-net-pci,netdev=segment,romfile=",
             "-device", "virtio-rng-pci", "-serial", f"file:{self.console}", "-qmp", f"unix:{_quoted(self.monitor)},server=on,wait=off",
         ]  # fmt: skip
+
+    def _network(self) -> str:
+        """How its network card is connected.  A clone's need not be as its template's was: to the machine both look the same."""
+        if not self.hub:
+            return "hubport,hubid=0"
+        ours = self.directory / "net.sock"
+        return f"dgram,local.type=unix,local.path={_quoted(ours)},remote.type=unix,remote.path={_quoted(self.hub)}"
 
     def talk(self, script: Callable[[Any], Awaitable[T]]) -> T:
         """Run a conversation with QEMU's monitor; works with and without an event loop running in this thread.

@@ -32,6 +32,12 @@ BY_NAME = {"awk": "mawk", "which": "which.debianutils", "pager": "less", "editor
 SYSTEM_ACCOUNTS = {"sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nologin"}
 COURSE_CODE = "usr/local/lib/course"
 """Where the course's own package goes when a box starts a kernel; empty in the template."""
+OWN = (
+    "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/machine-id", "etc/mtab", "etc/ssh/course_host_key", ".dockerenv", "root/.ssh",
+    "root/.bash_history", COURSE_CODE, "var/lib/docker", "var/lib/containerd", "var/lib/containers", "run", "tmp", "dev", "proc", "sys",
+    "usr/lib/modules", "usr/lib/course/docker",
+)  # fmt: skip
+"""What is a machine's own, or an engine's, or not on its disk: no golden image has it."""
 UNNEEDED = (
     f"usr/local/lib/python{recipe.PYTHON}/dist-packages/debugpy",  # the debugger's 150 modules would double a kernel's emulated start
     "usr/share/doc",
@@ -93,6 +99,14 @@ def finish(root: Path, wheels: Path, kernel: Path) -> None:
     run_inside(root, "usr/bin/kmod", "-b", str(root), release, name="depmod")
     run("ldconfig", "-r", root)
     compile_python(root)
+    _list_files(root)
+
+
+def _list_files(root: Path) -> None:
+    """Write down all names, in the order of ``LC_ALL=C sort``: what a golden image must remove is found with it."""
+    names = [path.relative_to(root) for path in root.rglob("*")]
+    listed = sorted(os.fsencode(name) for name in names if not any(name.is_relative_to(own) for own in OWN))
+    (root / "usr/lib/course/files").write_bytes(b"".join(b"./%s\n" % name for name in listed))
 
 
 def compile_python(root: Path) -> None:

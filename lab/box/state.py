@@ -127,9 +127,15 @@ def private_directory(path: Path) -> None:
 
 
 @contextmanager
-def lock(directory: Path, name: str) -> Iterator[None]:
-    """Let one process at a time do *name* in *directory*; the kernel frees the lock of a process that was killed."""
+def lock(directory: Path, name: str, *, shared: bool = False) -> Iterator[None]:
+    """Let one process at a time do *name* in *directory*; the kernel frees the lock of a process that was killed.
+
+    Args:
+        directory: made when missing.
+        name: of what is done.
+        shared: others that share it may do so at the same time, but nobody who wants it alone.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / f".{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield

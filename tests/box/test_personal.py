@@ -41,6 +41,7 @@ def test_an_identity_is_taken_on(done: Done, tmp_path: Path) -> None:
     assert done == [
         ("clock", 1.5e9), ("entropy", 64), ("hostname", "box-1234"), ("/etc/hostname", "0o644"), ("/etc/hosts", "0o644"),
         ("/etc/machine-id", "0o444"), ("/etc/ssh/course_host_key", "0o600"), ("/root/.ssh/authorized_keys", "0o600"),
+        ("/run/course/born", "0o644"),
     ]  # fmt: skip
     assert (tmp_path / "etc/ssh/course_host_key").read_text() == "PRIVATE\n"
     assert "127.0.1.1 box-1234\n" in (tmp_path / "etc/hosts").read_text()
@@ -110,3 +111,11 @@ def test_a_file_that_is_a_mount_is_written_in_place(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(personal.os.path, "ismount", lambda path: path == str(target))
     personal.write(str(target), "new\n", 0o644)
     assert (target.read_text(), target.stat().st_ino) == ("new\n", inode)
+
+
+def test_peers_are_introduced_and_the_learners_own_lines_stay() -> None:
+    hosts = personal.HOSTS.format("web-1") + "10.9.8.7 mine\n"
+    both = personal.introduced(hosts, {"web-1": "10.30.0.11", "web-2": "10.30.0.12"}, "web-1")
+    assert "127.0.1.1" not in both
+    assert [line.split()[:2] for line in both.splitlines()[2:]] == [["10.9.8.7", "mine"], ["10.30.0.11", "web-1"], ["10.30.0.12", "web-2"]]
+    assert personal.introduced(both, {"web-1": "10.30.0.11"}, "web-1").count("web") == 1

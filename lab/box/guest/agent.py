@@ -21,6 +21,7 @@ from mux import Link, Mux, Stream, splice
 
 SSHD = ("/usr/sbin/sshd", "-i", "-e", "-f", "/etc/course/sshd_config")
 REOPEN_S = 0.02
+READY = Path("/run/course/ready")
 
 
 async def accept(stream: Stream, target: str) -> None:
@@ -57,12 +58,16 @@ async def shell(stream: Stream) -> None:
 
 
 async def control(stream: Stream) -> None:
-    """Answer one request: make this clone a machine of its own."""
+    """Answer one request: make this clone a machine of its own, or introduce it to others."""
     request = b""
     while data := await stream.read():
         request += data
     try:
-        reply = personal.become(json.loads(request))
+        asked = json.loads(request)
+        # In a container this runs beside the set-up, which lays a new /run over what is written too early.
+        while not READY.exists():  # noqa: ASYNC110, ASYNC240
+            await asyncio.sleep(REOPEN_S)
+        reply = personal.become(asked) if "hostname" in asked else personal.meet(asked)
     except Exception as error:  # noqa: BLE001  (whatever it was, the owner gets an answer)
         reply = {"error": f"{type(error).__name__}: {error}"}
     await stream.write(json.dumps(reply).encode())

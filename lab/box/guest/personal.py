@@ -11,12 +11,19 @@ import os
 import pathlib
 import socket
 import struct
+import subprocess
 import time
 from typing import Any
 
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 """linux/random.h"""
+HOSTS = "127.0.0.1 localhost\n127.0.1.1 {}\n::1 localhost ip6-localhost\n"
+PEER = "# a machine on your segment"
+"""Ends the lines of /etc/hosts that are not the learner's own."""
+IP = "/usr/sbin/ip"
+BORN = "/run/course/born"
+"""What was changed after this file was, was changed on this machine: see ``golden.py``."""
 
 
 def become(who: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +31,7 @@ def become(who: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         who: ``time`` (seconds since the epoch; absent where the kernel is shared), ``entropy`` (hex; likewise absent), ``hostname``,
-            ``machine_id``, ``host_key`` (OpenSSH private key), ``authorized_key`` (one line).
+            ``machine_id``, ``host_key`` (OpenSSH private key), ``authorized_key`` (one line), and what ``meet`` takes.
 
     Returns:
         ``{"hostname": …}``
@@ -40,11 +47,55 @@ def become(who: dict[str, Any]) -> dict[str, Any]:
         reseed(bytes.fromhex(who["entropy"]))
     socket.sethostname(hostname)
     write("/etc/hostname", hostname + "\n", 0o644)
-    write("/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n::1 localhost ip6-localhost\n", 0o644)
+    write("/etc/hosts", introduced(HOSTS.format(hostname), who.get("peers", {}), hostname), 0o644)
+    if "seat" in who:
+        sit(who["seat"])
     write("/etc/machine-id", machine_id + "\n", 0o444)
     write("/etc/ssh/course_host_key", host_key, 0o600)
     write("/root/.ssh/authorized_keys", authorized_key + "\n", 0o600)
+    write(BORN, "", 0o644)
     return {"hostname": socket.gethostname()}
+
+
+def meet(company: dict[str, Any]) -> dict[str, Any]:
+    """Take a seat on the segment, or another, and learn who else is there.
+
+    Args:
+        company: ``seat``: the network card's ``mac`` and ``address`` (with the length of the network's part; empty where the engine outside
+            saw to that), and ``peers``: addresses by name, of all machines that are there now, this one included.
+
+    Returns:
+        ``{"peers": …}``, how many there are.
+    """
+    if "seat" in company:
+        sit(company["seat"])
+    if "peers" in company:
+        hosts = introduced(pathlib.Path("/etc/hosts").read_text(), company["peers"], socket.gethostname())
+        write("/etc/hosts", hosts, 0o644)
+    return {"peers": len(company.get("peers", ()))}
+
+
+def sit(seat: dict[str, str]) -> None:
+    """Take a seat on the segment, from which no way leads on: what is not there is known to be unreachable at once."""
+    if seat:
+        lines = f"link set dev eth0 address {seat['mac']} up\naddr replace {seat['address']} dev eth0\n"
+        subprocess.run([IP, "-batch", "-"], input=lines.encode(), check=True)
+    else:
+        subprocess.run([IP, "route", "delete", "default"], stderr=subprocess.DEVNULL, check=False)
+
+
+def introduced(hosts: str, peers: dict[str, str], own: str) -> str:
+    """The text of /etc/hosts with these peers in place of those before; the learner's own lines stay.
+
+    Args:
+        hosts: the text so far.
+        peers: addresses by name.
+        own: the name of the machine that the file is for: it answers to its address on the segment, where it has one.
+    """
+    lines = [line for line in hosts.splitlines() if not line.endswith(PEER)]
+    if own in peers:
+        lines = [line for line in lines if line.split() != ["127.0.1.1", own]]
+    return "".join(f"{line}\n" for line in [*lines, *(f"{address} {name} {PEER}" for name, address in peers.items())])
 
 
 def reseed(entropy: bytes) -> None:
