@@ -1,8 +1,8 @@
 """For the tests of tasks: do something on the current box, and see what the check says.
 
 ``graded`` is a pytest fixture.  It begins the task anew, lets the acts happen one after the other, and gives the verdict; what was made is
-removed afterwards.  An act is a shell script, which has the task's parameters as variables, or a function of machine and task that may
-return answers to give.
+removed afterwards.  An act is a shell script, which has the task's parameters and the names of its machines as variables, or a function of
+machine and task that may return answers to give.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def graded() -> Iterator[Graded]:
 def perform(machine: Machine, task: Task, act: Act) -> None:
     """Let one act happen."""
     if isinstance(act, str):
-        variables = "".join(f"export {name}={shlex.quote(str(value))}\n" for name, value in task.values.items())
+        known = {**task.values, **{role.replace("-", "_"): name for role, name in task.roles.items()}}
+        variables = "".join(f"export {name}={shlex.quote(str(value))}\n" for name, value in known.items())
         machine.sh(variables + act, timeout=ACT_TIMEOUT_S)
     elif answers := act(machine, task):
         give(machine, task.name, answers)

@@ -84,8 +84,9 @@ class Task:
             raise AttributeError(f"The task {self.__dict__.get('name')} has no {name!r}; it has: {', '.join(self.values)}.") from None
 
     def __repr__(self) -> str:
-        width = max(map(len, self.values), default=0)
-        return "\n".join([self.name, *(f"  {name:<{width}}  {value}" for name, value in self.values.items())])
+        rows = {**self.values, **{f"machine {role}": name for role, name in self.roles.items()}}
+        width = max(map(len, rows), default=0)
+        return "\n".join([self.name, *(f"  {name:<{width}}  {value}" for name, value in rows.items())])
 
     def begin(self, machine: Machine) -> Task:
         """Write its parameters to the machine.  Those that start with an underscore were for who prepares it, and are dropped."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
     from tests.conftest import Installation
 
+pytestmark = pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 ONLY_CONTAINER = pytest.mark.parametrize("installation", ["container"], indirect=True)
 SERVICE = """
 mkdir -p /opt/site && echo $word > /opt/site/index.html && rm /usr/bin/tcpdump

@@ -1,0 +1,89 @@
+"""The segment of virtual machines: real frames through the hub, which may be killed; a machine that boots; one beside a container."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import machines
+from lab.box import qemu, segment
+from lab.box.place import machines_of
+from lab.box.processes import Process
+from tests.support.course import course, traces, until
+
+if TYPE_CHECKING:
+    from lab.box.box import Box
+    from lab.box.machine import Machine
+    from tests.conftest import Installation
+
+ON_MICROVM = pytest.mark.parametrize("installation", ["microvm"], indirect=True)
+ON_CONTAINER = pytest.mark.parametrize("installation", ["container"], indirect=True)
+SERVE = "head -c 3000000 /dev/urandom > /root/blob && busybox httpd -p 9000 -h /root && sha256sum < /root/blob"
+FETCH = "curl -s --max-time 60 http://web-1:9000/blob | sha256sum"
+
+
+@pytest.fixture(autouse=True)
+def tidy(box: Box) -> Iterator[None]:
+    assert box
+    machines.delete()
+    yield
+    machines.delete()
+
+
+def reaches(caller: Machine, name: str) -> bool:
+    return caller.sh(f"ping -c1 -W10 {name}").code == 0
+
+
+def hub_of(here: Installation) -> Process:
+    return Process(**json.loads((machines_of(here.state) / "hub.json").read_text()))
+
+
+@ON_MICROVM
+def test_clones_share_a_wire_that_mends(box: Box, here: Installation) -> None:
+    one, two = machines.fleet("web-1", "web-2")
+    assert (one.address, two.address) == ("10.30.0.11", "10.30.0.12")
+    assert reaches(two, "web-1")
+    assert reaches(two, "box")
+    assert one.console == ""
+    seen = {machine.sh("cat /sys/class/net/eth0/address /etc/machine-id").stdout for machine in (box, one, two)}
+    assert len(seen) == 3
+    sent = one.sh(SERVE, check=True).stdout
+    assert two.sh(FETCH, timeout=90).stdout == sent
+    hub_of(here).kill()
+    assert not reaches(two, "web-1")
+    machines.create("web-3")
+    until("the way back", lambda: reaches(two, "web-1"), timeout_s=60)
+    socket = segment.hub_socket(here.state)
+    assert socket.parent.stat().st_mode & 0o077 == 0
+    assert course("down", env=here.environment).code == 0
+    assert traces(here.state.root, here.state.runtime) == []
+
+
+@ON_MICROVM
+@pytest.mark.full
+def test_a_cold_machine_boots_before_your_eyes(box: Box) -> None:
+    cold = machines.create("cold-1", cold=True)
+    assert "Linux version 6.1" in cold.console
+    assert "Run /init as init process" in cold.console
+    assert cold.console.index("init: this machine is set up") < cold.console.index("init: agent starts")
+    assert reaches(box, "cold-1")
+    assert cold.docker.ping()
+    assert "init: dockerd starts" in cold.console
+
+
+@ON_CONTAINER
+@pytest.mark.full
+@pytest.mark.skipif(qemu.version() is None, reason=f"{qemu.PROGRAM} is not installed: tools/system-packages test")
+def test_a_virtual_machine_beside_a_box_that_is_a_container(box: Box) -> None:
+    machine = machines.create("vm-1", backend="microvm")
+    assert machine.backend == "microvm"
+    assert machine.sh("uname -r").stdout != box.sh("uname -r").stdout
+    assert machine.sh("hostname").stdout == "vm-1\n"
+    node = machines.create("node-1")
+    assert node.backend == "container"
+    assert [one.name for one in machines.all()] == ["node-1", "vm-1"]
+    assert reaches(box, "node-1")
+    assert box.sh("grep -c vm-1 /etc/hosts").stdout == "0\n"
