@@ -16,9 +16,9 @@ import pytest
 import requests
 
 from lab import connect, machines
-from lab.box import life, place, qemu, roster
+from lab.box import life, place, roster
 from lab.box.engine import MACHINE_LABEL, OWNER_LABEL
-from lab.box.errors import BoxNotRunning, CourseError, NoBackend, UsageError
+from lab.box.errors import BoxNotRunning, CourseError, UsageError
 from tests.support.course import course, traces, until
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tests.conftest import Installation
 
 pytestmark = pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
-ONLY_CONTAINER = pytest.mark.parametrize("installation", ["container"], indirect=True)
 SERVICE = """
 mkdir -p /opt/site && echo $word > /opt/site/index.html && rm /usr/bin/tcpdump
 echo '::respawn:/usr/lib/course/service site /bin/busybox httpd -f -p 8080 -h /opt/site' >> /etc/inittab
@@ -199,17 +198,6 @@ def test_a_quota_counts_memory_too(pair: list[Instance], monkeypatch: pytest.Mon
         machines.create("extra")
 
 
-@ONLY_CONTAINER
-def test_a_container_does_not_boot(pair: list[Instance], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pair
-    with pytest.raises(UsageError, match="does not boot") as refused:
-        machines.create("extra", cold=True)
-    assert 'backend="microvm"' in refused.value.try_next
-    monkeypatch.setattr(qemu, "version", lambda: None)
-    with pytest.raises(NoBackend, match="No virtual machine"):
-        machines.create("extra", backend="microvm")
-
-
 def killed_as_it_begins(here: Installation, name: str) -> threading.Thread:
     """Kill a machine as soon as it is recorded."""
 
@@ -251,15 +239,6 @@ def test_who_is_killed_while_making_one_blocks_neither_name_nor_seat(pair: list[
     assert not set(left) & set(containers(here, "extra"))
     extra.delete()
     assert containers(here, "extra") == []
-
-
-@ONLY_CONTAINER
-def test_the_segment_of_containers_leads_nowhere_and_its_computer_is_not_on_it(pair: list[Instance], here: Installation) -> None:
-    assert pair
-    with closing(docker.from_env(environment=here.environment)) as outer:
-        (found,) = outer.networks.list(filters={"label": f"{OWNER_LABEL}={here.state.owner}"})
-        assert found.attrs["Internal"]
-        assert found.attrs["Options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
 
 
 def test_nothing_listens_on_the_segment(pair: list[Instance]) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import docker
 import pytest
 
 from lab import machines
 from lab.box import qemu, segment
+from lab.box.engine import OWNER_LABEL
+from lab.box.errors import NoBackend, UsageError
 from lab.box.place import machines_of
 from lab.box.processes import Process
 from tests.support.course import course, traces, until
@@ -87,3 +91,23 @@ def test_a_virtual_machine_beside_a_box_that_is_a_container(box: Box) -> None:
     assert [one.name for one in machines.all()] == ["node-1", "vm-1"]
     assert reaches(box, "node-1")
     assert box.sh("grep -c vm-1 /etc/hosts").stdout == "0\n"
+
+
+@ON_CONTAINER
+def test_a_container_does_not_boot(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert box
+    with pytest.raises(UsageError, match="does not boot") as refused:
+        machines.create("extra", cold=True)
+    assert 'backend="microvm"' in refused.value.try_next
+    monkeypatch.setattr(qemu, "version", lambda: None)
+    with pytest.raises(NoBackend, match="No virtual machine"):
+        machines.create("extra", backend="microvm")
+
+
+@ON_CONTAINER
+def test_the_segment_of_containers_leads_nowhere_and_its_computer_is_not_on_it(here: Installation) -> None:
+    machines.create("web-1")
+    with closing(docker.from_env(environment=here.environment)) as outer:
+        (found,) = outer.networks.list(filters={"label": f"{OWNER_LABEL}={here.state.owner}"})
+        assert found.attrs["Internal"]
+        assert found.attrs["Options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
