@@ -179,7 +179,7 @@ def page(box: Machine, port: int, path: str = "/", timeout_s: float = 60.0) -> s
 
 
 def clean(box: Machine, prefix: str) -> None:
-    """Remove containers, images, networks, volumes, files in /root and Podman's pods whose names start with *prefix*, and nameless images."""
+    """Remove containers, images, networks, volumes, files in /root and Podman's pods whose names start so, and images without a name."""
     box.sh(f"prefix={shlex.quote(prefix)}\n{CLEAN}")
 
 
