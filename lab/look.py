@@ -149,6 +149,13 @@ def namespaces(box: Machine, *processes: int) -> dict[int, dict[str, str]]:
     return found
 
 
+def localhost(box: Machine, container: str, path: str = "/", *, port: int = 8080, patience_s: float = 30.0) -> str:
+    """What a web server answers on localhost, for somebody behind a container's wall of the network; empty where nobody does in time."""
+    ask = f"nsenter --target {pid(box, container)} --net curl -s --max-time 10 {shlex.quote(f'http://127.0.0.1:{port}{path}')}"
+    until = f"end=$(( $(date +%s) + {patience_s:.0f} )); until {ask}; do [ $(date +%s) -lt $end ] || exit; sleep 0.2; done"
+    return box.sh(until, timeout=patience_s + 60).stdout
+
+
 def cpu_share(box: Machine, container: str, for_s: float = 2.0) -> float:
     """How much of one processor a container's process 1 gets, from 0 to 1, watched for some seconds."""
     seen = box.sh(f"pid={pid(box, container)} for_s={for_s:g}\n{CPU_TIME}", check=True).stdout.split()
@@ -179,7 +186,7 @@ def page(box: Machine, port: int, path: str = "/", timeout_s: float = 60.0) -> s
 
 
 def clean(box: Machine, prefix: str) -> None:
-    """Remove containers, images, networks, volumes, files in /root and Podman's pods whose names start with *prefix*, and nameless images."""
+    """Remove containers, images, networks, volumes, files in /root and Podman's pods whose names start so, and images without a name."""
     box.sh(f"prefix={shlex.quote(prefix)}\n{CLEAN}")
 
 
