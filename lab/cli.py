@@ -25,7 +25,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from lab.box import beside, life
+from lab.box import beside, life, roster
 from lab.box.box import Box
 from lab.box.errors import CourseError, UsageError
 from lab.box.progress import Advance
@@ -185,6 +185,8 @@ def _show(box: Box, as_json: bool) -> None:
     runs = {"kvm": "a virtual machine", "tcg": "an emulated virtual machine", "native": "a container"}[state.accelerator]
     out.print(f"{state.name} is up: {runs}, ready after {state.ready_s:.1f} s, {state.memory_mb:.0f} MB of memory.")
     out.print(f"Docker {state.engine_version}. To use it from this shell:\n  export DOCKER_HOST={state.docker_host}")
+    if machines := roster.listed(State.open()):
+        out.print(f"Machines beside it: {', '.join(machines)}")
     if state.checkpoints:
         out.print(f"Checkpoints: {', '.join(state.checkpoints)}")
 

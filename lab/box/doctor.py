@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ BUILD_TOOLS = {
     "dpkg-deb": "dpkg",
 }
 """Program and Debian package: what a build runs."""
+NEEDS_QEMU = "QEMU 7.2 or later, for the microvm backend"
 DISK_GB, MEMORY_GB = 8, 2
 
 
@@ -86,13 +88,18 @@ def _backends(state: State) -> list[Finding]:
     verdict = kvm.probe(state)
     either = version is not None or found.answers
     return [
-        Finding("QEMU, for the microvm backend", version is not None, version or "not installed", f"{APT} qemu-system-x86", not either),
+        Finding(NEEDS_QEMU, _recent(version), version or "not installed", f"{APT} qemu-system-x86", not either),
         Finding("KVM, which makes it fast", verdict.works, verdict.why, _kvm_mend(), required=False),
         Finding(
             "a Docker Engine, for the container backend", found.answers,
             f"version {found.version} at {found.address}" if found.answers else found.why, found.try_next, not either,
         ),
     ]  # fmt: skip
+
+
+def _recent(version: str | None) -> bool:
+    """Does QEMU know how machines are connected here?"""
+    return version is not None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= (7, 2)
 
 
 def _kvm_mend() -> str:

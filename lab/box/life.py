@@ -16,6 +16,7 @@ from lab.box.microvm import Microvm
 from lab.box.place import Place, machines_of
 from lab.box.progress import Progress, Quiet
 from lab.box.record import Record
+from lab.box.roster import seat_again
 from lab.box.state import State, lock
 from lab.box.template import Template, chosen
 
@@ -74,6 +75,7 @@ def up(wanted: str = "auto", progress: Progress | None = None, state: State | No
             _end(state)
         with progress.step("Starting your box"):
             backend.up()
+    seat_again(state)
     return Box(backend, backend.access)
 
 

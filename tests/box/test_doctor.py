@@ -89,7 +89,7 @@ def test_a_computer_that_has_everything(computer: Computer) -> None:
     lacking = {name for name, finding in findings.items() if not finding.ok} - {keys}
     assert lacking == {"a Docker Engine, for the container backend"}
     assert not findings["a Docker Engine, for the container backend"].required
-    assert findings["QEMU, for the microvm backend"].found == "9.0.0"
+    assert findings["QEMU 7.2 or later, for the microvm backend"].found == "9.0.0"
 
 
 def test_it_only_looks(computer: Computer) -> None:
@@ -127,7 +127,7 @@ def test_a_program_off_the_path_of_ordinary_users_is_found(computer: Computer, m
     assert computer.findings()["mke2fs"].found == str(computer.home / "sbin/mke2fs")
 
 
-MICROVM, CONTAINER = "QEMU, for the microvm backend", "a Docker Engine, for the container backend"
+MICROVM, CONTAINER = "QEMU 7.2 or later, for the microvm backend", "a Docker Engine, for the container backend"
 
 
 @pytest.mark.parametrize(

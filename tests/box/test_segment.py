@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docker
@@ -16,6 +17,7 @@ from lab.box.engine import OWNER_LABEL
 from lab.box.errors import NoBackend, UsageError
 from lab.box.place import machines_of
 from lab.box.processes import Process
+from lab.box.state import State
 from tests.support.course import course, traces, until
 
 if TYPE_CHECKING:
@@ -105,9 +107,13 @@ def test_a_container_does_not_boot(box: Box, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @ON_CONTAINER
-def test_the_segment_of_containers_leads_nowhere_and_its_computer_is_not_on_it(here: Installation) -> None:
+def test_the_segment_of_containers_leads_nowhere_and_its_computer_is_not_on_it(here: Installation, tmp_path: Path) -> None:
     machines.create("web-1")
     with closing(docker.from_env(environment=here.environment)) as outer:
         (found,) = outer.networks.list(filters={"label": f"{OWNER_LABEL}={here.state.owner}"})
         assert found.attrs["Internal"]
+        other = segment.network(outer, State(tmp_path))
+        assert segment.address_on(other, 11) != machines.find("web-1").address
+        assert segment.network(outer, State(tmp_path)).id == other.id
+        other.remove()
         assert found.attrs["Options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
