@@ -21,6 +21,13 @@ pytestmark = [
     pytest.mark.skipif(bool(why_no_other_user()), reason=why_no_other_user()),
 ]
 
+BESIDE = """
+from lab import machines
+machine = machines.create("beside")
+print(machine.sh("ping -c1 -W10 box > /dev/null && hostname", check=True).stdout, end="")
+"""
+"""What runs the machine must be as powerless as what runs the box: it is looked for after the end, with all else."""
+
 
 @pytest.fixture
 def nobodys(here: Installation) -> Iterator[tuple[Path, Callable[..., Done]]]:
@@ -33,8 +40,8 @@ def nobodys(here: Installation) -> Iterator[tuple[Path, Callable[..., Done]]]:
         env = {name: text for name, text in os.environ.items() if name not in {"DOCKER_HOST", "HOME"}}
         env |= needs | {"COURSE_STATE": str(root)}
 
-        def run(*args: str, stdin: str = "") -> Done:
-            return course(*args, env=env, stdin=stdin, program=program)
+        def run(*args: str, stdin: str = "", code: str = program[-1]) -> Done:
+            return course(*args, env=env, stdin=stdin, program=[*program[:-1], code])
 
         yield root, run
         run("down")
@@ -66,6 +73,9 @@ def test_a_box_from_up_to_down(nobodys: tuple[Path, Callable[..., Done]]) -> Non
     run("shell", stdin="echo second > /root/x")
     assert run("rewind", "first").code == 0
     assert run("shell", stdin="cat /root/x").out == "first\n"
+
+    beside = run(code=BESIDE)
+    assert (beside.code, beside.out) == (0, "beside\n"), beside.err
 
     assert run("down").code == 0
     assert processes() - before == set()
