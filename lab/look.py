@@ -119,7 +119,8 @@ def between(box: Machine, processes: Mapping[str, int]) -> Between:
         CourseError: one of them has ended.
     """
     numbers = namespaces(box, *processes.values())
-    return Between({name: _those_of(name, process, numbers) for name, process in processes.items()})
+    those = {name: _those_of(name, process, numbers) for name, process in processes.items()}
+    return Between({name: {kind: own[kind] for kind in WALLS} for name, own in those.items()})
 
 
 def _those_of(name: str, process: int, numbers: Mapping[int, Mapping[str, str]]) -> Mapping[str, str]:
