@@ -125,12 +125,13 @@ def tidy(*names: str) -> None:
     Args:
         names: of the tasks; all of them where none is named.
     """
-    if NBGRADER in os.environ:
-        return  # that box goes as a whole
     machine = current_machine()
     there = set(machine.sh(f"ls {DIRECTORY} 2>/dev/null").stdout.split())
     for name in sorted(there & set(names or checks())):
-        begun(machine, name).clear(machine)
+        if NBGRADER in os.environ:
+            begun(machine, name).dismiss()  # the box goes as a whole; machines cost too much to wait for that
+        else:
+            begun(machine, name).clear(machine)
 
 
 def solution(name: str) -> None:

@@ -119,7 +119,8 @@ def between(box: Machine, processes: Mapping[str, int]) -> Between:
         CourseError: one of them has ended.
     """
     numbers = namespaces(box, *processes.values())
-    return Between({name: _those_of(name, process, numbers) for name, process in processes.items()})
+    those = {name: _those_of(name, process, numbers) for name, process in processes.items()}
+    return Between({name: {kind: own[kind] for kind in WALLS} for name, own in those.items()})
 
 
 def _those_of(name: str, process: int, numbers: Mapping[int, Mapping[str, str]]) -> Mapping[str, str]:
@@ -147,6 +148,13 @@ def namespaces(box: Machine, *processes: int) -> dict[int, dict[str, str]]:
     if 1 not in found:
         raise ConnectionError(f"no shell on the machine: {seen.stderr.strip() or f'exit code {seen.code}'}")
     return found
+
+
+def localhost(box: Machine, container: str, path: str = "/", *, port: int = 8080, patience_s: float = 30.0) -> str:
+    """What a web server answers on localhost, for somebody behind a container's wall of the network; empty where nobody does in time."""
+    ask = f"nsenter --target {pid(box, container)} --net curl -s --max-time 10 {shlex.quote(f'http://127.0.0.1:{port}{path}')}"
+    until = f"end=$(( $(date +%s) + {patience_s:.0f} )); until {ask}; do [ $(date +%s) -lt $end ] || exit; sleep 0.2; done"
+    return box.sh(until, timeout=patience_s + 60).stdout
 
 
 def cpu_share(box: Machine, container: str, for_s: float = 2.0) -> float:

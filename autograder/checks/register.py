@@ -42,6 +42,7 @@ class Check:
         timeout_s: after which it is given up.
         answers: the names that an answer may have; any where there are none.
         graded: it stands in an assignment, and is worth points.
+        machines: the roles of the machines that it needs beside the box: made when it begins, found in ``task.machines``, gone with it.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Check:
     timeout_s: float
     answers: tuple[str, ...]
     graded: bool
+    machines: tuple[str, ...]
 
     @property
     def goal(self) -> str:
@@ -82,11 +84,12 @@ def check(
     timeout_s: float = 150,
     answers: tuple[str, ...] = (),
     graded: bool = True,
+    machines: tuple[str, ...] = (),
 ) -> Callable[[Look], Look]:
     """Make a generator of facts known as a check; see ``Check`` for the arguments."""
 
     def note(look: Look) -> Look:
-        _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s, answers, graded)
+        _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s, answers, graded, machines)
         return look
 
     return note

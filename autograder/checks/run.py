@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import secrets
 import threading
 import time
@@ -14,8 +15,10 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Verdict
 from autograder.checks.register import Check
 from autograder.checks.task import Task, load
+from lab.box import INSIDE
 from lab.box.errors import CourseError, WaitTimeout
 from lab.box.machine import Machine
+from lab.box.peer import admit
 
 HOLD_S = 2.0
 """A state must hold for so long to be confirmed."""
@@ -45,10 +48,39 @@ def begin(machine: Machine, check: Check, *, again: bool = False, dice: Dice | N
             return before
         before.clear(machine)
     dice = dice or Dice()
-    key = f"{check.name.rpartition('.')[2]}-{dice.nonce(4)}"
-    task = Task(check.name, key, check.draw(dice, key))
-    check.prepare(machine, task)
-    return task.begin(machine)
+    short = check.name.rpartition(".")[2]
+    key = f"{short}-{dice.nonce(4)}"
+    task = Task(check.name, key, check.draw(dice, key), roles={role: f"{key}-{role}" for role in check.machines})
+    if task.roles:
+        _hire(machine, task, short)
+    try:
+        check.prepare(machine, task)
+        return task.begin(machine)
+    except BaseException:
+        task.dismiss()
+        raise
+
+
+def _hire(machine: Machine, task: Task, short: str) -> None:
+    """Make a task's machines, and let code inside the box reach them; those of a run that was forgotten, with a reset, say, go first.
+
+    Raises:
+        CourseError: this is inside a box, where no machine can be made; or they could not be had.
+    """
+    if INSIDE.exists():
+        why = "Machines belong to the computer that the box runs on."
+        raise CourseError(f"The task {task.name} needs machines, so it can't begin inside a box.", why, f'task("{task.name}"), outside')
+    from lab.box import machines  # noqa: PLC0415  (whose import an emulated kernel inside a box would wait for)
+
+    forgotten = re.compile(rf"{re.escape(short)}-[a-z0-9]{{4}}-({'|'.join(map(re.escape, task.roles))})")
+    if orphans := [one.name for one in machines.all() if forgotten.fullmatch(one.name)]:
+        machines.delete(*orphans)
+    made = machines.fleet(*task.roles.values())
+    try:
+        admit(machine, made)
+    except BaseException:
+        task.dismiss()
+        raise
 
 
 def begun(machine: Machine, name: str, *, asking: bool = False) -> Task:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+from lab.box import INSIDE
 from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
+from lab.box.peer import Peer
 from lab.look import clean
 
 Value = str | int | float | list[str] | list[int]
@@ -46,6 +48,7 @@ class Task:
         values: the parameters.
         answers: what the learner has reported.
         asked: how often the learner has asked how far it is.
+        roles: the names of the machines that were made for it, by what they are for.
     """
 
     name: str
@@ -53,6 +56,26 @@ class Task:
     values: Mapping[str, Value]
     answers: Mapping[str, Answer] = field(default_factory=dict)
     asked: int = 0
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def machines(self) -> dict[str, Machine]:
+        """The machines that were made for it, by role: the same on the learner's computer and inside the box.
+
+        Raises:
+            CourseError: one is gone.
+        """
+        if INSIDE.exists():
+            return {role: Peer(name) for role, name in self.roles.items()}
+        if not self.roles:
+            return {}
+        from lab.box import machines  # noqa: PLC0415  (whose import an emulated kernel inside a box would wait for)
+
+        there = {machine.name: machine for machine in machines.all()}
+        for role, name in self.roles.items():
+            if name not in there:
+                raise CourseError(f"The machine {role} of {self.name} is gone.", f"It was {name}.", f'task("{self.name}", again=True)')
+        return {role: there[name] for role, name in self.roles.items()}
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -67,13 +90,21 @@ class Task:
     def begin(self, machine: Machine) -> Task:
         """Write its parameters to the machine.  Those that start with an underscore were for who prepares it, and are dropped."""
         public = {name: value for name, value in self.values.items() if not name.startswith("_")}
-        _write(machine, self.name, json.dumps({"key": self.key, "values": public}))
-        return Task(self.name, self.key, public)
+        _write(machine, self.name, json.dumps({"key": self.key, "values": public, "roles": self.roles}))
+        return Task(self.name, self.key, public, roles=self.roles)
 
     def clear(self, machine: Machine) -> None:
-        """Remove what was made for it: containers, images, networks, volumes, and files in /root, by their names, and itself."""
+        """Remove what was made for it: machines, containers, images, networks, volumes, and files in /root, by their names, and itself."""
         clean(machine, self.key)
+        self.dismiss()
         machine.sh(f"rm -f {DIRECTORY}/{shlex.quote(self.name)}*")
+
+    def dismiss(self) -> None:
+        """Delete its machines; from inside a box that can't be done."""
+        if self.roles and not INSIDE.exists():
+            from lab.box import machines  # noqa: PLC0415
+
+            machines.delete(*self.roles.values())
 
 
 def load(machine: Machine, name: str, *, asking: bool = False) -> Task | None:
@@ -93,7 +124,8 @@ def load(machine: Machine, name: str, *, asking: bool = False) -> Task | None:
         return None
     try:
         kept, answers, asked = json.loads(lines[0]), json.loads(lines[1] or "{}"), int(lines[2])
-        return Task(name, str(kept["key"]), dict(kept["values"]), {key: answers[key] for key in answers}, asked)
+        answers = {key: answers[key] for key in answers}
+        return Task(name, str(kept["key"]), dict(kept["values"]), answers, asked, dict(kept.get("roles", {})))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise CourseError(f"What the machine knows of the task {name} makes no sense.", str(error), f'task("{name}", again=True)') from None
 

@@ -108,6 +108,11 @@ class Access:
         """The ``ssh`` command up to the host; what follows is run on the box."""
         return ["ssh", "-F", str(self.directory / "ssh_config"), "box"]
 
+    @property
+    def host_key(self) -> str:
+        """The machine's public key, as ``known_hosts`` has it, without a name."""
+        return (self.directory / "known_hosts").read_text().partition(" ")[2].strip()
+
     def dial(self, target: str) -> socket.socket:
         """A connection to something in the box.
 

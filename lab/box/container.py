@@ -120,14 +120,17 @@ class Container:
             outer.images.remove(root, force=True)
             shutil.rmtree(access.directory)
 
-    def up(self, peers: Mapping[str, str] | None = None) -> None:
+    def up(self, peers: Mapping[str, str] | None = None) -> float:
         """Start a pristine container.
 
         Args:
             peers: the addresses of the other machines by their names; a machine beside the box is given a seat among them.
 
+        Returns:
+            The seconds until the box's engine, or the machine's shell, answered.
+
         Raises:
-            WaitTimeout: its engine did not answer.
+            WaitTimeout: it did not.
             CourseError: the outer engine refused it.
         """
         began = time.monotonic()
@@ -144,10 +147,12 @@ class Container:
             self._become(name, relay, peers or {})
             if self._place.is_box:
                 self._await_engine(self.access, relay, container)
+                self._place.save(replace(record, ready_s=round(time.monotonic() - began, 3)))
+                self.access.start_ssh()
             else:
+                self.access.start_ssh()
                 self.access.await_ssh()
-            self._place.save(replace(record, ready_s=round(time.monotonic() - began, 3)))
-        self.access.start_ssh()
+        return round(time.monotonic() - began, 3)
 
     def _seat(self, outer: docker.DockerClient) -> dict[str, Any]:
         """How the engine is to connect it: the box to nothing at first, a machine beside it to the others."""
@@ -172,17 +177,17 @@ class Container:
         """
         import docker  # noqa: PLC0415
 
-        with closing(engine.client(self._environment)) as outer:
-            joined, container = segment.network(outer, self._state), outer.containers.get(self._require().container)
-            there = container.attrs["NetworkSettings"]["Networks"]
-            if joined.name in there:
-                return
-            try:
+        try:
+            with closing(engine.client(self._environment)) as outer:
+                joined, container = segment.network(outer, self._state), outer.containers.get(self._require().container)
+                there = container.attrs["NetworkSettings"]["Networks"]
+                if joined.name in there:
+                    return
                 for name in there:
                     outer.networks.get(name).disconnect(container)
                 joined.connect(container, ipv4_address=segment.address_on(joined, self._place.number))
-            except docker.errors.APIError as error:
-                raise CourseError("Your box could not be connected with the machines.", str(error.explanation), "course reset") from None
+        except (docker.errors.DockerException, OSError) as error:
+            raise CourseError("Your box could not be connected with the machines.", f"{error}.", "course reset") from None
         self.access.control({"seat": {}})
 
     def _await_engine(self, access: Access, relay: Process, container: DockerContainer) -> None:

@@ -48,6 +48,11 @@ class Instance(Reached):
         return round(self._runs.memory_mb(), 1)
 
     @property
+    def host_key(self) -> str:
+        """What its SSH daemon shows to prove that it is this machine."""
+        return self._access.host_key
+
+    @property
     def console(self) -> str:
         """What it has printed since it booted: the kernel and init.  A clone did not boot, so it has printed nothing."""
         return self._runs.console()

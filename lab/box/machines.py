@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 
 from lab.box import INSIDE, golden, life, processes, qemu, roster, segment
 from lab.box.build import Artefacts, build
@@ -25,6 +26,7 @@ from lab.box.record import Record
 from lab.box.state import State, lock
 from lab.box.template import Template, chosen
 
+START_ENGINE = "(modprobe -a $(cat /etc/course/modules); rm -f /run/course/hold-dockerd) > /dev/null 2>&1 &"
 BACKENDS = ("", "microvm", "container")
 
 
@@ -142,11 +144,11 @@ def _create(names: Sequence[str], *, image: str, recipe: str, cold: bool, backen
         golden.require(state, image)
     with lock(state.boxes, "life", shared=True):
         make = _maker(state, box, kind, progress or Quiet(), cold=cold)
-        places, dead = roster.reserve(state, kind, segment.opened(state, kind, box.engine), names)
-        _remove(dead)
+        environment = box.engine if kind == "container" else {}
+        places = roster.reserve(state, kind, segment.opened(state, kind, environment), names, environment=environment, clear=_remove)
         try:
             with ThreadPoolExecutor(len(places) or 1) as pool:
-                made = list(pool.map(lambda place: _start(make(place), place, image, recipe), places))
+                made = list(pool.map(lambda place: _start(make(place), place, image, recipe, cold=cold), places))
         except BaseException:
             _remove(places)
             raise
@@ -154,11 +156,16 @@ def _create(names: Sequence[str], *, image: str, recipe: str, cold: bool, backen
     return made
 
 
-def _start(runs: Microvm | Container, place: Place, image: str, recipe: str) -> Instance:
-    runs.up(roster.addresses(place.state, place.backend))
-    made = Instance(place, runs)
-    golden.apply(place.state, made, image, recipe)
-    return made
+def _start(runs: Microvm | Container, place: Place, image: str, recipe: str, *, cold: bool) -> Instance:
+    """Start a machine; it is listed, and others learn of it, only when it is what was asked for."""
+    ready_s = runs.up(roster.addresses(place.state, place.backend))
+    golden.apply(place.state, Instance(place, runs), image, recipe)
+    if cold:
+        Instance(place, runs).sh(START_ENGINE, check=True)
+    record = place.load()
+    assert record
+    place.save(replace(record, ready_s=ready_s))
+    return Instance(place, runs)
 
 
 def _kind(box: Record, backend: str, *, cold: bool) -> str:

@@ -59,32 +59,34 @@ class Microvm:
     def _log(self) -> Path:
         return self._place.home / "log"
 
-    def up(self, peers: Mapping[str, str] | None = None) -> None:
+    def up(self, peers: Mapping[str, str] | None = None) -> float:
         """Start a pristine clone, or boot.
 
         Args:
             peers: the addresses of the other machines by their names; a machine beside the box is given a seat among them.
 
+        Returns:
+            The seconds until the box's engine, or the machine's shell, answered.
+
         Raises:
-            WaitTimeout: its engine did not answer.
+            WaitTimeout: it did not.
             CourseError: it did not take on an identity.
         """
         if self._cold:
-            self._start(None, peers or {})
-            return
+            return self._start(None, peers or {})
         with self._template.state.open("rb") as saved:
-            self._start(saved.fileno(), peers or {})
+            return self._start(saved.fileno(), peers or {})
 
-    def _start(self, incoming: int | None, peers: Mapping[str, str]) -> None:
+    def _start(self, incoming: int | None, peers: Mapping[str, str]) -> float:
         """Start a machine, give it an identity, wait until it can be used, and remember it; or leave nothing."""
         try:
-            self._launch(incoming, peers)
+            return self._launch(incoming, peers)
         except BaseException:
             self._stop()
             processes.end_all(f"{self._place.directory}/")
             raise
 
-    def _launch(self, incoming: int | None, peers: Mapping[str, str]) -> None:
+    def _launch(self, incoming: int | None, peers: Mapping[str, str]) -> float:
         began = time.monotonic()
         self._place.open()
         name = f"box-{secrets.token_hex(2)}" if self._place.is_box else self._place.name
@@ -108,11 +110,12 @@ class Microvm:
         self.access.control({**identity, **seat, "peers": dict(peers), "time": time.time()})
         if self._place.is_box:
             wait_for("the box's Docker Engine", lambda: ping(self.access), timeout_s=READY_TIMEOUT_S, log=log, alive=alive)
-        else:
-            self.access.await_ssh()
-        self._place.save(replace(record, ready_s=round(time.monotonic() - began, 3)))
-        if self._place.is_box:
+            self._place.save(replace(record, ready_s=round(time.monotonic() - began, 3)))
             self.access.start_ssh()
+        else:
+            self.access.start_ssh()
+            self.access.await_ssh()
+        return round(time.monotonic() - began, 3)
 
     def _seat(self) -> dict[str, Any]:
         number = self._place.number

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -46,7 +46,9 @@ def place_of(state: State, record: Record) -> Place:
     return Place(state, record.backend, record.name, record.number)
 
 
-def reserve(state: State, backend: str, prefix: str, names: Sequence[str]) -> tuple[list[Place], list[Place]]:
+def reserve(
+    state: State, backend: str, prefix: str, names: Sequence[str], *, environment: dict[str, str], clear: Callable[[list[Place]], None]
+) -> list[Place]:
     """Take names and seats.
 
     Args:
@@ -54,40 +56,30 @@ def reserve(state: State, backend: str, prefix: str, names: Sequence[str]) -> tu
         backend: what is to run the machines.
         prefix: the first three parts of their addresses.
         names: theirs.
-
-    Returns:
-        The places that were taken, and those of half-made machines whose makers have gone, for the caller to clear up.
+        environment: the variables that name the outer engine; empty for virtual machines.
+        clear: removes what was left of machines whose makers have gone.
 
     Raises:
         UsageError: a name can't be one, or is taken.
         CourseError: the quota allows no more.
     """
-    for number, name in enumerate(names):
-        _require_name(name)
-        if name in names[:number]:
-            raise UsageError(
-                f"Two machines can't both be called {name!r}.", "It is named twice.", f'machines.fleet("{name}-1", "{name}-2")'
-            )
+    _require_names(names)
     with lock(machines_of(state), "roster"):
+        clear([place_of(state, record) for record in taken(state).values() if not record.ready_s and not record.being_made])
         known = taken(state)
-        dead = [place_of(state, record) for record in known.values() if not record.ready_s and not record.being_made]
-        for place in dead:
-            known.pop(place.name)
-            place.forget()
         for name in names:
             if name in known:
-                raise UsageError(
-                    f"There is a machine {name!r} already.", "A name belongs to one machine.",
-                    f'machines.find("{name}"), or machines.delete("{name}")',
-                )  # fmt: skip
+                what, instead = f"There is a machine {name!r} already.", f'machines.find("{name}"), or machines.delete("{name}")'
+                raise UsageError(what, "A name belongs to one machine.", instead)
         _require_quota(state, backend, len(known), len(names))
-        used = {record.number for record in known.values()} | {place.number for place in dead}
+        used = {record.number for record in known.values()}
         free = [number for number in range(FIRST_NUMBER, LAST_NUMBER) if number not in used]
         places = [Place(state, backend, name, number) for name, number in zip(names, free, strict=False)]
         me, nobody = Process.of(os.getpid()), Process(0, 0.0)
         for place in places:
-            place.save(Record(place.name, backend, "", 0.0, nobody, number=place.number, address=f"{prefix}.{place.number}", maker=me))
-        return places, dead
+            address = f"{prefix}.{place.number}"
+            place.save(Record(place.name, backend, "", 0.0, nobody, engine=environment, number=place.number, address=address, maker=me))
+        return places
 
 
 def release(place: Place) -> None:
@@ -110,6 +102,14 @@ def addresses(state: State, backend: str) -> dict[str, str]:
         seat = f"{next(iter(known.values())).rpartition('.')[0]}.{BOX_NUMBER}"
         return {BOX: seat, box.name: seat, **known}
     return known
+
+
+def _require_names(names: Sequence[str]) -> None:
+    for number, name in enumerate(names):
+        _require_name(name)
+        if name in names[:number]:
+            alike = f'machines.fleet("{name}-1", "{name}-2")'
+            raise UsageError(f"Two machines can't both be called {name!r}.", "It is named twice.", alike)
 
 
 def _require_name(name: str) -> None:

@@ -102,6 +102,17 @@ class Pod:
         names = (PAUSE, *(it.name for it in self.spec.containers))
         return between(self.machine, {name: pid(self.machine, self.container(name)) for name in names})
 
+    @property
+    def address(self) -> str:
+        """Its IPv4 address, which is pause's; empty while pause does not run.
+
+        Raises:
+            CourseError: pause is gone.
+        """
+        with in_words(self._api, self.spec.name):
+            networks = self._api.inspect_container(self.container())["NetworkSettings"]["Networks"].values()
+        return next((str(its["IPAddress"]) for its in networks), "")
+
     def start(self, timeout_s: float = INIT_S) -> Pod:
         """Run the init containers one after the other, each to its end, then all others side by side.
 

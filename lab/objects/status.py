@@ -23,7 +23,7 @@ class Part:
     Args:
         name: as the manifest calls it.
         state: the engine's word, such as created, running, restarting or exited; ``gone`` where there is no such container.
-        exit_code: of its last run; nothing while it is in its first.
+        exit_code: of its last run; nothing while it runs, because the engine forgets it then.
         restarts: how often the engine has started it again, by the pod's policy.
         note: what else is to say, such as that it ran out of memory.
     """
@@ -109,6 +109,6 @@ def phase(restart: str, pause: Part, init: tuple[Part, ...], containers: tuple[P
 
 def _part(name: str, details: Mapping[str, Any]) -> Part:
     state, restarts = details["State"], int(details["RestartCount"])
-    ended = state["Status"] in ("exited", "dead", "restarting") or restarts > 0
+    ended = state["Status"] in ("exited", "dead", "restarting")
     note = "out of memory" if state["OOMKilled"] else str(state["Error"]).rpartition("failed: ")[2]
     return Part(name, str(state["Status"]), int(state["ExitCode"]) if ended else None, restarts, note)

@@ -43,8 +43,8 @@ def test_restarts_are_those_of_all_containers() -> None:
 
 
 def test_what_is_missing_is_gone_and_the_rest_is_shown_as_a_table() -> None:
-    answer = {"RestartCount": 2, "State": {"Status": "running", "ExitCode": 137, "OOMKilled": True, "Error": ""}}
+    answer = {"RestartCount": 2, "State": {"Status": "restarting", "ExitCode": 137, "OOMKilled": True, "Error": ""}}
     seen = status(read(WEB), {"pause": answer | {"RestartCount": 0}, "app": answer})
-    assert (seen.containers[0], seen.containers[1].state) == (Part("app", "running", 137, 2, "out of memory"), "gone")
+    assert (seen.containers[0], seen.containers[1].state) == (Part("app", "restarting", 137, 2, "out of memory"), "gone")
     assert repr(seen).splitlines()[0] == seen.phase
     assert [line.split()[0] for line in repr(seen).splitlines()[3:]] == ["pause", "prepare", "app", "sidecar"]

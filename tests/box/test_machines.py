@@ -1,0 +1,286 @@
+"""Machines beside the box: as a cloud's API gives them, on a segment of their own, and gone without a trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import docker
+import pytest
+import requests
+
+from lab import connect, machines
+from lab.box import life, place, qemu, roster
+from lab.box.engine import MACHINE_LABEL, OWNER_LABEL
+from lab.box.errors import BoxNotRunning, CourseError, NoBackend, UsageError
+from tests.support.course import course, traces, until
+
+if TYPE_CHECKING:
+    from lab.box.box import Box
+    from lab.box.instance import Instance
+    from lab.box.machine import Machine
+    from tests.conftest import Installation
+
+ONLY_CONTAINER = pytest.mark.parametrize("installation", ["container"], indirect=True)
+SERVICE = """
+mkdir -p /opt/site && echo $word > /opt/site/index.html && rm /usr/bin/tcpdump
+echo '::respawn:/usr/lib/course/service site /bin/busybox httpd -f -p 8080 -h /opt/site' >> /etc/inittab
+"""
+
+
+@pytest.fixture
+def pair(box: Box) -> Iterator[list[Instance]]:
+    """Two machines, which the tests share as long as none of them breaks one."""
+    assert box
+    wanted = ("web-1", "web-2")
+    known = {machine.name: machine for machine in machines.all() if machine.alive}
+    if set(known) != set(wanted):
+        machines.delete()
+        known = {machine.name: machine for machine in machines.fleet(*wanted)}
+    yield [known[name] for name in wanted]
+    if more := [machine.name for machine in machines.all() if machine.name not in wanted]:
+        machines.delete(*more)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tidy(installation: Installation) -> Iterator[None]:
+    yield
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("COURSE_STATE", "DOCKER_HOST"):
+            if name in installation.environment:
+                patch.setenv(name, installation.environment[name])
+        machines.delete()
+        machines.forget()
+
+
+def reaches(caller: Machine, name: str) -> bool:
+    return caller.sh(f"ping -c1 -W5 {name}").code == 0
+
+
+def containers(here: Installation, name: str) -> list[str]:
+    """What there is of a machine on the outer engine."""
+    if here.backend != "container":
+        return []
+    ours = {"label": [f"{OWNER_LABEL}={here.state.owner}", f"{MACHINE_LABEL}={name}"]}
+    with closing(docker.from_env(environment=here.environment)) as outer:
+        found = [*outer.containers.list(all=True, filters=ours), *outer.volumes.list(filters=ours)]
+        return [one.name for one in found]
+
+
+def test_all_reach_each_other_by_name(pair: list[Instance], box: Box) -> None:
+    one, two = pair
+    assert [machine.name for machine in machines.all()] == ["web-1", "web-2"]
+    assert one.sh("hostname").stdout == "web-1\n"
+    assert reaches(one, "web-2")
+    assert reaches(two, "box")
+    assert reaches(box, "web-1")
+    assert reaches(one, "web-1")
+    assert one.sh("ip -o -4 address show eth0").stdout.split()[3] == f"{one.address}/24"
+    assert one.address != two.address
+    assert one.sh("ip route show default").stdout == ""
+
+
+def test_each_is_a_machine_of_its_own(pair: list[Instance], box: Box) -> None:
+    look = "cat /etc/machine-id; sha256sum < /etc/ssh/course_host_key; cat /root/.ssh/authorized_keys | wc -l"
+    seen = [machine.sh(look, check=True).stdout.splitlines() for machine in (*pair, box)]
+    assert len({identity for identity, _, _ in seen}) == len({key for _, key, _ in seen}) == 3
+    assert {keys for _, _, keys in seen} == {"1"}
+
+
+def test_each_has_an_engine_and_is_reached_from_here(pair: list[Instance]) -> None:
+    one, two = pair
+    assert one.alive
+    assert one.ready_s > 0
+    assert one.memory_mb > 20
+    one.docker.containers.run("app:v1", detach=True, name="app", ports={"8080/tcp": 80})
+    assert two.docker.containers.list() == []
+    until("the app's answer", lambda: two.sh("curl -sf http://web-1/").code == 0, timeout_s=60)
+    assert requests.get(one.url(80), timeout=30).text == two.sh("curl -s http://web-1/").stdout or "app:v1"
+    one.docker.containers.get("app").remove(force=True)
+
+
+def test_a_box_that_was_reset_finds_its_machines_and_they_it(pair: list[Instance], box: Box) -> None:
+    box.reset()
+    assert reaches(box, "web-1")
+    assert reaches(pair[0], "box")
+    assert reaches(pair[0], box.status().name)
+
+
+def test_a_relay_that_was_killed_is_started_again(pair: list[Instance], here: Installation) -> None:
+    record = roster.taken(here.state)["web-1"]
+    record.relay.kill()
+    assert pair[0].sh("hostname").stdout == "web-1\n"
+
+
+def test_the_learners_own_names_stay(pair: list[Instance]) -> None:
+    pair[0].sh("echo '10.1.2.3 mine' >> /etc/hosts")
+    machines.create("extra").delete()
+    hosts = pair[0].sh("cat /etc/hosts").stdout
+    assert "mine" in hosts
+    assert "extra" not in hosts
+
+
+def test_the_plug_is_pulled(pair: list[Instance]) -> None:
+    one, two = pair
+    one.stop()
+    assert (one.alive, one.memory_mb) == (False, 0)
+    assert [machine.alive for machine in machines.all()] == [False, True]
+    assert not reaches(two, "web-1")
+    for use in (lambda: one.sh("true"), lambda: one.docker, lambda: one.url(80)):
+        with pytest.raises(BoxNotRunning, match="web-1 does not run"):
+            use()
+    one.delete()
+    one.delete()
+    machines.delete("web-1", "nobody")
+    assert two.sh("grep -c web-1 /etc/hosts").stdout == "0\n"
+    with pytest.raises(UsageError, match="no machine 'web-1'"):
+        machines.find("web-1")
+
+
+def test_an_image_serves_on_every_machine_that_is_made_from_it(pair: list[Instance]) -> None:
+    one = pair[0]
+    one.sh(f"word=baked\n{SERVICE}", check=True)
+    machines.bake(one, "site")
+    assert machines.images() == ["site"]
+    extra = machines.create("extra", image="site", recipe="echo more > /opt/site/more.html")
+    until("the service", lambda: pair[1].sh("curl -sf http://extra:8080/").stdout == "baked\n", timeout_s=30)
+    assert pair[1].sh("curl -s http://extra:8080/more.html").stdout == "more\n"
+    assert extra.sh("hostname; ls /usr/bin/tcpdump").stdout == "extra\n"
+    assert pair[1].sh("ls /usr/bin/tcpdump").code == 0
+    extra.delete()
+    machines.delete("web-1")  # it was changed by hand
+    machines.forget("site", "nothing")
+    assert machines.images() == []
+
+
+def test_a_recipe_that_fails_leaves_no_machine(pair: list[Instance], here: Installation) -> None:
+    assert pair
+    with pytest.raises(CourseError, match="exit code 3") as failed:
+        machines.create("extra", recipe="echo half-way; exit 3")
+    assert "half-way" in failed.value.why
+    assert "extra" not in roster.taken(here.state)
+    assert containers(here, "extra") == []
+
+
+BAD_WISHES: list[tuple[Callable[[], object], type[CourseError], str]] = [
+    (lambda: machines.create("web-1"), UsageError, "There is a machine 'web-1' already"),
+    (lambda: machines.fleet("extra", "extra"), UsageError, "both be called 'extra'"),
+    (lambda: machines.create("box"), UsageError, "can't be the name"),
+    (lambda: machines.create("Web 1"), UsageError, "can't be the name"),
+    (lambda: machines.create("../x"), UsageError, "can't be the name"),
+    (lambda: machines.create("a" * 41), UsageError, "can't be the name"),
+    (lambda: machines.fleet(*"abcd"), CourseError, "quota allows 5 machines"),
+    (lambda: machines.create("extra", image="nope"), UsageError, "no image 'nope'"),
+    (lambda: machines.create("extra", backend="lxc"), UsageError, "no backend 'lxc'"),
+    (lambda: machines.bake(machines.find("web-1"), "../etc"), UsageError, "can't be the name of an image"),
+    (lambda: machines.find("nobody"), UsageError, "no machine 'nobody'"),
+]
+
+
+@pytest.mark.parametrize(("wish", "kind", "says"), BAD_WISHES, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_can_not_be_is_said(pair: list[Instance], wish: Callable[[], object], kind: type[CourseError], says: str) -> None:
+    with pytest.raises(kind, match=says) as refused:
+        wish()
+    assert refused.value.try_next
+    assert [machine.name for machine in machines.all()] == [machine.name for machine in pair]
+
+
+def test_a_quota_counts_memory_too(pair: list[Instance], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pair
+    monkeypatch.setattr(roster, "free_mb", lambda: 60.0)
+    with pytest.raises(CourseError, match="quota allows no more machines"):
+        machines.create("extra")
+
+
+@ONLY_CONTAINER
+def test_a_container_does_not_boot(pair: list[Instance], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pair
+    with pytest.raises(UsageError, match="does not boot") as refused:
+        machines.create("extra", cold=True)
+    assert 'backend="microvm"' in refused.value.try_next
+    monkeypatch.setattr(qemu, "version", lambda: None)
+    with pytest.raises(NoBackend, match="No virtual machine"):
+        machines.create("extra", backend="microvm")
+
+
+def killed_as_it_begins(here: Installation, name: str) -> threading.Thread:
+    """Kill a machine as soon as it is recorded."""
+
+    def look() -> None:
+        until("the machine's start", lambda: (record := roster.taken(here.state).get(name)) and (record.container or record.machine))
+        record = roster.taken(here.state)[name]
+        if record.machine:
+            record.machine.kill()
+            return
+        with closing(docker.from_env(environment=here.environment)) as outer:
+            outer.containers.get(record.container).kill()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    return thread
+
+
+def test_a_machine_that_dies_while_it_is_made_leaves_nothing(pair: list[Instance], here: Installation) -> None:
+    assert pair
+    killer = killed_as_it_begins(here, "extra")
+    with pytest.raises(CourseError):
+        machines.create("extra")
+    killer.join()
+    assert "extra" not in roster.taken(here.state)
+    assert containers(here, "extra") == []
+    assert "extra" not in pair[0].sh("cat /etc/hosts").stdout
+
+
+def test_who_is_killed_while_making_one_blocks_neither_name_nor_seat(pair: list[Instance], here: Installation) -> None:
+    assert pair
+    script = "from lab import machines; machines.create('extra')"
+    with subprocess.Popen([sys.executable, "-c", script], env=here.environment) as maker:
+        until("its start", lambda: (record := roster.taken(here.state).get("extra")) and (record.container or record.machine), timeout_s=60)
+        maker.send_signal(signal.SIGKILL)
+    assert [machine.name for machine in machines.all()] == ["web-1", "web-2"]
+    left = containers(here, "extra")
+    extra = machines.create("extra")
+    assert extra.sh("hostname").stdout == "extra\n"
+    assert not set(left) & set(containers(here, "extra"))
+    extra.delete()
+    assert containers(here, "extra") == []
+
+
+@ONLY_CONTAINER
+def test_the_segment_of_containers_leads_nowhere_and_its_computer_is_not_on_it(pair: list[Instance], here: Installation) -> None:
+    assert pair
+    with closing(docker.from_env(environment=here.environment)) as outer:
+        (found,) = outer.networks.list(filters={"label": f"{OWNER_LABEL}={here.state.owner}"})
+        assert found.attrs["Internal"]
+        assert found.attrs["Options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
+
+
+def test_nothing_listens_on_the_segment(pair: list[Instance]) -> None:
+    for machine in pair:
+        assert machine.sh("ss -Hltun | grep -v 127.0.0.11 || :").stdout == ""
+
+
+def test_down_leaves_nothing_of_them(pair: list[Instance], here: Installation) -> None:
+    machines.bake(pair[0], "site")
+    assert course("down", env=here.environment).code == 0
+    assert traces(here.state.root, here.state.runtime, here.environment if here.backend == "container" else None) == []
+    with pytest.raises(CourseError, match="no box"):
+        machines.create("extra")
+    assert machines.all() == []
+    assert machines.images() == []
+    with suppress(CourseError):
+        life.up(here.backend, state=here.state)
+    assert reaches(connect(), "localhost")
+
+
+def test_what_others_may_not_enter(pair: list[Instance], here: Installation) -> None:
+    for machine in pair:
+        directory = place.Place(here.state, here.backend, machine.name, roster.taken(here.state)[machine.name].number).directory
+        assert directory.stat().st_mode & 0o077 == directory.parent.stat().st_mode & 0o077 == 0
+        assert directory.stat().st_uid == os.getuid()

@@ -1,0 +1,34 @@
+"""What lessons look at containers with: the kernel's numbers side by side, and what answers on localhost behind their walls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.look import between, clean, localhost, pid
+
+if TYPE_CHECKING:
+    from lab.box.box import Box
+
+PAIR = """
+docker run -d --name look-app --ipc shareable app:v1
+docker run -d --name look-helper --network container:look-app --ipc container:look-app base sleep 1000
+"""
+
+
+@pytest.fixture
+def pair(box: Box) -> Iterator[Box]:
+    clean(box, "look-")
+    box.sh(PAIR, check=True)
+    yield box
+    clean(box, "look-")
+
+
+@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+def test_two_that_share_a_network_have_one_localhost(pair: Box) -> None:
+    assert between(pair, {name: pid(pair, name) for name in ("look-app", "look-helper")}).up == {"uts", "pid", "mnt"}
+    assert "count: 1\n" in localhost(pair, "look-app")
+    assert "count: 2\n" in localhost(pair, "look-helper", "/?who=isn't-it")
+    assert localhost(pair, "look-helper", port=9090, patience_s=0) == ""
