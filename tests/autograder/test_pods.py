@@ -134,7 +134,7 @@ def test_a_wall_too_many_or_too_few_is_named(graded: Graded, script: str, seen: 
     [
         (THREE.replace(IDLE, ""), "sidecar exited (0)", "base has none"),
         (THREE.replace("--ipc shareable", ""), "app created", "never ran. The engine said: …"),
-        (THREE + "docker rm -f $sidecar", "sidecar missing", "as the task calls the sidecar"),
+        (THREE + "docker rm -f $sidecar", "sidecar missing", "which is what the task calls sidecar"),
         (THREE + "docker pause $app", "app paused", "docker unpause"),
         (THREE.replace("$join base", "$join app:v1 #") + "docker wait $sidecar", "sidecar exited (1)", "Port 8080 is in use"),
     ],

@@ -7,6 +7,7 @@ from autograder.checks.pods.parts import Part, Parts
 from autograder.checks.tools import state
 from lab.box.machine import Machine
 
+KILLED = 137
 LAST_WORDS = 120
 """Characters of a line that a container has said last."""
 JOIN = (
@@ -37,7 +38,7 @@ def together(machine: Machine, parts: Parts) -> Fact:
 def ails(machine: Machine, part: Part) -> str:
     """Why a container does not run, in a sentence."""
     if not part.found:
-        return f"There is no container {part.name}, as the task calls the {part.role}."
+        return f"There is no container {part.name}, which is what the task calls {part.role}."
     called, error = part.found["Name"][1:], str(part.found["State"]["Error"]).strip()[-LAST_WORDS:]
     if state(part.found) == "paused":
         return f"{called} is frozen: docker unpause."
@@ -45,7 +46,10 @@ def ails(machine: Machine, part: Part) -> str:
         return f"{called} was made, and never ran. {f'The engine said: …{error}' if error else 'Start it, and read what is said.'}"
     said = last_words(machine, part)
     ended = "ends again and again" if state(part.found) == "restarting" else "has ended"
-    return f"{called} {ended}. {f'It said last: {said}' if said else 'A container ends when its program does, and base has none.'}"
+    why = "A container ends when its program does, and base has none."
+    if part.found["State"]["ExitCode"] == KILLED:
+        why = "137 is 128 + 9: it was killed, by somebody or with its process tree."
+    return f"{called} {ended}. {f'It said last: {said}' if said else why}"
 
 
 def last_words(machine: Machine, part: Part) -> str:

@@ -28,7 +28,7 @@ docker volume ls -q --filter "name=^$pod" | sed 's/^/volume /'
 docker network ls --format '{{.Name}}' --filter "name=^$pod" | sed 's/^/network /'
 """
 WRITE = (
-    "Try it yourself: bash CREATE, docker ps -a, bash DELETE.",
+    "Try it yourself, in a cell with --set life.pause,life.app,life.sidecar: bash CREATE, docker ps -a, bash DELETE.",
     "The programs get the names in variables: $pause, $app, $sidecar. docker run needs -d, or it waits.",
 )
 AGAIN = ("docker inspect has RestartCount; docker events shows what the engine does.", "docker run --restart …")
@@ -76,7 +76,7 @@ def _created(machine: Machine, task: Task) -> Fact:
     hint = fact.hints[0]
     if ran.hung:
         hint = f"{task.create} did not end within {drive.RUN_S} s. docker run without -d waits until its container ends."
-    elif "already in use" in ran.said or "Conflict" in ran.said:
+    elif "already in use" in ran.said:
         hint = f"A container of that name was there, though {task.delete} was run just before: it does not remove all."
     elif ran.code and not pod.run:
         hint = f"{task.create} ended with {ran.code}, and said last: {ran.said or 'nothing'}"

@@ -46,7 +46,9 @@ def localhost(machine: Machine, task: Task) -> Iterator[Fact]:
 
     answer = page(machine, BOX, task.port, patience_s=5 if task.port in pod["pause"].published else 1)
     hint = f"Port {task.port} of the box leads nowhere." if not answer else f"Somebody answers at port {task.port}, and it is not your app."
-    if not answer and task.port in pod["pause"].published:
+    if not answer and not pod.joined("net"):
+        hint = "A port that pause publishes leads into pause's network. Is the app in it?"
+    elif not answer and task.port in pod["pause"].published:
         hint = f"The port is published, and nobody is behind it: the app listens on {PORT} unless it was told otherwise."
     saw = "your greeting" if task.greeting in answer else "another answer" if answer else "no answer"
     yield Fact(f"the box's port {task.port}", task.greeting in answer, saw, (hint, *PUBLISH))
