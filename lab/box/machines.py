@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from lab.box import INSIDE, golden, life, processes, qemu, roster, segment
+from lab.box import INSIDE, golden, kvm, life, processes, qemu, roster, segment
 from lab.box.build import Artefacts, build
 from lab.box.container import Container
 from lab.box.errors import CourseError, NoBackend, UsageError
@@ -72,6 +72,13 @@ def find(name: str) -> Instance:
 def all() -> list[Instance]:  # noqa: A001  (read as machines.all())
     """Every machine, by name; also those that were stopped."""
     return [Instance(place, _backend(place)) for place in roster.listed(_state()).values()]
+
+
+def console(name: str) -> str:
+    """What a machine has printed so far, also while it is still being created; nothing where there is none of that name."""
+    state = _state()
+    record = roster.taken(state).get(name)
+    return _backend(roster.place_of(state, record)).console() if record else ""
 
 
 def delete(*names: str) -> None:
@@ -198,9 +205,12 @@ def _maker(state: State, box: Record, kind: str, progress: Progress, *, cold: bo
     if kind == "container":
         return lambda place: Container(place, box.recipe, box.engine)
     artefacts = Artefacts.of(state, box.recipe) if box.backend == kind else build(state, progress)
+    if cold:
+        accelerator = box.accelerator if box.backend == kind else "kvm" if kvm.probe(state).works else "tcg"
+        return lambda place: Microvm(place, artefacts, Template.of(state, artefacts.key, accelerator), cold=True)
     warm = Template.of(state, box.recipe, box.accelerator)
     template = warm if box.backend == kind and warm.state.exists() else chosen(state, artefacts, progress)
-    return lambda place: Microvm(place, artefacts, template, cold=cold)
+    return lambda place: Microvm(place, artefacts, template)
 
 
 def _backend(place: Place) -> Microvm | Container:
