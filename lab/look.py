@@ -11,16 +11,20 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
 
+from lab.box import images
 from lab.box.errors import CourseError
 from lab.box.wait import wait_for
 
 if TYPE_CHECKING:
     from lab.box.machine import Machine
 
+APP = Path(images.__file__).parent / "app/server.py"
+"""The source of the app, for machines that have no image of it."""
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 WALLS = ("net", "ipc", "uts", "pid", "mnt")
 """The kinds of namespaces that make a pod, and that are drawn, in this order; the names are those under ``/proc/PID/ns``."""
