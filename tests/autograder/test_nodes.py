@@ -13,15 +13,19 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Verdict
 from autograder.checks.nodes import density, drain, failure, packing
 from autograder.checks.nodes.placed import asked, having
+from autograder.checks.register import find
 from autograder.checks.task import Task
+from autograder.panel import Panel
 from autograder.testing import Graded, graded
 from lab.box import machines
 from lab.objects.cluster import Cluster
 from lab.objects.engine import together
 from lab.objects.node import Plan, schedule
 from lab.objects.pod import Pod
+from tests.support.course import until
 
 if TYPE_CHECKING:
+    from lab.box.box import Box
     from lab.box.machine import Machine
     from tests.conftest import Installation
 
@@ -74,6 +78,18 @@ def by_hand(task: Task, placements: Mapping[str, str]) -> None:
     """Containers that only have the pod's name."""
     there = task.machines
     together(lambda pod: there[placements[pod]].sh(f"docker run -d --name {pod} app:v1", check=True), placements)
+
+
+def test_the_panel_follows_the_machines_of_a_task(box: Box) -> None:
+    task = run.begin(box, find("nodes.packing"), again=True)
+    panel = Panel(box, find("nodes.packing"))
+    try:
+        until("the first look", lambda: "0 of 4" in panel.text())
+        by_hand(task, plan(task).placements)
+        until("two facts to turn", lambda: "2 of 4" in panel.text())
+    finally:
+        panel.close()
+        task.clear(box)
 
 
 @pytest.mark.parametrize("task", TASKS)
