@@ -34,6 +34,11 @@ CPU_TIME = """
 look() { echo $(date +%s%N) $(sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13); }
 look; sleep $for_s; look; getconf CLK_TCK
 """
+USED = r"""
+for id in $(docker ps -q --no-trunc); do
+  find /sys/fs/cgroup \( -path "*$id/memory.current" -o -path "*$id/memory.usage_in_bytes" \) -exec cat {} +
+done | awk '{ sum += $1 } END { print sum + 0 }'
+"""
 CLEAN = """
 docker ps -aqf "name=^$prefix" | xargs -r docker rm -fv
 docker images --format '{{.Repository}}:{{.Tag}}' --filter "reference=$prefix*" | xargs -r docker rmi -f
@@ -167,6 +172,11 @@ def cpu_share(box: Machine, container: str, for_s: float = 2.0) -> float:
     before, user_before, kernel_before, after, user_after, kernel_after, ticks_per_s = map(int, seen)
     used_s = (user_after + kernel_after - user_before - kernel_before) / ticks_per_s
     return used_s / ((after - before) / 1e9)
+
+
+def used_mb(box: Machine) -> float:
+    """Megabytes that all containers of a machine use together, as the kernel counts them for their control groups."""
+    return float(box.sh(USED, check=True).stdout) / 1e6
 
 
 def took(box: Machine, command: str) -> float:
