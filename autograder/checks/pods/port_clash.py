@@ -53,7 +53,8 @@ def port_clash(machine: Machine, task: Task) -> Iterator[Fact]:
 
     pod = look(machine, task, *APPS)
     inside = [part for part in pod.each if part.runs and part.walls["net"] == there.walls["net"]]
-    saw = ", ".join(part.says for part in pod.each if not part.runs) or f"running, {len(inside)} of {len(APPS)} in the pod"
+    down = [part.says for part in pod.each if not part.runs]
+    saw = f"{len(APPS) - len(down)} of {len(APPS)} run; {down[0]}" if down else f"running, {len(inside)} of {len(APPS)} in the pod"
     yield Fact("the four in the pod", len(inside) == len(APPS), saw, (_about(machine, pod, len(inside)), *REPAIR))
     if len(inside) < len(APPS):
         return
