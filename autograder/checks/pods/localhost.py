@@ -60,7 +60,7 @@ def _within(machine: Machine, task: Task, pod: Parts) -> Fact:
     if app.walls["net"] != sidecar.walls["net"]:
         hint = "The sidecar's localhost is another than the app's: the wall of the network stands between them."
         return Fact(what, ok=False, saw="a wall between them", hints=(hint, *ASK))
-    answer = page(machine, sidecar.pid, PORT)
+    answer = page(machine, sidecar.pid, PORT, patience_s=6)
     own = app.walls["mnt"] in listeners(machine, app.pid).get(PORT, set())
     if not answer:
         saw, hint = "no answer", f"Nobody answers at port {PORT} in there. Does your app run something that listens on it?"

@@ -19,7 +19,7 @@ APPS = ("first", "second", "third", "fourth")
 """In the order in which they are started."""
 CLASHES = ("0012", "0102", "0120", "0112", "0121", "0122", "0011", "0101", "0110", "0010", "0100")
 """Which of them want the same port: one clash, or two."""
-LISTEN_S = 8
+LISTEN_S = 6
 SEE = ("A container that can't listen says so, and ends: docker ps -a.", "docker start the four in their order, and docker logs who ended.")
 REPAIR = (
     "A container keeps the variables that it was made with: make another in its place.",
@@ -53,7 +53,8 @@ def port_clash(machine: Machine, task: Task) -> Iterator[Fact]:
 
     pod = look(machine, task, *APPS)
     inside = [part for part in pod.each if part.runs and part.walls["net"] == there.walls["net"]]
-    saw = ", ".join(part.says for part in pod.each if not part.runs) or f"running, {len(inside)} of {len(APPS)} in the pod"
+    down = [part.says for part in pod.each if not part.runs]
+    saw = f"{len(APPS) - len(down)} of {len(APPS)} run; {down[0]}" if down else f"running, {len(inside)} of {len(APPS)} in the pod"
     yield Fact("the four in the pod", len(inside) == len(APPS), saw, (_about(machine, pod, len(inside)), *REPAIR))
     if len(inside) < len(APPS):
         return

@@ -16,7 +16,7 @@ ROLES = ("pause", "app", "sidecar")
 ORPHAN = r"""
 orphan=$(nsenter --target $pid --pid sh -c '(read -r me rest </proc/self/stat; echo $me; exec sleep 0.3 >/dev/null 2>&1) &')
 [ -d "/proc/$orphan" ] && [ -n "$orphan" ] || exit 2
-for look in $(seq 40); do [ -d "/proc/$orphan" ] || exit 0; sleep 0.2; done
+for look in $(seq 25); do [ -d "/proc/$orphan" ] || exit 0; sleep 0.2; done
 exit 1
 """
 """A shell behind the wall starts a sleep and leaves it: an orphan, which goes to process 1 there.  Once that has collected it, the box has

@@ -47,7 +47,7 @@ def sidecar_logs(machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact("a directory in common", bool(shared), f"{len(shared)} found" if shared else "none", (hint, *MOUNT))
 
     mark = f"asked-{token_hex(4)}"
-    page(machine, app.pid, task.port, f"/?{mark}", patience_s=8)
+    page(machine, app.pid, task.port, f"/?{mark}", patience_s=6)
     answers = app.walls["mnt"] in listeners(machine, app.pid).get(task.port, set())
     hint = f"The app is to listen on port {task.port} of the pod; PORT tells it so."
     yield Fact(f"the app on port {task.port}", answers, "answers" if answers else "does not listen", (hint, *SHIP))
