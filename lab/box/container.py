@@ -169,8 +169,11 @@ class Container:
         identity = new_identity(self._state, self._place.directory, name, own_kernel=False)
         self.access.control({**identity, "peers": dict(peers), **({} if self._place.is_box else {"seat": {}})})
 
-    def join(self) -> None:
+    def join(self, peers: Mapping[str, str]) -> None:
         """Connect the box with the machines beside it, where it is not yet.
+
+        Args:
+            peers: their addresses by their names, the box's included.
 
         Raises:
             CourseError: the engine refuses.
@@ -181,14 +184,13 @@ class Container:
             with closing(engine.client(self._environment)) as outer:
                 joined, container = segment.network(outer, self._state), outer.containers.get(self._require().container)
                 there = container.attrs["NetworkSettings"]["Networks"]
-                if joined.name in there:
-                    return
-                for name in there:
-                    outer.networks.get(name).disconnect(container)
-                joined.connect(container, ipv4_address=segment.address_on(joined, self._place.number))
+                if joined.name not in there:
+                    for name in there:
+                        outer.networks.get(name).disconnect(container)
+                    joined.connect(container, ipv4_address=segment.address_on(joined, self._place.number))
         except (docker.errors.DockerException, OSError) as error:
             raise CourseError("Your box could not be connected with the machines.", f"{error}.", "course reset") from None
-        self.access.control({"seat": {}})
+        self.access.control({"seat": {}, "peers": dict(peers)})
 
     def _await_engine(self, access: Access, relay: Process, container: DockerContainer) -> None:
         try:

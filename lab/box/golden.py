@@ -28,10 +28,9 @@ BAKE = f"""{FIND}
 skip -cnewer /run/course/born ! -type s -print0 | tar -c --null --no-recursion -T - -f {BENCH}/files.tar || exit 1
 skip -print | sort | comm -13 - /usr/lib/course/files > {BENCH}/gone
 """
-APPLY = f"""
-cd / && tar -x -p -f {BENCH}/files.tar && xargs -rd '\\n' rm -rf < {BENCH}/gone && rm -rf {BENCH} && {"{reload}"}
-"""
 RELOAD = "kill -HUP 1"
+"""BusyBox init reads its table again, and starts the services that were added."""
+APPLY = f"cd / && tar -x -p -f {BENCH}/files.tar && xargs -rd '\\n' rm -rf < {BENCH}/gone && rm -rf {BENCH} && {RELOAD}"
 RECIPE_S, BAKE_S = 300, 180
 
 
@@ -86,7 +85,7 @@ def apply(state: State, machine: Machine, image: str = "", recipe: str = "") -> 
     """
     if image:
         machine.put(images_of(state) / image, BENCH)
-        machine.sh(APPLY.format(reload=RELOAD), check=True, timeout=BAKE_S)
+        machine.sh(APPLY, check=True, timeout=BAKE_S)
     if recipe:
         done = machine.sh(f"set -e\n{recipe}", timeout=RECIPE_S)
         if done.code:

@@ -7,7 +7,7 @@ each other by name and address, and nobody else sees them.  ``course down`` remo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -135,9 +135,11 @@ def introduce(state: State, new: Sequence[str] = ()) -> None:
 
 def _tell(state: State, place: Place) -> None:
     runs, peers = _backend(place), roster.addresses(state, place.backend)
-    if runs.alive():
-        if place.is_box and peers:
-            runs.join()
+    if not runs.alive():
+        return
+    if place.is_box and peers:
+        runs.join(peers)
+    else:
         runs.access.control({"peers": peers})
 
 
@@ -153,19 +155,23 @@ def _create(names: Sequence[str], *, image: str, recipe: str, cold: bool, backen
         make = _maker(state, box, kind, progress or Quiet(), cold=cold)
         environment = box.engine if kind == "container" else {}
         places = roster.reserve(state, kind, segment.opened(state, kind, environment), names, environment=environment, clear=_remove)
+        told = roster.addresses(state, kind)
         try:
             with ThreadPoolExecutor(len(places) or 1) as pool:
-                made = list(pool.map(lambda place: _start(make(place), place, image, recipe, cold=cold), places))
+                made = list(pool.map(lambda place: _start(make(place), place, told, image, recipe, cold=cold), places))
+        except OSError as error:  # docker's errors are some
+            _remove(places)
+            raise CourseError("The machine did not start.", f"{error}.", "course status, and once more") from None
         except BaseException:
             _remove(places)
             raise
-    introduce(state, names)
+    introduce(state, names if roster.addresses(state, kind) == told else ())
     return made
 
 
-def _start(runs: Microvm | Container, place: Place, image: str, recipe: str, *, cold: bool) -> Instance:
+def _start(runs: Microvm | Container, place: Place, peers: Mapping[str, str], image: str, recipe: str, *, cold: bool) -> Instance:
     """Start a machine; it is listed, and others learn of it, only when it is what was asked for."""
-    ready_s = runs.up(roster.addresses(place.state, place.backend))
+    ready_s = runs.up(peers)
     golden.apply(place.state, Instance(place, runs), image, recipe)
     if cold:
         Instance(place, runs).sh(START_ENGINE, check=True)
@@ -225,7 +231,12 @@ def _remove(places: Sequence[Place]) -> None:
     """End machines, side by side, and give their names back."""
 
     def remove(place: Place) -> None:
-        _backend(place).stop()
+        try:
+            _backend(place).stop()
+        except CourseError:
+            if record := place.load():
+                place.save(replace(record, maker=None))  # so that it is tried again when somebody wants the name
+            raise
         processes.end_all(f"{place.directory}/")
         roster.release(place)
 

@@ -121,9 +121,13 @@ class Microvm:
         number = self._place.number
         return {"seat": {"mac": segment.mac(number), "address": f"{segment.PREFIX}.{number}/24"}}
 
-    def join(self) -> None:
-        """Connect the box with the machines beside it."""
-        self.access.control(self._seat())
+    def join(self, peers: Mapping[str, str]) -> None:
+        """Connect the box with the machines beside it.
+
+        Args:
+            peers: their addresses by their names, the box's included.
+        """
+        self.access.control({**self._seat(), "peers": dict(peers)})
 
     def stop(self) -> None:
         """End it, as if its plug were pulled; what is remembered of it stays."""

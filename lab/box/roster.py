@@ -122,7 +122,10 @@ def _require_name(name: str) -> None:
 
 
 def _require_quota(state: State, backend: str, there: int, more: int) -> None:
-    most = int(os.environ.get(QUOTA) or MOST)
+    allowed = os.environ.get(QUOTA) or str(MOST)
+    if not allowed.isdecimal():
+        raise UsageError(f"{QUOTA} says how many machines there may be.", f"{allowed!r} is no number.", f"unset {QUOTA}")
+    most = int(allowed)
     if there + more > most:
         have = f"You have {there} and asked for {more} more."
         raise CourseError(

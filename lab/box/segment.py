@@ -19,7 +19,7 @@ from lab.box import engine
 from lab.box.errors import CourseError
 from lab.box.place import machines_of
 from lab.box.processes import Process, spawn_module
-from lab.box.state import State, lock
+from lab.box.state import State, lock, private_directory
 from lab.box.wait import wait_for
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def open_hub(state: State) -> None:
         with suppress(OSError, ValueError, TypeError):
             if Process(**json.loads(remembered.read_text())).alive:
                 return
+        private_directory(path.parent)
         path.unlink(missing_ok=True)
         log = machines_of(state) / "hub.log"
         hub = spawn_module("lab.box.hub", str(path), log=log)

@@ -177,7 +177,7 @@ def machine() -> dict[str, Any]:
         b"", b"not JSON", b"\xff\xfe", b"{}", b'{"machine_id": "0"}', b'{"time": "noon"}', b'{"entropy": "not hex"}',
         b"[]",
         b"5",
-        b'{"hostname": 5}',
+        b'{"hostname": 5}', b'{"seat": {"mac": "02:00:00:00:00:01", "address": "10.30.0.99/24"}}', b'{"peers": 5}',
     ],
 )  # fmt: skip
 def test_a_bad_control_request_gets_an_error_and_changes_nothing(request_: bytes) -> None:

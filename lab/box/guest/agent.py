@@ -64,10 +64,13 @@ async def control(stream: Stream) -> None:
         request += data
     try:
         asked = json.loads(request)
-        # In a container this runs beside the set-up, which lays a new /run over what is written too early.
-        while not READY.exists():  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(REOPEN_S)
-        reply = personal.become(asked) if "hostname" in asked else personal.meet(asked)
+        if personal.is_identity(asked):
+            # In a container this runs beside the set-up, which lays a new /run over what is written too early.
+            while not READY.exists():  # noqa: ASYNC110, ASYNC240
+                await asyncio.sleep(REOPEN_S)
+            reply = personal.become(asked)
+        else:
+            reply = personal.meet(asked)
     except Exception as error:  # noqa: BLE001  (whatever it was, the owner gets an answer)
         reply = {"error": f"{type(error).__name__}: {error}"}
     await stream.write(json.dumps(reply).encode())

@@ -15,6 +15,7 @@ import subprocess
 import time
 from typing import Any
 
+IDENTITY = ("hostname", "machine_id", "host_key", "authorized_key")
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 """linux/random.h"""
@@ -24,6 +25,11 @@ PEER = "# a machine on your segment"
 IP = "/usr/sbin/ip"
 BORN = "/run/course/born"
 """What was changed after this file was, was changed on this machine: see ``golden.py``."""
+
+
+def is_identity(asked: dict[str, Any]) -> bool:
+    """Is that all that ``become`` needs?"""
+    return all(part in asked for part in IDENTITY)
 
 
 def become(who: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def become(who: dict[str, Any]) -> dict[str, Any]:
         KeyError: something is missing; nothing was changed.
         OSError: something could not be set.
     """
-    hostname, machine_id, host_key, authorized_key = (who[part] for part in ("hostname", "machine_id", "host_key", "authorized_key"))
+    hostname, machine_id, host_key, authorized_key = (who[part] for part in IDENTITY)
     if "time" in who:
         time.clock_settime(time.CLOCK_REALTIME, float(who["time"]))
     if "entropy" in who:
@@ -66,13 +72,15 @@ def meet(company: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``{"peers": …}``, how many there are.
+
+    Raises:
+        KeyError: no peers are named; nothing was changed.
     """
+    peers = company["peers"]
     if "seat" in company:
         sit(company["seat"])
-    if "peers" in company:
-        hosts = introduced(pathlib.Path("/etc/hosts").read_text(), company["peers"], socket.gethostname())
-        write("/etc/hosts", hosts, 0o644)
-    return {"peers": len(company.get("peers", ()))}
+    write("/etc/hosts", introduced(pathlib.Path("/etc/hosts").read_text(), peers, socket.gethostname()), 0o644)
+    return {"peers": len(peers)}
 
 
 def sit(seat: dict[str, str]) -> None:
