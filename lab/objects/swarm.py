@@ -35,7 +35,7 @@ PORT = 2377
 BRIDGE = "docker_gwbridge"
 """A network that an engine makes when it joins, and leaves behind."""
 NS_PER_S = 10**9
-FORMED_S, DECIDED_S, RUNS_S, GONE_S = 60.0, 30.0, 120.0, 30.0
+FORMED_S, DECIDED_S, RUNS_S, GONE_S = 90.0, 60.0, 180.0, 90.0
 OVER = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
 
 
