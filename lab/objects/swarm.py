@@ -215,10 +215,15 @@ def _all_ready(manager: Any, count: int) -> None:
 
 def _leave(api: Any) -> None:
     """Have an engine leave its Swarm, which ends what runs there for it, and remove the network that it then leaves behind."""
+
+    def remove_bridge() -> None:
+        with suppress(NotFound):
+            api.remove_network(BRIDGE)
+
     with suppress(APIError):  # it is in none
         api.leave_swarm(force=True)
-    with suppress(NotFound):
-        api.remove_network(BRIDGE)
+    # The engine has answered, and still takes the containers off that network; its refusals are OSErrors.
+    wait_for(f"{BRIDGE} to be removed", remove_bridge, timeout_s=GONE_S, every_s=0.2)
 
 
 @contextmanager
