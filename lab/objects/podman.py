@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
 
 PLAY_S = 150.0
-LONG_S = 60.0
+LONG_S = 120.0
 UNHEEDED = {
     "spec": (
         "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "imagePullSecrets",

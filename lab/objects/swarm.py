@@ -35,7 +35,7 @@ PORT = 2377
 BRIDGE = "docker_gwbridge"
 """A network that an engine makes when it joins, and leaves behind."""
 NS_PER_S = 10**9
-FORMED_S, DECIDED_S, RUNS_S, GONE_S = 60.0, 30.0, 120.0, 30.0
+FORMED_S, DECIDED_S, RUNS_S, GONE_S = 90.0, 60.0, 180.0, 90.0
 OVER = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
 
 
@@ -215,10 +215,15 @@ def _all_ready(manager: Any, count: int) -> None:
 
 def _leave(api: Any) -> None:
     """Have an engine leave its Swarm, which ends what runs there for it, and remove the network that it then leaves behind."""
+
+    def remove_bridge() -> None:
+        with suppress(NotFound):
+            api.remove_network(BRIDGE)
+
     with suppress(APIError):  # it is in none
         api.leave_swarm(force=True)
-    with suppress(NotFound):
-        api.remove_network(BRIDGE)
+    # The engine has answered, and still takes the containers off that network; its refusals are OSErrors.
+    wait_for(f"{BRIDGE} to be removed", remove_bridge, timeout_s=GONE_S, every_s=0.2)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ END
 @pytest.fixture
 def nothing_left(box: Box) -> Iterator[None]:
     yield
-    assert box.sh("podman pod ls -q; podman ps -aq; podman volume ls -q; docker ps -aq").stdout == ""
+    assert box.sh("podman pod ls -q; podman ps -aq; podman volume ls -q; docker ps -aq", timeout=180).stdout == ""
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ PROBE = {"httpGet": {"path": "/", "port": 8080}}
 
 def left(machine: Machine) -> list[str]:
     """What Podman still has."""
-    return machine.sh(LEFT).stdout.split()
+    return machine.sh(LEFT, timeout=SLOW_S * 3).stdout.split()
 
 
 @pytest.fixture
