@@ -530,6 +530,7 @@ def test_what_is_not_one_thing_is_told(graded: Graded, script: str, seen: list[b
     assert [hint for hint in wrong if hint not in hints(verdict)] == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("script", "hint"),
     [
