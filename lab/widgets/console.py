@@ -7,9 +7,9 @@ machine answers yet.  The last lines of it are shown, and renewed until a shell 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from IPython.display import display
+from IPython.display import DisplayHandle
 
 from lab.box import machines
 from lab.box.errors import CourseError
@@ -30,7 +30,8 @@ def boot(name: str) -> Instance:
     Raises:
         CourseError: neither could be had.
     """
-    screen = display({"text/plain": "The power is on."}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    screen: Any = DisplayHandle()  # type: ignore[no-untyped-call]
+    screen.display({"text/plain": "The power is on."}, raw=True)
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(machines.create, name, cold=True, backend="microvm")
         while not coming.done():
