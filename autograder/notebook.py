@@ -35,7 +35,7 @@ NBGRADER = "NBGRADER_EXECUTION"
 """nbgrader sets it to ``validate`` or ``autograde``."""
 HINTS = 3
 LITERAL = 4
-"""A parameter of fewer characters may stand in a cell for something else."""
+"""A parameter of fewer characters may stand in a cell for something else, and so may a word, such as Always."""
 
 
 class NotYet(CourseError):
@@ -167,7 +167,8 @@ def _literals(mine: Task, shell: InteractiveShell | None) -> Iterator[str]:
     sources = [source for source in (shell.user_ns.get("In", []) if shell else []) if "task(" not in source]
     for parameter, value in mine.values.items():
         word = str(value)
-        if len(word) >= LITERAL and not isinstance(value, list) and any(re.search(rf"\b{re.escape(word)}\b", source) for source in sources):
+        common = len(word) < LITERAL or word.isalpha() or isinstance(value, list)
+        if not common and any(re.search(rf"\b{re.escape(word)}\b", source) for source in sources):
             yield f"A cell holds {word} itself. The next run, such as the one that is graded, has another: write task.{parameter}."
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from html import escape
 from typing import Any
 
@@ -17,7 +18,7 @@ import ipywidgets
 from autograder.checks import register
 from autograder.checks.fact import Verdict
 from autograder.checks.register import find
-from autograder.checks.run import judge
+from autograder.checks.run import begun, judge
 from autograder.notebook import NBGRADER
 from lab.box import connect
 from lab.box.errors import CourseError
@@ -49,6 +50,9 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         super().__init__([self._text, self._button])
         self._show("looking …" if check.kind != "program" else f"{check.goal} When you are ready, press Check.")
         threading.Thread(target=self._look, name=f"watch-{check.name}", daemon=True).start()
+        self._others = _others(machine, check) if check.kind != "program" else []
+        for other in self._others:
+            follow(other, self._wakes, every=True)
         if check.kind != "program":
             follow(machine, self._told, every=True)
         ends_with_its_cell(self.close)
@@ -58,6 +62,8 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         self._closed.set()
         self._wake.set()
         leave(self._machine, self._told)
+        for other in self._others:
+            leave(other, self._wakes)
         super().close()
 
     def text(self) -> str:
@@ -72,6 +78,10 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
             self._wake.set()
         elif seen.box:
             self._show(f"stale since {time.strftime('%H:%M:%S', time.localtime(seen.since))}: {seen.stale}")
+
+    def _wakes(self, _: Seen) -> None:
+        """Whatever a machine of the task's own tells, its end included, is worth a look."""
+        self._wake.set()
 
     def _look(self) -> None:
         while self._wake.wait():
@@ -93,6 +103,13 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         if not self._closed.is_set():
             label = escape(self._check.name)
             self._text.value = f'<div role="status" aria-live="polite" aria-label="{label}"><pre>{escape(head)}</pre>{"".join(rows)}</div>'
+
+
+def _others(machine: Machine, check: register.Check) -> list[Machine]:
+    """The machines that were made for the task, if it has begun."""
+    with suppress(CourseError):
+        return list(begun(machine, check.name).machines.values()) if check.machines else []
+    return []
 
 
 def watch(name: str) -> Panel | None:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lab.box import connect, machines
+    from lab.widgets.console import boot
     from lab.widgets.load import load
     from lab.widgets.meters import meters
     from lab.widgets.predict import predict, recall
 
-__all__ = ["connect", "load", "load_ipython_extension", "machines", "meters", "predict", "recall", "topology"]
+__all__ = ["boot", "connect", "load", "load_ipython_extension", "machines", "meters", "predict", "recall", "topology"]
 HOMES = {
-    "connect": "lab.box", "load": "lab.widgets.load", "meters": "lab.widgets.meters", "predict": "lab.widgets.predict",
-    "recall": "lab.widgets.predict",
+    "boot": "lab.widgets.console", "connect": "lab.box", "load": "lab.widgets.load", "meters": "lab.widgets.meters",
+    "predict": "lab.widgets.predict", "recall": "lab.widgets.predict",
 }  # fmt: skip
 
 MODULES = {"machines": "lab.box.machines", "topology": "lab.topology"}

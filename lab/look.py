@@ -11,16 +11,20 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
 
+from lab.box import images
 from lab.box.errors import CourseError
 from lab.box.wait import wait_for
 
 if TYPE_CHECKING:
     from lab.box.machine import Machine
 
+APP = Path(images.__file__).parent / "app/server.py"
+"""The source of the app, for machines that have no image of it."""
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 WALLS = ("net", "ipc", "uts", "pid", "mnt")
 """The kinds of namespaces that make a pod, and that are drawn, in this order; the names are those under ``/proc/PID/ns``."""
@@ -29,6 +33,11 @@ BAR = 40
 CPU_TIME = """
 look() { echo $(date +%s%N) $(sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13); }
 look; sleep $for_s; look; getconf CLK_TCK
+"""
+USED = r"""
+for id in $(docker ps -q --no-trunc); do
+  find /sys/fs/cgroup \( -path "*$id/memory.current" -o -path "*$id/memory.usage_in_bytes" \) -exec cat {} +
+done | awk '{ sum += $1 } END { print sum + 0 }'
 """
 CLEAN = """
 docker ps -aqf "name=^$prefix" | xargs -r docker rm -fv
@@ -119,7 +128,8 @@ def between(box: Machine, processes: Mapping[str, int]) -> Between:
         CourseError: one of them has ended.
     """
     numbers = namespaces(box, *processes.values())
-    return Between({name: _those_of(name, process, numbers) for name, process in processes.items()})
+    those = {name: _those_of(name, process, numbers) for name, process in processes.items()}
+    return Between({name: {kind: own[kind] for kind in WALLS} for name, own in those.items()})
 
 
 def _those_of(name: str, process: int, numbers: Mapping[int, Mapping[str, str]]) -> Mapping[str, str]:
@@ -162,6 +172,11 @@ def cpu_share(box: Machine, container: str, for_s: float = 2.0) -> float:
     before, user_before, kernel_before, after, user_after, kernel_after, ticks_per_s = map(int, seen)
     used_s = (user_after + kernel_after - user_before - kernel_before) / ticks_per_s
     return used_s / ((after - before) / 1e9)
+
+
+def used_mb(box: Machine) -> float:
+    """Megabytes that all containers of a machine use together, as the kernel counts them for their control groups."""
+    return float(box.sh(USED, check=True).stdout) / 1e6
 
 
 def took(box: Machine, command: str) -> float:

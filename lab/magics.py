@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 OPTION = re.compile(r"--(?P<name>[\w-]+)(?:=|\s+|$)(?P<value>[^\s-]\S*)?\s*")
-USAGE = "%%box [--timeout SECONDS] [--set NAME,NAME] [--out NAME], and the commands on the lines below"
+USAGE = "%%box [--on NAME] [--timeout SECONDS] [--set NAME,NAME] [--out NAME], and the commands on the lines below"
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ class Request:
         timeout: seconds.
         take: Python variables that the script gets as environment variables.
         out: the Python variable that gets what the script says; empty to print it.
+        on: the Python variable that holds another machine; empty for the box.
     """
 
     script: str
     timeout: float = SHELL_TIMEOUT_S
     take: tuple[str, ...] = ()
     out: str = ""
+    on: str = ""
 
 
 def register(shell: InteractiveShell) -> None:
@@ -58,6 +60,7 @@ def register(shell: InteractiveShell) -> None:
 
         Options:
 
+        --on NAME          on the machine in a Python variable, such as web, instead of the box
         --timeout SECONDS  end the commands after so long; 60 s unless you say otherwise
         --set NAME,NAME    pass Python variables as environment variables; one that is still ... arrives empty, task.port as port
         --out NAME         store what is said in a Python variable, without the last line break; errors are still printed
@@ -77,8 +80,8 @@ def parse(line: str, cell: str | None) -> Request:
     while rest.startswith("--"):
         option = OPTION.match(rest)
         name, value = (option["name"], option["value"]) if option else (rest, None)
-        if name not in ("timeout", "set", "out") or not option:
-            raise UsageError(f"%%box has no option --{name.lstrip('-')}.", "It has --timeout, --set and --out.", USAGE)
+        if name not in ("on", "timeout", "set", "out") or not option:
+            raise UsageError(f"%%box has no option --{name.lstrip('-')}.", "It has --on, --timeout, --set and --out.", USAGE)
         if not value:
             raise UsageError(f"The option --{name} of %%box needs a value.", "Nothing follows it.", USAGE)
         options[name], rest = value, rest[option.end() :]
@@ -89,10 +92,10 @@ def parse(line: str, cell: str | None) -> Request:
         raise UsageError("There is nothing to run.", "The cell has no command.", USAGE)
     take = tuple(options["set"].split(",")) if "set" in options else ()
     parts = [part for name in take for part in name.split(".")]
-    for name in (*parts, options.get("out", "x")):
+    for name in (*parts, options.get("out", "x"), options.get("on", "x")):
         if not (name.isidentifier() and name.isascii()):
             raise UsageError(f"{name!r} is no name of a variable.", "Names are separated by a comma, without spaces.", USAGE)
-    return Request(script, _seconds(options.get("timeout", str(SHELL_TIMEOUT_S))), take, options.get("out", ""))
+    return Request(script, _seconds(options.get("timeout", str(SHELL_TIMEOUT_S))), take, options.get("out", ""), options.get("on", ""))
 
 
 def _seconds(text: str) -> float:
@@ -102,14 +105,14 @@ def _seconds(text: str) -> float:
 
 
 def run(request: Request, variables: dict[str, Any]) -> None:
-    """Do what a cell asks for, on the current box.
+    """Do what a cell asks for, on the current box or on another machine.
 
     Args:
         request: see there.
         variables: the notebook's; read for ``take``, written for ``out``.
 
     Raises:
-        UsageError: a variable is missing, or can't be passed.
+        UsageError: a variable is missing, can't be passed, or is no machine.
         BoxNotRunning: there is no box.
         WaitTimeout: it took too long.
     """
@@ -117,8 +120,11 @@ def run(request: Request, variables: dict[str, Any]) -> None:
 
     exports = "".join(f"export {name.rpartition('.')[2]}={shlex.quote(_text(name, variables))}; " for name in request.take)
     together = "" if request.out else "exec 2>&1; "
+    machine = variables.get(request.on) if request.on else connect()
+    if machine is None or not hasattr(machine, "sh"):
+        raise UsageError(f"{request.on!r} is no machine.", "Nothing can be run on it.", f'{request.on} = machines.find("…")')
     try:
-        result = connect().sh(exports + together + request.script, timeout=request.timeout)
+        result = machine.sh(exports + together + request.script, timeout=request.timeout)
     except WaitTimeout as error:
         raise WaitTimeout(error.what, error.why, f"%%box --timeout {request.timeout * 4:g}, if it only needs longer") from None
     if request.out:

@@ -10,7 +10,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from rubric.tasks import Evidence
+from rubric.tasks import Evidence, called
 
 TASK = re.compile(r"\b[a-z][a-z0-9]*\.[a-z][a-z0-9-]*\b")
 ASKS = ("task", "watch", "check")
@@ -54,11 +54,6 @@ class Cell:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call) and called(node) in names:
                 yield node
-
-
-def called(call: ast.Call) -> str:
-    """The last part of the name of what is called."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 @dataclass(frozen=True)

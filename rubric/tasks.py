@@ -54,7 +54,7 @@ def steps(check: str) -> int:
     """
     tree = ast.parse(check)
     values = _values(tree)
-    facts = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Fact"]
+    facts = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) == "Fact"]
     given = [fact.args[3:4] or [keyword.value for keyword in fact.keywords if keyword.arg == "hints"] for fact in facts]
     return max((_size(hints, values) for one in given for hints in one), default=0)
 
@@ -85,15 +85,35 @@ def added(one: Evidence, other: Evidence) -> Evidence:
 
 
 def _values(tree: ast.Module) -> dict[str, list[ast.expr]]:
-    """What names are set to, anywhere in a module."""
+    """What names are set to, anywhere in a module, and what is passed for a function's parameters."""
     found: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                both = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
-                for name, value in zip(target.elts, node.value.elts, strict=False) if both else [(target, node.value)]:  # type: ignore[attr-defined]
-                    found.setdefault(ast.unparse(name), []).append(value)
+    for name, value in [pair for node in ast.walk(tree) for pair in _set(node)] + list(_passed(tree)):
+        found.setdefault(name, []).append(value)
     return found
+
+
+def _set(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            both = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+            for name, value in zip(target.elts, node.value.elts, strict=False) if both else [(target, node.value)]:  # type: ignore[attr-defined]
+                yield ast.unparse(name), value
+
+
+def _passed(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    functions = {node.name: [one.arg for one in node.args.args] for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for call in ast.walk(tree):
+        name = called(call)
+        if isinstance(call, ast.Call) and name in functions:
+            parameters = functions[name]
+            yield from zip(parameters[parameters[:1] == ["self"] :], call.args, strict=False)
+            yield from ((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg)
+
+
+def called(node: ast.AST) -> str:
+    """The last part of the name of what is called; empty where nothing is."""
+    function = node.func if isinstance(node, ast.Call) else node
+    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
 
 
 def _size(hints: ast.expr, values: Mapping[str, list[ast.expr]], deep: int = 8) -> int:
@@ -151,9 +171,7 @@ def _listed(mark: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[as
 def _shows(test: ast.FunctionDef) -> tuple[int, int, int]:
     """Whether a test shows what an empty answer, a model answer and a wrong one are worth, as 0 or 1."""
     asserted = [ast.unparse(node.test) for node in ast.walk(test) if isinstance(node, ast.Assert)]
-    graded = [
-        node for node in ast.walk(test) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "graded"
-    ]
+    graded = [node for node in ast.walk(test) if isinstance(node, ast.Call) and called(node) == "graded"]
     nothing_done = any(len(call.args) == 1 for call in graded)
     worth = [text for text in asserted if "score" in text and "==" in text]
     hinted = any(" in hints(" in text or " in verdict.text(" in text for text in asserted)

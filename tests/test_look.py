@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.look import between, clean, localhost, pid
+from lab.box.wait import wait_for
+from lab.look import between, clean, localhost, pid, used_mb
 
 if TYPE_CHECKING:
     from lab.box.box import Box
@@ -16,6 +17,7 @@ PAIR = """
 docker run -d --name look-app --ipc shareable app:v1
 docker run -d --name look-helper --network container:look-app --ipc container:look-app base sleep 1000
 """
+FILLED_MB = 40
 
 
 @pytest.fixture
@@ -32,3 +34,21 @@ def test_two_that_share_a_network_have_one_localhost(pair: Box) -> None:
     assert "count: 1\n" in localhost(pair, "look-app")
     assert "count: 2\n" in localhost(pair, "look-helper", "/?who=isn't-it")
     assert localhost(pair, "look-helper", port=9090, patience_s=0) == ""
+
+
+@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+def test_memory_that_containers_use_is_counted_together(box: Box) -> None:
+    before = used_mb(box)
+    fill = f"base python3 -c 'import time; kept = bytearray({FILLED_MB} * 10**6); time.sleep(600)'"
+    box.sh(f"docker run -d --name look-1 {fill}; docker run -d --name look-2 {fill}", check=True)
+
+    def both() -> float:
+        if (used := used_mb(box) - before) < 2 * FILLED_MB:
+            raise BlockingIOError(f"{used:.0f} MB so far")
+        return used
+
+    try:
+        assert 2 * FILLED_MB <= wait_for("both to have filled their memory", both, timeout_s=60, every_s=0.3) < 4 * FILLED_MB
+    finally:
+        clean(box, "look-")
+    assert used_mb(box) <= before + 1

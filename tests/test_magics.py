@@ -128,6 +128,24 @@ def test_set_passes_a_variable_as_one_word(shell: InteractiveShell, box: FakeBox
     assert f"export port={quoted}; " in box.asked[-1]
 
 
+def test_a_cell_may_run_on_another_machine(shell: InteractiveShell, box: FakeBox) -> None:
+    shell.user_ns |= {"web": (web := FakeBox()), "port": 80}
+
+    shell.run_cell_magic("box", "--on web --set port", "hostname")
+
+    assert web.script == "export port=80; exec 2>&1; hostname"
+    assert box.asked == []
+
+
+@pytest.mark.parametrize("value", ["web-1", None])
+def test_what_is_no_machine_is_said_to_be_none(shell: InteractiveShell, box: FakeBox, value: object) -> None:
+    shell.user_ns["web"] = value
+
+    with pytest.raises(UsageError, match="'web' is no machine"):
+        shell.run_cell_magic("box", "--on web", "hostname")
+    assert box.asked == []
+
+
 def test_options_go_together_in_any_form(shell: InteractiveShell, box: FakeBox) -> None:
     shell.user_ns |= {"a": 1, "b": "x y"}
     box.answer = Result(0, "out\n", "")

@@ -43,6 +43,7 @@ class Check:
         answers: the names that an answer may have; any where there are none.
         graded: it stands in an assignment, and is worth points.
         machines: the roles of the machines that it needs beside the box: made when it begins, found in ``task.machines``, gone with it.
+        cold: they boot from the kernel on, where that can be had, for a task in which it counts how long a machine takes.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Check:
     answers: tuple[str, ...]
     graded: bool
     machines: tuple[str, ...]
+    cold: bool
 
     @property
     def goal(self) -> str:
@@ -85,11 +87,12 @@ def check(
     answers: tuple[str, ...] = (),
     graded: bool = True,
     machines: tuple[str, ...] = (),
+    cold: bool = False,
 ) -> Callable[[Look], Look]:
     """Make a generator of facts known as a check; see ``Check`` for the arguments."""
 
     def note(look: Look) -> Look:
-        _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s, answers, graded, machines)
+        _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s, answers, graded, machines, cold)
         return look
 
     return note

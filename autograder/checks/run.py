@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from traceback import extract_tb
 
@@ -16,7 +17,7 @@ from autograder.checks.fact import Verdict
 from autograder.checks.register import Check
 from autograder.checks.task import Task, load
 from lab.box import INSIDE
-from lab.box.errors import CourseError, WaitTimeout
+from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.machine import Machine
 from lab.box.peer import admit
 
@@ -52,7 +53,7 @@ def begin(machine: Machine, check: Check, *, again: bool = False, dice: Dice | N
     key = f"{short}-{dice.nonce(4)}"
     task = Task(check.name, key, check.draw(dice, key), roles={role: f"{key}-{role}" for role in check.machines})
     if task.roles:
-        _hire(machine, task, short)
+        _hire(machine, task, short, cold=check.cold)
     try:
         check.prepare(machine, task)
         return task.begin(machine)
@@ -61,7 +62,7 @@ def begin(machine: Machine, check: Check, *, again: bool = False, dice: Dice | N
         raise
 
 
-def _hire(machine: Machine, task: Task, short: str) -> None:
+def _hire(machine: Machine, task: Task, short: str, *, cold: bool) -> None:
     """Make a task's machines, and let code inside the box reach them; those of a run that was forgotten, with a reset, say, go first.
 
     Raises:
@@ -75,9 +76,11 @@ def _hire(machine: Machine, task: Task, short: str) -> None:
     forgotten = re.compile(rf"{re.escape(short)}-[a-z0-9]{{4}}-({'|'.join(map(re.escape, task.roles))})")
     if orphans := [one.name for one in machines.all() if forgotten.fullmatch(one.name)]:
         machines.delete(*orphans)
-    made = machines.fleet(*task.roles.values())
     try:
-        admit(machine, made)
+        made = []
+        with suppress(UsageError):  # a container does not boot
+            made = [machines.create(name, cold=True) for name in task.roles.values() if cold]
+        admit(machine, made or machines.fleet(*task.roles.values()))
     except BaseException:
         task.dismiss()
         raise

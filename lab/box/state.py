@@ -45,7 +45,7 @@ class State:
             private_directory(root)
             probe = root / f".writable-{os.getpid()}"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # two threads may probe at once
         except OSError as error:
             raise CourseError(
                 f"The course can't keep its state in {root}.",

@@ -50,7 +50,9 @@ class Cluster:
         """
         wanted = [it if isinstance(it, PodSpec) else read(it) for it in manifests]
         if twin := next((it.name for it in wanted if it.name in self.pods or it.name in self.waiting), ""):
-            raise UsageError(f"There is a pod {twin} already.", "Pods are told apart by their names.", "choose another name")
+            raise UsageError(
+                f"There is a pod {twin} already.", "Pods are told apart by their names.", f'cluster.delete("{twin}"), or another name'
+            )
         everyone = {it.name: it for it in (*self.waiting.values(), *wanted)}
         plan = self._plan([*self.waiting.values(), *wanted])
         self.waiting |= {name: everyone[name] for name in plan.pending}

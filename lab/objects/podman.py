@@ -12,10 +12,14 @@ so two pods with a volume ``data`` have the same one.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from docker.errors import APIError
 
 from lab.box.errors import CourseError, UsageError
 from lab.look import Between, between
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
 
 PLAY_S = 150.0
-LONG_S = 60.0
+LONG_S = 120.0
 UNHEEDED = {
     "spec": (
         "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "imagePullSecrets",
@@ -40,13 +44,7 @@ UNHEEDED = {
     "deployment": ("minReadySeconds", "paused", "progressDeadlineSeconds", "replicas", "revisionHistoryLimit", "strategy"),
 }  # fmt: skip
 """The fields that Podman knows and passes over, by where they stand: in a pod, in a container, in what makes pods."""
-HAND_OVER = """
-for image in $images; do
-    id=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null) || continue
-    [ "${id#sha256:}" = "$(podman image inspect -f '{{.Id}}' "localhost/$image" 2>/dev/null)" ] || set -- "$@" "$image"
-done
-[ $# = 0 ] || docker save "$@" | podman load --quiet >/dev/null
-"""
+CAUSE = re.compile(r'^starting container \w+: (.*)$|level=error msg="\\"(.*)\\""$')
 IN_USE, NO_IMAGE = "already exists", "did not resolve to an alias"
 """Of what Podman says."""
 
@@ -139,8 +137,21 @@ def play(machine: Machine, manifest: str | Mapping[str, Any] | PodSpec, *, timeo
 
 def hand_over(machine: Machine, *images: str) -> None:
     """Put images of the machine's Docker Engine into Podman's store, unless they are there; one that Docker does not have is left out."""
-    words = " ".join(dict.fromkeys(image if ":" in image.rpartition("/")[2] else f"{image}:latest" for image in images))
-    machine.sh(f"images={shlex.quote(words)}\nset --\n{HAND_OVER}", timeout=PLAY_S, check=True)
+    listed = machine.sh("podman images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'", timeout=LONG_S, check=True).stdout
+    there = dict(line.split() for line in listed.splitlines())
+    asked = {image if ":" in image.rpartition("/")[2] else f"{image}:latest" for image in images}
+    here = {image: _held_by_docker(machine, image) for image in sorted(asked)}
+    if missing := [image for image, held in here.items() if held and there.get(f"localhost/{image}") != held]:
+        # What comes alone is taken for one of a registry's, and would come second to an older one that came in company.
+        named = "".join(f"; podman tag {here[image]} localhost/{shlex.quote(image)}" for image in missing)
+        machine.sh(f"set -eo pipefail; docker save {shlex.join(missing)} | podman load --quiet{named}", timeout=PLAY_S, check=True)
+
+
+def _held_by_docker(machine: Machine, image: str) -> str:
+    """The id of an image that Docker has; empty where it has none of that name."""
+    with suppress(APIError):
+        return str(machine.docker.api.inspect_image(image)["Id"])
+    return ""
 
 
 def remove(machine: Machine, pod: str, grace_s: int = 0) -> None:
@@ -156,7 +167,10 @@ def name_of(manifest: Mapping[str, Any]) -> str:
 
 
 def _refused(pod: str, said: tuple[str, ...]) -> Refused:
-    why = next((line.removeprefix("Error: ") for line in reversed(said) if line.startswith("Error: ")), " ".join(said))
+    """Why Podman does not play it: what it says of the first container that does not start, else its error."""
+    causes = [found[1] or found[2] for line in said if (found := CAUSE.search(line))]
+    errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
+    why = causes[0] if causes else errors[-1] if errors else " ".join(said)
     hints = {IN_USE: "played.stop(), or choose another name", NO_IMAGE: "name an image that the machine has: docker images lists them"}
     hint = next((hint for words, hint in hints.items() if words in why), "mend the manifest, and play it again")
     return Refused(f"Podman does not play the manifest of {pod}.", f"It says: {why}.", hint)

@@ -195,7 +195,7 @@ def test_the_solution_is_the_model_answer_of_the_assignment() -> None:
 def test_a_parameter_that_was_typed_is_warned_about(
     machine: Local, checked: Callable[..., str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = checked(answered)
+    name = checked(answered, draw=lambda dice, _: {"port": dice.ports(1)[0], "policy": "Always"})
     begun = load(machine, name)
     assert begun
     shell = InteractiveShell()
@@ -203,7 +203,7 @@ def test_a_parameter_that_was_typed_is_warned_about(
     monkeypatch.setattr("autograder.notebook._shell", lambda: shell)
     autograder.check(name)
     assert f"A cell holds {begun.port} itself" in capsys.readouterr().out
-    shell.user_ns["In"] = ["", f'it = task("{name}")', "box.url(it.port)"]
+    shell.user_ns["In"] = ["", f'it = task("{name}")', "box.url(it.port)", "case $policy in Always)"]
     autograder.check(name)
     assert "itself" not in capsys.readouterr().out
 

@@ -12,6 +12,9 @@ BY_KIND = {"net": ("where", "how"), "pid": ()}
 def look(machine, task):
     hint, last = "this", ("that",)
     yield Fact("a thing", ok, "saw", %s)
+    yield say("this", MORE); yield told.say("this", last, more=MORE)
+def say(self, first, one, more=()):
+    return first
 """
 TESTS = """
 TASKS = ("one", "two")
@@ -54,6 +57,8 @@ def helper(graded):
         ("(hint,) + MORE", 3),
         ("(hint, *BY_KIND[kind])", 3),
         ("hints=(hint, *MORE)", 3),
+        ("(first, *one)", 3),
+        ("(first, *one, *more)", 5),
         ("(hint, *unheard_of)", 1),
     ],
 )

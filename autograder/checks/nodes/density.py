@@ -1,0 +1,112 @@
+"""The same work as machines and as pods: how many machines that takes, and what they cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.nodes.placed import Placed, asked, having, look
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.tools import number, said
+from lab.box.machine import Machine
+from lab.objects.node import Node, schedule
+from lab.objects.quantity import NOTHING
+from lab.objects.spec import PodSpec
+
+ROLES = ("vm", "node")
+COUNT = 9
+CPU_M, MEMORY_MI = 1000, 512
+MB = 1 << 20
+NEAR = 1.5
+"""Memory comes and goes: what was reported may be so many times more or less than what is seen now."""
+ALONE = (
+    "One service, whichever, and nothing else: that is how it was done with machines.",
+    'Pod.create(density.machines["vm"], manifest).start()',
+)
+FULL = ("As many as the node has room for, by what they ask for.", "Cluster(Node(…)).run(…) starts what fits, and says what is pending.")
+MACHINES = (
+    "As machines: one for each service. As pods: as few nodes of this size as will do.",
+    "Give schedule(pods, nodes) one node more, until nothing is pending.",
+)
+PAID = (
+    "What a machine costs its host is memory_mb. One of a kind is measured, and there are so many of them.",
+    'density.machines["vm"].memory_mb, times the number of machines',
+)
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """Services of which the sum would go into one node less than they need: until it is so."""
+    while True:
+        asks = [(50 * dice.integer(5, 11), 16 * dice.integer(2, 6)) for _ in range(COUNT)]
+        lines = [f"{key}-{one} {cpu}m {memory}Mi" for one, (cpu, memory) in enumerate(asks, 1)]
+        if nodes_for(asked(lines)) == by_sum(asked(lines)) + 1:
+            return {"size": f"{CPU_M}m {MEMORY_MI}Mi", "services": lines}
+
+
+def nodes_for(pods: Sequence[PodSpec]) -> int:
+    """How few nodes of the task's size take all pods."""
+    return next(count for count in range(1, len(pods) + 1) if not schedule(pods, _nodes(count)).pending)
+
+
+def by_sum(pods: Sequence[PodSpec]) -> int:
+    """How few would, if pods could be cut into pieces."""
+    total = sum((it.requests for it in pods), NOTHING)
+    return max(math.ceil(total.cpu / CPU_M), math.ceil(total.memory / (MEMORY_MI * MB)))
+
+
+def _nodes(count: int) -> list[Node]:
+    return having(f"n{one} {CPU_M}m {MEMORY_MI}Mi" for one in range(1, count + 1))
+
+
+@check("nodes.density", kind="answer", parts=6, answers=("vms", "nodes", "vms_mb", "nodes_mb"), draw=draw, machines=ROLES)
+def density(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (the pods are on other machines)
+    """Run one service on a machine of its own and as many as fit on a node; report machines and memory for all of them, both ways."""
+    pods = asked(task.services)
+    placed = look(having([f"vm {task.size}", f"node {task.size}"], task.machines), pods)
+    alone, there = placed.on("vm"), placed.on("node")
+    saw = ", ".join(it.name for it in alone) or "nothing"
+    yield Fact("what runs on vm", len(alone) == 1, saw, (f"{len(alone)} of the services run there, and one is to.", *ALONE))
+    left = [it.name for it in pods if it not in there and not schedule([it], [placed.nodes["node"]], {"node": there}).pending]
+    yield _full(placed, there, left)
+
+    answers = task.answers
+    vms, nodes = number(answers.get("vms")), number(answers.get("nodes"))
+    hint = f"There are {len(pods)} services." if vms else "Report how many machines it takes if each service has one of its own."
+    yield Fact("machines, one for each", vms == len(pods), said(answers.get("vms")), (hint, *MACHINES))
+    yield Fact("nodes", nodes == nodes_for(pods), said(answers.get("nodes")), (_about_nodes(nodes, pods), *MACHINES))
+    for name, role, count in (("vms_mb", "vm", len(pods)), ("nodes_mb", "node", nodes_for(pods))):
+        one = float(getattr(placed.nodes[role].machine, "memory_mb", 0))
+        yield _paid(name, number(answers.get(name)), one, count, ready=bool(placed.on(role)))
+
+
+def _full(placed: Placed, there: Sequence[PodSpec], left: Sequence[str]) -> Fact:
+    what = "what runs on node"
+    if placed.over:
+        return Fact(what, ok=False, saw=placed.over[0], hints=(f"{placed.over[0]}.", *FULL))
+    first = f"There is room for {left[0]} yet." if left else "Nothing of it runs there."
+    return Fact(what, bool(there) and not left, f"{len(there)} services", (first, *FULL))
+
+
+def _about_nodes(told: float | None, pods: Sequence[PodSpec]) -> str:
+    if told is None:
+        return "Report how many nodes of this size take all services as pods."
+    if told == by_sum(pods):
+        return "That many would do if a pod could be cut into pieces. Try to place them."
+    return "It can be done with fewer." if told > nodes_for(pods) else "So few have not even room for the sum."
+
+
+def _paid(name: str, told: float | None, one: float, count: int, *, ready: bool) -> Fact:
+    what = "memory as machines, MB" if name == "vms_mb" else "memory as pods, MB"
+    right = told is not None and ready and one * count / NEAR <= told <= one * count * NEAR
+    if not ready:
+        first = "It is measured while the services run."
+    elif told is not None and one / NEAR <= told <= one * NEAR and count > 1:
+        first = "That is what one of them costs."
+    elif told is not None and told < one:
+        first = "That is what the programs take, perhaps. Paid is for machines: kernel, engine and all."
+    else:
+        first = f"Report what all of them cost together, under the name {name}."
+    return Fact(what, right, said(told if told is None else round(told)), (first, *PAID))

@@ -1,0 +1,100 @@
+"""An init container prepares something and ends; only then does the app begin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.pods.facts import ails, last_words
+from autograder.checks.pods.parts import PORT, Part, Parts, common, look, names
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.tools import page, state
+from lab.box.machine import Machine
+
+ROLES = ("init", "app")
+END = (
+    "docker ps -a shows how it ended, docker logs what it said.",
+    "docker run without -d waits for the end, and without --rm the container stays to be asked.",
+)
+ORDER = ("docker inspect has StartedAt and FinishedAt.", "docker run INIT && docker run -d APP; in a manifest, initContainers.")
+VOLUME = ("docker inspect lists what a container has mounted, under Mounts.", "-v NAME:DIRECTORY for both; in a manifest, emptyDir.")
+READ = (
+    "The app says what GREETING holds, and a shell can fill that from a file just before it starts the app.",
+    "sh -c 'GREETING=$(cat FILE) exec python3 -I -S /srv/app/server.py'",
+)
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """The names of two containers, and a word to prepare."""
+    return {**names(key, *ROLES), "word": f"ready-{dice.nonce()}"}
+
+
+@check("pods.init", kind="state", parts=4, draw=draw)
+def init(machine: Machine, task: Task) -> Iterator[Fact]:
+    """An init container prepares a word and ends with 0 before the app starts, which says that word."""
+    pod = look(machine, task, *ROLES)
+    first, app = pod["init"], pod["app"]
+    ended = first.found is not None and state(first.found) == "exited"
+    well = first.found is not None and ended and first.found["State"]["ExitCode"] == 0 and _when(first, "FinishedAt").year > 1
+    yield Fact("the init container", well, first.says.partition(" ")[2], (_about_end(machine, first), *END))
+
+    waited = well and app.runs and _when(first, "FinishedAt") <= _when(app, "StartedAt")
+    saw = app.says if not app.runs else "began after its end" if waited else "began before its end" if ended else "can't be told yet"
+    yield Fact("the app", waited, saw, (_about_order(machine, pod, ended=ended), *ORDER))
+    if not app.runs:
+        return
+    shared = common(first, app)
+    hint = "What init has written is gone with its own file system, unless it is in a directory that the app sees as well."
+    yield Fact("a directory in common", bool(shared), f"{len(shared)} found" if shared else "none", (hint, *VOLUME))
+    yield _says(machine, task, pod, shared=bool(shared))
+
+
+def _says(machine: Machine, task: Task, pod: Parts, *, shared: bool) -> Fact:
+    """The word, and not because the app was told it: it was prepared."""
+    app = pod["app"]
+    answer = page(machine, app.pid, PORT)
+    told = task.word in json.dumps([(app.found or {})["Config"][key] for key in ("Entrypoint", "Cmd", "Env")])
+    if not answer:
+        saw, hint = "no answer", f"Nobody answers at port {PORT} of the app."
+    elif task.word not in answer:
+        saw, hint = "another greeting", f"{task.word} is not in what the app says. Is it in the file, and does the app read that file?"
+    elif told:
+        saw, hint = "what it was told", "The word is in the app's own command or variables. It is to come from what init has prepared."
+    elif not shared:
+        saw, hint = "the word, from elsewhere", "The app says the word, and has no directory in common with init: from where?"
+    else:
+        saw, hint = "the word", ""
+    return Fact("what the app says", not hint, saw, (hint, *READ))
+
+
+def _when(part: Part, what: str) -> datetime:
+    """A time that the engine has noted."""
+    return datetime.fromisoformat(str((part.found or {})["State"][what]))
+
+
+def _about_end(machine: Machine, first: Part) -> str:
+    if not first.found:
+        return f"There is no container {first.name}. One that was started with --rm is gone, and nobody knows any more how it ended."
+    if state(first.found) in ("running", "restarting", "paused"):
+        return "It has not ended for good. An init container does one thing and ends; who keeps on running is a sidecar."
+    if state(first.found) == "created":
+        return ails(machine, first)
+    said = last_words(machine, first)
+    return f"It has failed{f', and said last: {said}' if said else ''}. Begin again with a command that ends with 0."
+
+
+def _about_order(machine: Machine, pod: Parts, *, ended: bool) -> str:
+    first, app = pod["init"], pod["app"]
+    if not app.runs:
+        return ails(machine, app)
+    if not first.found:
+        return "Whether it began after the end of init, nobody knows."
+    if not ended:
+        return "The app runs, though init has not ended."
+    if _when(first, "StartedAt") > _when(app, "StartedAt"):
+        return "Init began when the app was there already. If it is to be of use, the app has to begin after it."
+    return "The app began while init was still at work."

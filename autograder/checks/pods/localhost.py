@@ -1,0 +1,84 @@
+"""Within a pod everybody is on localhost; from outside there is one way in, and it belongs to pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.pods.facts import together
+from autograder.checks.pods.parts import PORT, Parts, listeners, look, names
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.tools import page
+from lab.box.machine import Machine
+
+ROLES = ("pause", "app", "sidecar")
+BOX = 1
+"""Process 1 of the box is in the box's own network."""
+ASK = (
+    "Ask by yourself, from where the sidecar is: docker exec, or nsenter --target PID --net.",
+    "GREETING is the app's variable for what it says; docker logs tells why it does not.",
+)
+PUBLISH = (
+    "docker ps has a column for ports.",
+    "docker run -p BOX:INSIDE, for the one whose network it is; in a manifest, hostPort of a container's port.",
+)
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """The names of three containers, a port of the box, and a word that the app says."""
+    return {**names(key, *ROLES), "port": dice.ports(1)[0], "greeting": f"hello-{dice.nonce()}"}
+
+
+@check("pods.localhost", kind="state", parts=4, draw=draw)
+def localhost(machine: Machine, task: Task) -> Iterator[Fact]:
+    """The sidecar reaches the app on localhost, and pause alone publishes a port."""
+    pod = look(machine, task, *ROLES)
+    yield together(machine, pod)
+    if not pod.run:
+        return
+    yield _within(machine, task, pod)
+    published = {part.role: part.published for part in pod.each}
+    saw = ", ".join(f"{port} by {role}" for role, ports in published.items() for port in sorted(ports)) or "nothing"
+    own = {role: {task.port} if role == "pause" else set() for role in ROLES}
+    yield Fact("what is published", published == own, saw[:60], (_about_ports(task, published), *PUBLISH))
+
+    answer = page(machine, BOX, task.port, patience_s=5 if task.port in pod["pause"].published else 1)
+    hint = f"Port {task.port} of the box leads nowhere." if not answer else f"Somebody answers at port {task.port}, and it is not your app."
+    if not answer and not pod.joined("net"):
+        hint = "A port that pause publishes leads into pause's network. Is the app in it?"
+    elif not answer and task.port in pod["pause"].published:
+        hint = f"The port is published, and nobody is behind it: the app listens on {PORT} unless it was told otherwise."
+    saw = "your greeting" if task.greeting in answer else "another answer" if answer else "no answer"
+    yield Fact(f"the box's port {task.port}", task.greeting in answer, saw, (hint, *PUBLISH))
+
+
+def _within(machine: Machine, task: Task, pod: Parts) -> Fact:
+    app, sidecar = pod["app"], pod["sidecar"]
+    what = f"localhost:{PORT} from the sidecar"
+    if app.walls["net"] != sidecar.walls["net"]:
+        hint = "The sidecar's localhost is another than the app's: the wall of the network stands between them."
+        return Fact(what, ok=False, saw="a wall between them", hints=(hint, *ASK))
+    answer = page(machine, sidecar.pid, PORT, patience_s=6)
+    own = app.walls["mnt"] in listeners(machine, app.pid).get(PORT, set())
+    if not answer:
+        saw, hint = "no answer", f"Nobody answers at port {PORT} in there. Does your app run something that listens on it?"
+    elif not own:
+        saw, hint = "not from the app", f"Somebody answers, and it is not the container {app.name}."
+    elif task.greeting not in answer:
+        saw, hint = "another greeting", f"The app answers; {task.greeting} is not in what it says."
+    else:
+        saw, hint = "your greeting", ""
+    return Fact(what, not hint, saw, (hint, *ASK))
+
+
+def _about_ports(task: Task, published: Mapping[str, set[int]]) -> str:
+    ports = published["pause"]
+    if any(its for role, its in published.items() if role != "pause"):
+        return "Somebody else than pause publishes a port, so the network is not pause's, or there are two. Who owns it has its ports, too."
+    if not ports:
+        return "Nobody publishes anything. Who joins a network can't publish: the ports belong to whose network it is."
+    if task.port in ports:
+        return f"Only {task.port} is to lead into this pod; other ports do, too."
+    return f"Another port of the box leads into the pod; it is to be {task.port}."

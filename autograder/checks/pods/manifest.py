@@ -1,0 +1,189 @@
+"""A pod that somebody made by hand, written down as a manifest: Podman plays it, and the kernel tells whether its walls are the same."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.tools import container, state
+from autograder.checks.tools import gone as was_removed
+from lab.box.errors import UsageError, WaitTimeout
+from lab.box.machine import Machine
+from lab.box.wait import wait_for
+from lab.look import Between, between, namespaces, pid
+from lab.objects import podman
+from lab.objects.manifest import load
+
+COMPARED = ("net", "ipc", "pid", "mnt")
+"""uts is left out: Docker can't take that wall down between containers, and Podman always does."""
+START = """
+docker run -d --name $pause --ipc shareable pause
+join="--network container:$pause --ipc container:$pause"
+[ $tree = pod ] && join="$join --pid container:$pause"
+docker run -d --name $app $join -e GREETING=$greeting app:v1
+docker run -d --name $sidecar $join base sh -c 'while :; do sleep 3600; done'
+"""
+MOST = 65536
+PLAY_S, SETTLE_S, HOLD_S, ANSWER_S = 90, 8, 0.7, 6
+TAKEN = "address already in use"
+WRITE = ("kind: Pod, a name under metadata, and under spec a list of containers.", "podman kube play FILE says what it does not take.")
+RUN = ("podman ps -a lists them, and podman logs NAME what one has said.", "command and args take the place of what the image would run.")
+BETWEEN = (
+    "What /proc/PID/ns/pid leads to, for process 1 of each, is the same where they share that wall.",
+    "A pod's containers see each other's processes on request: a field of spec, true or false.",
+)
+AROUND = ("Compare with what /proc/1/ns has: that is the box.", "The fields of spec that begin with host take such a wall away.")
+PUBLISH = ("A port of the machine stands beside the container's own, in its list of ports.", "containerPort and hostPort")
+
+
+@dataclass(frozen=True)
+class Walls:
+    """Those of a pod: between its containers, and towards the box."""
+
+    inner: Between
+    outside: Mapping[str, str]
+
+    @property
+    def gone(self) -> set[str]:
+        """The kinds that do not stand between its containers."""
+        return self.inner.down & set(COMPARED)
+
+    @property
+    def opened(self) -> set[str]:
+        """The kinds that one of them at least lacks towards the box."""
+        return {kind for own in self.inner.numbers.values() for kind in own if own[kind] == self.outside[kind]}
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """The pod by hand, which has one process tree or three; a manifest's file, a pod's name, and a port of the machine."""
+    names = {role: f"{key}-{role}" for role in ("pause", "app", "sidecar")}
+    given = {"pod": f"{key}-played", "file": f"/root/{key}.yaml", "greeting": f"hello-{dice.nonce(4)}"}
+    return {**names, **given, "port": dice.ports(1)[0], "_tree": dice.one(["pod", "own"])}
+
+
+def make(machine: Machine, task: Task) -> None:
+    """Make the pod by hand, and give Podman the images."""
+    told = {"tree": task._tree, **{name: task.values[name] for name in ("pause", "app", "sidecar", "greeting")}}  # noqa: SLF001  (not for the learner)
+    machine.sh("\n".join(f"{name}={shlex.quote(str(value))}" for name, value in told.items()) + START, check=True)
+    podman.hand_over(machine, "app:v1", "base")
+
+
+@check("pods.manifest", kind="program", parts=5, draw=draw, prepare=make, timeout_s=240)
+def manifest(machine: Machine, task: Task) -> Iterator[Fact]:
+    """Write a pod that was made by hand as a manifest: played by Podman, it has the same walls."""
+    by_hand = _by_hand(machine, task)
+    if isinstance(by_hand, Fact):
+        yield by_hand
+        return
+    try:
+        podman.remove(machine, task.pod)  # the learner has tried it
+        played = _play(machine, task)
+        yield played if isinstance(played, Fact) else Fact("Podman plays it", ok=True, saw="yes")
+        if isinstance(played, podman.Played):
+            yield from _compared(machine, task, by_hand, played)
+    finally:
+        podman.remove(machine, task.pod)
+
+
+def _by_hand(machine: Machine, task: Task) -> Walls | Fact:
+    for name in (task.pause, task.app, task.sidecar):
+        if state(found := container(machine, name)) != "running":
+            return was_removed(task, found, name)
+    return _walls(machine, {name: pid(machine, name) for name in (task.pause, task.app, task.sidecar)})
+
+
+def _walls(machine: Machine, processes: Mapping[str, int]) -> Walls:
+    return Walls(between(machine, processes), namespaces(machine)[1])
+
+
+def _play(machine: Machine, task: Task) -> podman.Played | Fact:
+    what = "Podman plays it"
+    text = machine.sh(f"head -c {MOST} {shlex.quote(task.file)} 2>/dev/null").stdout
+    if not text.strip():
+        hint = f"The manifest is to be in {task.file}, on the box."
+        return Fact(what, ok=False, saw="there is no such file, or it is empty", hints=(hint, *WRITE))
+    try:
+        if hint := _about_head(task, load(text)):
+            return Fact(what, ok=False, saw="it is another manifest", hints=(hint, *WRITE))
+        return podman.play(machine, text, timeout_s=PLAY_S)
+    except podman.Refused as error:
+        hint = f"Port {task.port} is taken. podman pod ls lists pods that you have played." if TAKEN in error.why else error.why[-160:]
+        return Fact(what, ok=False, saw="it refuses", hints=(hint, *WRITE))
+    except WaitTimeout:
+        hint = "A container that is to run before the others has not ended."
+        return Fact(what, ok=False, saw=f"not within {PLAY_S} s", hints=(hint, *RUN))
+    except UsageError as error:
+        return Fact(what, ok=False, saw="this is no manifest", hints=(f"{error.what} {error.why}", *WRITE))
+
+
+def _about_head(task: Task, whole: Mapping[str, object]) -> str:
+    """What is wrong with kind and name, in a sentence; empty if nothing."""
+    if (kind := whole.get("kind")) != "Pod":
+        return f"It is a {kind}. That makes pods; wanted is a pod itself." if kind else "A manifest begins with apiVersion and kind."
+    return "" if podman.name_of(whole) == task.pod else f"The pod is to be called {task.pod}: metadata, name."
+
+
+def _compared(machine: Machine, task: Task, by_hand: Walls, played: podman.Played) -> Iterator[Fact]:
+    wanted = len(by_hand.inner.numbers)
+    running = _steady(played, wanted)
+    ended = sorted(played.states.keys() - running.keys())
+    hint = f"The pod by hand has {wanted} containers, pause among them, which Podman adds by itself."
+    if ended:
+        hint = f"{ended[0]} does not go on running: a container ends when its program does, and base has none that goes on."
+    all_run = len(running) == wanted and not ended
+    saw = ", ".join([*(f"{name} runs" for name in running), *(f"{name} has ended" for name in ended)])
+    yield Fact("its containers", all_run, saw[:70], (hint, *RUN))
+    if not all_run:
+        return
+    theirs = _walls(machine, running)
+    gone = _says("gone", theirs.gone)
+    yield Fact("the walls between them", theirs.gone == by_hand.gone, gone, (_about(by_hand.gone, theirs.gone), *BETWEEN))
+    hint = f"A container shares {', '.join(sorted(theirs.opened))} with the box itself. Around the pod by hand, every wall stands."
+    yield Fact("the walls around it", not theirs.opened, _says("open", theirs.opened), (hint, *AROUND))
+    yield _answers(machine, task)
+
+
+def _steady(played: podman.Played, wanted: int) -> dict[str, int]:
+    """The processes of the containers that run, and go on: one that ends is started again, as another process.  Waits for so many."""
+    before: dict[str, int] = {}
+    steady: dict[str, int] = {}
+
+    def look() -> None:
+        nonlocal before, steady
+        now = played.running
+        before, steady = now, {name: process for name, process in now.items() if before.get(name) == process}
+        if len(steady) < wanted:
+            raise BlockingIOError(f"{len(steady)} of {wanted} containers")
+
+    with suppress(WaitTimeout):
+        wait_for("all containers to run", look, timeout_s=SETTLE_S, every_s=HOLD_S)
+    return steady
+
+
+def _about(wanted: set[str], there: set[str]) -> str:
+    if "pid" in wanted - there:
+        return "In the pod by hand all see each other's processes, and pause is number 1. In yours each sees its own alone."
+    if "pid" in there - wanted:
+        return "In the pod by hand each container sees its own processes alone. In yours all see each other's."
+    return f"Between the containers by hand these are gone: {', '.join(sorted(wanted))}."
+
+
+def _says(word: str, kinds: set[str]) -> str:
+    return f"{word}: {', '.join(sorted(kinds)) or 'none'}"
+
+
+def _answers(machine: Machine, task: Task) -> Fact:
+    ask = f"curl -s --noproxy '*' --retry {ANSWER_S} --retry-delay 1 --retry-all-errors --max-time 5 http://127.0.0.1:{task.port}/"
+    page = machine.sh(ask, timeout=ANSWER_S * 6).stdout
+    greets = f"greeting: {task.greeting}" in page
+    hint = f"Port {task.port} of the box is to lead to the app's port 8080."
+    if page and not greets:
+        hint = f"An app answers there, and does not say what the one by hand says. docker inspect {task.app} tells what that was given."
+    saw = "it greets" if greets else "another page" if page else "nobody answers"
+    return Fact(f"port {task.port} of the box", greets, saw, (hint, *PUBLISH))

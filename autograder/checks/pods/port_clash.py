@@ -1,0 +1,109 @@
+"""Several listeners in one network: a port belongs to who was there first, and they have to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.pods.facts import ails
+from autograder.checks.pods.parts import Parts, listeners, look, names
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.tools import gone, said, words
+from lab.box.errors import WaitTimeout
+from lab.box.machine import Machine
+from lab.box.wait import wait_for
+
+APPS = ("first", "second", "third", "fourth")
+"""In the order in which they are started."""
+CLASHES = ("0012", "0102", "0120", "0112", "0121", "0122", "0011", "0101", "0110", "0010", "0100")
+"""Which of them want the same port: one clash, or two."""
+LISTEN_S = 6
+SEE = ("A container that can't listen says so, and ends: docker ps -a.", "docker start the four in their order, and docker logs who ended.")
+REPAIR = (
+    "A container keeps the variables that it was made with: make another in its place.",
+    "docker rm NAME; docker run -d --name NAME --network container:PAUSE -e PORT=… app:v1",
+)
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """The names of pause and four apps, and the port that each of these wants."""
+    ports = dice.ports(3)
+    return {**names(key, "pause", *APPS), "ports": [ports[int(which)] for which in dice.one(CLASHES)]}
+
+
+def make(machine: Machine, task: Task) -> None:
+    """Start pause, and make the apps, without starting them."""
+    lines = [f"docker run -d --name {task.pause} pause"]
+    for app, port in zip(APPS, task.ports, strict=True):
+        lines.append(f"docker create --name {task.values[app]} --network container:{task.pause} -e PORT={port} app:v1")
+    machine.sh(" && ".join(lines), check=True)
+
+
+@check("pods.port-clash", kind="state", parts=4, answers=("ended",), draw=draw, prepare=make)
+def port_clash(machine: Machine, task: Task) -> Iterator[Fact]:
+    """Say which apps of a pod end because they want a port that is taken, and have all of them serve side by side."""
+    there = look(machine, task, "pause")["pause"]
+    if not there.runs:
+        yield gone(task, there.found, task.pause)
+        return
+    ended = {app for number, app in enumerate(APPS) if task.ports[number] in task.ports[:number]}
+    yield _said(task, ended)
+
+    pod = look(machine, task, *APPS)
+    inside = [part for part in pod.each if part.runs and part.walls["net"] == there.walls["net"]]
+    down = [part.says for part in pod.each if not part.runs]
+    saw = f"{len(APPS) - len(down)} of {len(APPS)} run; {down[0]}" if down else f"running, {len(inside)} of {len(APPS)} in the pod"
+    yield Fact("the four in the pod", len(inside) == len(APPS), saw, (_about(machine, pod, len(inside)), *REPAIR))
+    if len(inside) < len(APPS):
+        return
+    served = _served(machine, pod)
+    idle = [app for app in APPS if not served[app]]
+    hint = f"Nothing listens for {', '.join(idle)}: its container runs something else than the app."
+    yield Fact("each serves on a port of its own", not idle, f"{len(APPS) - len(idle)} of {len(APPS)} do", (hint, *REPAIR))
+
+    moved = [app for number, app in enumerate(APPS) if app not in ended and task.ports[number] not in served[app]]
+    hint = f"{', '.join(moved)} had its port first, and has lost it. Only those that came too late are to move."
+    saw = "they have kept them" if not moved else f"moved: {', '.join(moved)}"
+    yield Fact("the ports of those that were first", not moved, saw, (hint, *REPAIR))
+
+
+def _said(task: Task, ended: set[str]) -> Fact:
+    answer = task.answers.get("ended")
+    roles = {task.values[app]: app for app in APPS} | {app: app for app in APPS}
+    told = {roles.get(word, word) for word in words(answer)}
+    hint = "Name the containers that end, by their names."
+    if told - set(APPS):
+        hint = f"{min(told - set(APPS))} is none of the four."
+    elif "first" in told:
+        hint = "When the first starts, every port of the pod is free."
+    elif told and told < ended:
+        hint = "One of those that end is missing. Each of the four wants one port; go through them in their order."
+    elif told:
+        hint = "One that you named has a port to itself by the time it starts. Whoever starts later and wants the same port comes too late."
+    return Fact("who ends", told == ended, said(answer), (hint, *SEE))
+
+
+def _about(machine: Machine, pod: Parts, inside: int) -> str:
+    down = next((part for part in pod.each if not part.runs), None)
+    if down:
+        return ails(machine, down)
+    return f"{len(APPS) - inside} of the four runs in another network now: no clash there, and no pod. It is to come back to the others."
+
+
+def _served(machine: Machine, pod: Parts) -> dict[str, set[int]]:
+    """The ports that each of the apps listens on, waited for."""
+    served: dict[str, set[int]] = {}
+
+    def all_listen() -> None:
+        owners = listeners(machine, pod.each[0].pid)
+        served.update({part.role: {port for port, its in owners.items() if part.walls["mnt"] in its} for part in pod.each})
+        if not all(served.values()):
+            raise BlockingIOError("not all of them listen")
+
+    try:
+        wait_for("the apps to listen", all_listen, timeout_s=LISTEN_S, every_s=0.3)
+    except WaitTimeout:
+        return served
+    return served

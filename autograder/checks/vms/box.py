@@ -1,0 +1,139 @@
+"""A machine that runs an app, a proxy and an agent, and an init that has them back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.vms.listeners import WHO, Listener, bring_the_app, end, is_container, listeners, settled, why_nobody
+from lab.box.errors import WaitTimeout
+from lab.box.machine import Machine
+from lab.box.wait import wait_for
+
+BACK_S = 20
+SLACK_S = 2.5
+CROWD = 4
+"""More programs than this on one port were left there by an init that took each for dead."""
+THROUGH = r"""
+stopped=$(who $app)
+kill -STOP $stopped
+curl -s --noproxy '*' --max-time 2 "http://127.0.0.1:$port/"
+kill -CONT $stopped
+"""
+"""What the proxy says while the app can't: a real one has nothing to say."""
+APP = ("The app is told by variables of its environment where to listen and what to say.", "/usr/bin/env PORT=… GREETING=… python3 …")
+PROXY = ("haproxy is there: a frontend that binds the port, a backend with one server.", "haproxy -c -f FILE tells what is wrong.")
+AGENT = ("/proc/uptime has the number.", "socat can listen on a port, fork, and EXEC a program for whoever asks.")
+RESPAWN = (
+    "init adopts whoever is left alone; it starts again only who is on its list.",
+    "A line ::respawn: in /etc/inittab, and kill -HUP 1 so that init reads it.",
+)
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:  # noqa: ARG001
+    """Three ports, and what the app is to say."""
+    port, app, agent = dice.ports(3)
+    return {"port": port, "app_port": app, "agent_port": agent, "greeting": f"hello-{dice.nonce()}"}
+
+
+def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
+    """The app's source is all that is there."""
+    bring_the_app(task.machines)
+
+
+@check("vms.box", kind="program", parts=6, draw=draw, prepare=prepare, machines=("web",))
+def box(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001
+    """Run the app, a proxy in front of it and an agent beside it on one machine, so that each of them comes back when it dies."""
+    web = task.machines["web"]
+    ports = (task.app_port, task.port, task.agent_port)
+    found, named = settled(web, *ports, good=lambda seen: all(_good(task, port, seen[port]) for port in ports))
+    app, proxy, agent = (found[port] for port in ports)
+    serves = app.page("greeting") == task.greeting and not is_container(app)
+    yield Fact("the app", serves, app.words, (_about_app(task, app, named=named), *APP))
+    passes = serves and proxy.page("greeting") == task.greeting and not app.processes & proxy.processes
+    alone = passes and task.greeting in web.sh(f"app={task.app_port} port={task.port}\n{WHO}{THROUGH}").stdout
+    yield Fact("the proxy", passes and not alone, proxy.words, (_about_proxy(task, app, proxy, alone=alone), *PROXY))
+    fresh, hint = _uptime(agent)
+    saw = f"says {' '.join(agent.said[:-1])[:40] or 'nothing'}" if agent.processes else agent.words
+    yield Fact("the agent", fresh, saw, (hint.format(port=task.agent_port), *AGENT))
+
+    good = {"the app": serves, "the proxy": passes and not alone, "the agent": fresh}
+    yield from _killed(web, task, good, found)
+
+
+def _killed(web: Machine, task: Task, good: Mapping[str, bool], before: Mapping[int, Listener]) -> Iterator[Fact]:
+    """Kill those that are there, all at once, and wait for each to be back."""
+    ports = {"the app": task.app_port, "the proxy": task.port, "the agent": task.agent_port}
+    tried = [ports[name] for name, there in good.items() if there]
+    now: Mapping[int, Listener] = {}
+    if tried:
+        end(web, *tried)
+        now = _back(web, task, tried, before)
+    for name, port in ports.items():
+        listener = now.get(port)
+        back = listener is not None and _good(task, port, listener) and not listener.processes & before[port].processes
+        crowd = len(before[port].processes) > CROWD
+        saw = "is back" if back else "stays dead" if good[name] else "not tried"
+        if crowd:
+            saw, hint = (
+                f"{len(before[port].processes)} of them",
+                "It goes into the background, so init takes it for dead, and starts another.",
+            )
+        elif good[name]:
+            hint = f"{name.capitalize()} was killed, and {BACK_S} s later nobody had brought it back."
+        else:
+            hint = f"First, {name} is to be there."
+        yield Fact(f"{name} is killed", back and not crowd, saw, (hint, *RESPAWN))
+
+
+def _back(web: Machine, task: Task, ports: list[int], before: Mapping[int, Listener]) -> dict[int, Listener]:
+    """Who listens when all are back, or the time is up."""
+    seen: dict[int, Listener] = {}
+
+    def all_back() -> None:
+        seen.update(listeners(web, *ports)[0])
+        if not all(_good(task, port, seen[port]) and not seen[port].processes & before[port].processes for port in ports):
+            raise BlockingIOError("not all are back")
+
+    with suppress(WaitTimeout):
+        wait_for("the programs", all_back, timeout_s=BACK_S, every_s=0.5)
+    return seen
+
+
+def _good(task: Task, port: int, listener: Listener) -> bool:
+    return _uptime(listener)[0] if port == task.agent_port else listener.page("greeting") == task.greeting
+
+
+def _uptime(agent: Listener) -> tuple[bool, str]:
+    """Whether the agent says how long the machine is up, and a hint."""
+    if not agent.processes:
+        return False, "Nobody listens on port {port} of the machine."
+    numbers = [float(number) for line in agent.said[:-1] for number in re.findall(r"\d+(?:\.\d+)?", line)]
+    if any(agent.up_s - SLACK_S <= number <= agent.up_s + SLACK_S for number in numbers):
+        return True, ""
+    if any(agent.up_s - 3600 <= number <= agent.up_s for number in numbers):
+        return False, "That is how long the machine was up a while ago. It is to look each time that it is asked."
+    return False, "It is to say for how many seconds the machine is up, whatever it is asked."
+
+
+def _about_app(task: Task, app: Listener, *, named: bool) -> str:
+    if not app.processes or is_container(app):
+        return why_nobody(task.app_port, named=named, container=is_container(app))
+    if app.page("greeting"):
+        return "It runs, and says something else. A process has the environment of who started it, and init has hardly any."
+    return f"Whoever listens on port {task.app_port} is not the app, or can't answer."
+
+
+def _about_proxy(task: Task, app: Listener, proxy: Listener, *, alone: bool) -> str:
+    if not proxy.processes or is_container(proxy):
+        return why_nobody(task.port, named=False, container=is_container(proxy))
+    if alone or app.processes & proxy.processes:
+        return "The app was stopped for a moment, and this port answered all the same: it is another app, and no proxy in front of one."
+    if proxy.page("status").startswith("5"):
+        return f"It is there, and does not reach the app: that listens on port {task.app_port}."
+    return f"Behind port {task.port} there is to be the app of port {task.app_port}, with its greeting."

@@ -1,0 +1,127 @@
+"""A recipe makes the same machine every time; what somebody changed by hand is in no recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from autograder.checks.dice import Dice
+from autograder.checks.fact import Fact
+from autograder.checks.register import check
+from autograder.checks.task import Task, Value
+from autograder.checks.vms.listeners import APP, WHO, Listener, bring_the_app, listeners
+from lab.box.machine import Machine
+
+ENDS_S, SERVES_S = 30, 15
+APPLY = r"""
+[ "$(head -c 2 "$recipe")" = '#!' ] && chmod +x "$recipe" || set -- bash
+timeout -k 2 $ends_s "$@" "$recipe" < /dev/null > "$recipe.said" 2>&1
+echo "code $?"
+grep -v '^ *$' "$recipe.said" | tail -n 1 | tr -dc '[:print:]' | cut -c1-70
+for look in $(seq $serves_s); do ask $port | grep -q '^greeting: ' && break; sleep 1; done
+"""
+"""What the recipe starts in the background keeps the file, not the shell, so the shell ends when the recipe does."""
+TIME_IS_UP = (124, 137)
+RECIPE = ("It is a script that somebody else starts as root, on a machine that you have never seen.", "sh -x FILE shows what it does.")
+SERVE = ("A fresh machine has the app's source, and init; a line in /etc/inittab is read after kill -HUP 1.", "cat RECIPE.said, on yours.")
+BY_HAND = ("A change by hand is made on the machine, and not in the recipe.", "sed -i, in /etc/inittab of the machine, say.")
+
+
+def draw(dice: Dice, key: str) -> Mapping[str, Value]:
+    """A place for the recipe, a port, and what the app is to say: from the recipe, and after the change by hand."""
+    words = {"greeting": f"hello-{dice.nonce()}", "by_hand": f"fixed-{dice.nonce()}"}
+    return {"recipe": f"/root/{key}-recipe", "port": dice.ports(1)[0], **words}
+
+
+def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
+    """The app's source is all that is there."""
+    bring_the_app(task.machines)
+
+
+@check("vms.golden-image", kind="program", parts=4, draw=draw, prepare=prepare, machines=("web",), timeout_s=240)
+def golden_image(machine: Machine, task: Task) -> Iterator[Fact]:
+    """Leave a recipe that makes a machine that serves, every time; change one machine by hand, and see that a fresh one is without it."""
+    recipe = machine.sh(f"cat {task.recipe} 2>/dev/null").stdout
+    made = _applied(task, recipe) if recipe.strip() else ()
+    yield _ran(task, made)
+    for number, one in enumerate(made or (None, None), 1):
+        saw = one.listener.words if one else "not made"
+        yield Fact(f"fresh machine {number}", one is not None and one.greets(task.greeting), saw, (_about(task, one), *SERVE))
+    yield _lost(task, made)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A fresh machine, after the recipe.
+
+    Args:
+        code: that the recipe ended with.
+        last: line that it said.
+        listener: who listens then on the port.
+    """
+
+    code: int
+    last: str
+    listener: Listener
+
+    def greets(self, greeting: str) -> bool:
+        """The app says this greeting there."""
+        return self.listener.page("greeting") == greeting
+
+
+def _applied(task: Task, recipe: str) -> tuple[Made, ...]:
+    """Two machines that nobody has seen, made by the recipe; they are gone when this returns."""
+    from lab.box import machines  # noqa: PLC0415  (where this runs inside a box there are none to be had)
+
+    names = [f"{task.key}-fresh-{number}" for number in (1, 2)]
+    try:
+        fresh = machines.fleet(*names)
+        bring_the_app(dict(zip(names, fresh, strict=True)))
+        with ThreadPoolExecutor() as pool:
+            return tuple(pool.map(lambda one: _apply(task, one, recipe), fresh))
+    finally:
+        machines.delete(*names)
+
+
+def _apply(task: Task, fresh: Machine, recipe: str) -> Made:
+    settings = f"recipe={task.recipe} port={task.port} ends_s={ENDS_S} serves_s={SERVES_S}\n"
+    fresh.sh(f"cat > {task.recipe}", stdin=recipe.encode(), check=True)
+    code, last, *_ = [*fresh.sh(settings + WHO + APPLY, timeout=ENDS_S + 5 * SERVES_S).stdout.splitlines(), "", ""]
+    found, _ = listeners(fresh, task.port)
+    return Made(int(code.removeprefix("code ")), last, found[task.port])
+
+
+def _ran(task: Task, made: Sequence[Made]) -> Fact:
+    bad = next((one for one in made if one.code), None)
+    if not made:
+        saw, hint = "there is none", f"It goes onto your box, into the file {task.recipe}."
+    elif not bad:
+        saw, hint = "ends well, on both", ""
+    elif bad.code in TIME_IS_UP:
+        saw, hint = f"not at its end after {ENDS_S} s", "It starts something, and waits for it to end."
+    else:
+        saw = f"ends with {bad.code}: {bad.last}"
+        hint = "On a fresh machine it fails. Something that it needs is on yours alone."
+    return Fact("your recipe", bool(made) and not bad, saw, (hint, *RECIPE))
+
+
+def _about(task: Task, one: Made | None) -> str:
+    if not one:
+        return f"The check makes two machines that nobody has seen, and runs {task.recipe} on each."
+    if one.greets(task.by_hand):
+        return "It says what only the change by hand was to say: that is in your recipe now."
+    if one.listener.page("greeting"):
+        return "The app runs, and says something else."
+    return f"After your recipe the app is to answer on port {task.port} of a machine that had nothing but its source, {APP}."
+
+
+def _lost(task: Task, made: Sequence[Made]) -> Fact:
+    web = listeners(task.machines["web"], task.port)[0][task.port]
+    changed = web.page("greeting") == task.by_hand
+    fresh = bool(made) and all(one.greets(task.greeting) for one in made)
+    if not changed:
+        hint = f"On your machine web the app is to say {task.by_hand} on port {task.port}, because somebody went there and changed it."
+        return Fact("a change by hand", ok=False, saw=f"your machine {web.words}", hints=(hint, *BY_HAND))
+    saw = "is lost on a fresh machine" if fresh else "can't tell: the fresh ones do not say what they should"
+    return Fact("a change by hand", fresh, saw, ("First, fresh machines are to serve as the recipe has it.", *BY_HAND))
