@@ -45,7 +45,7 @@ def localhost(machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact("what is published", published == own, saw[:60], (_about_ports(task, published), *PUBLISH))
 
     answer = page(machine, BOX, task.port, patience_s=5 if task.port in pod["pause"].published else 1)
-    hint = f"Port {task.port} of the box leads nowhere." if not answer else f"Somebody answers at port {task.port}, and it is not your app."
+    hint = f"Port {task.port} of the box leads nowhere." if not answer else f"Somebody answers at port {task.port}, not with your greeting."
     if not answer and not pod.joined("net"):
         hint = "A port that pause publishes leads into pause's network. Is the app in it?"
     elif not answer and task.port in pod["pause"].published:
