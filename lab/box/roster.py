@@ -25,7 +25,7 @@ NOT_NAMES = (BOX, "localhost")
 MOST = 5
 QUOTA = "COURSE_MACHINES"
 """The variable that allows more machines, or fewer."""
-COST_MB = {"microvm": 400, "container": 150}
+COST_MB = {"microvm": 600, "container": 150}
 """What a machine that runs something small takes of its computer's memory."""
 GROUPS = Path("/sys/fs/cgroup")
 
