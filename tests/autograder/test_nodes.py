@@ -53,7 +53,7 @@ def pool(installation: Installation) -> Iterator[None]:  # noqa: ARG001  (which 
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks borrow the machines of the one before: making them is tested elsewhere, and takes long.  A dead one is made anew."""
 
-    def lend(_: Machine, task: Task, __: str) -> None:
+    def lend(_: Machine, task: Task, __: str, **___: bool) -> None:
         there = {it.name: it for it in machines.all() if it.alive}
         names = POOL[: len(task.roles)]
         if missing := [name for name in names if name not in there]:
@@ -297,6 +297,7 @@ def test_all_pods_on_one_node_are_too_many(graded: Graded) -> None:
     assert "more than it has" in hints(verdict)
 
 
+@pytest.mark.full
 def test_copies_are_not_a_move(graded: Graded) -> None:
     def copied(_: Machine, task: Task) -> None:
         other = next(role for role in drain.ROLES if role != task.node)
@@ -349,11 +350,13 @@ def test_a_machine_that_is_gone_can_not_tell(graded: Graded) -> None:
     assert "Who knew it before?" in hints(verdict)
 
 
+@pytest.mark.full
 def test_the_nodes_that_are_left_have_their_room_and_no_more(graded: Graded) -> None:
     verdict = graded("nodes.failure", both_to_one)
     assert [fact.ok for fact in verdict.facts] == [True, True, False, True], verdict.text()
 
 
+@pytest.mark.full
 def test_late_is_told_how_late(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
     def late(_: Machine, task: Task) -> None:
         there = cluster(task)
@@ -367,6 +370,7 @@ def test_late_is_told_how_late(graded: Graded, monkeypatch: pytest.MonkeyPatch) 
     assert "have everything ready" in hints(verdict).lower()
 
 
+@pytest.mark.full
 def test_a_drain_is_no_failure(graded: Graded) -> None:
     def too_early(_: Machine, task: Task) -> None:
         there = cluster(task)

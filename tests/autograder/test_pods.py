@@ -129,6 +129,7 @@ def test_a_wall_too_many_or_too_few_is_named(graded: Graded, script: str, seen: 
     assert hint in hints(verdict)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("script", "saw", "hint"),
     [
@@ -198,6 +199,7 @@ def test_who_is_reached_and_who_publishes_is_told(graded: Graded, script: str, s
     assert hint in hints(verdict)
 
 
+@pytest.mark.full
 def test_two_in_one_network_and_one_outside(graded: Graded) -> None:
     verdict = graded("pods.localhost", PUBLISHED.replace("sidecar $join", "sidecar"))
     assert oks(verdict) == [False, False, True, True]
@@ -261,6 +263,7 @@ def test_a_repair_that_is_none_is_told_why(graded: Graded, repair: str, seen: li
     assert hint in hints(verdict)
 
 
+@pytest.mark.full
 def test_who_was_first_keeps_the_port(graded: Graded) -> None:
     everyone = MOVED.replace(EACH, "for app in $first $second $third $fourth; do").replace("docker rm", "docker rm -f")
     verdict = graded("pods.port-clash", too_late, everyone)
@@ -337,12 +340,14 @@ def test_how_far_a_request_has_come_is_told(graded: Graded, script: str, seen: l
     assert hint in hints(verdict)
 
 
+@pytest.mark.full
 def test_two_containers_are_no_pod(graded: Graded) -> None:
     verdict = graded("pods.sidecar-logs", SHIPPED.replace("$join", ""))
     assert oks(verdict) == [False, True, True, True]
     assert "each has a network of its own" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_sidecar_that_says_nothing_to_the_engine_is_told(graded: Graded) -> None:
     verdict = graded("pods.sidecar-logs", SHIPPED.replace("--name $sidecar", "--name $sidecar --log-driver none"))
     assert oks(verdict) == [True, True, True, False]
@@ -503,6 +508,7 @@ echo 'for again in $(seq 60); do sleep 0.5; docker start $app; done >/dev/null 2
 COMES_BACK = ONE.replace("--name $pause pause", "--restart always --name $pause pause").replace(" --pid container:$pause", "")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("script", "seen", "wrong"),
     [
@@ -545,6 +551,7 @@ def test_what_does_not_make_a_pod_is_told(graded: Graded, script: str, hint: str
     assert hint in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_program_that_does_not_end_is_ended(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drive, "RUN_S", 3)
     verdict = graded("pods.lifecycle", ONE + "sed -i s/-d// $create")

@@ -200,18 +200,21 @@ def test_another_app_is_no_proxy_and_yesterday_is_not_now(graded: Graded) -> Non
     assert "a while ago" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_program_that_goes_into_the_background_is_started_again_and_again(graded: Graded) -> None:
     verdict = graded("vms.box", on("web", TOLD.replace("haproxy -db", "haproxy -D").replace("sleep 1", "sleep 9")))
     assert "the proxy is killed" not in right(verdict)
     assert "goes into the background" in hints(verdict)
 
 
+@pytest.mark.full
 def test_init_gives_its_children_hardly_any_environment(graded: Graded) -> None:
     verdict = graded("vms.box", on("web", TOLD.replace("GREETING=$greeting ", "")))
     assert verdict.score == pytest.approx(2 / 6)  # the agent
     assert "the environment of who started it" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_container_is_not_asked_for(graded: Graded) -> None:
     verdict = graded("vms.box", on("web", "docker run -d -p $app_port:8080 -e GREETING=$greeting app:v1; sleep 1"))
     assert verdict.score == 0
@@ -256,6 +259,7 @@ def test_a_recipe_alone_has_lost_nothing_yet(graded: Graded) -> None:
     assert "because somebody went there" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_change_that_is_in_the_recipe_is_none_by_hand(graded: Graded) -> None:
     verdict = graded("vms.golden-image", RECIPE.replace("$greeting", "$by_hand"), by_hand)
     assert right(verdict) == ["your recipe"]
@@ -329,18 +333,21 @@ def test_an_entry_that_never_asks_whether_anybody_is_there(graded: Graded, monke
     assert "Does it ever ask" in hints(verdict)
 
 
+@pytest.mark.full
 def test_an_entry_that_chooses_by_the_client(graded: Graded) -> None:
     verdict = graded("vms.fleet", on("all", APPS), keyed(ENTRY.replace("roundrobin", "source")))
     assert right(verdict) == ["the machines", "the entry"]
     assert "who is always the same one here" in hints(verdict)
 
 
+@pytest.mark.full
 def test_an_entry_that_does_not_know_all(graded: Graded) -> None:
     verdict = graded("vms.fleet", on("all", APPS), keyed(ENTRY.replace("server 2", "# server 2")))
     assert right(verdict) == ["the machines", "the entry", "one dies"]
     assert "web-2 serves, and got nothing" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_machine_that_says_something_else(graded: Graded) -> None:
     verdict = graded(
         "vms.fleet", on("all", APPS), on("web-3", "sed -i s/$greeting/Hello/ /etc/inittab; kill -HUP 1; fuser -ks $app_port/tcp; true")
