@@ -46,6 +46,7 @@ UNHEEDED = {
 """The fields that Podman knows and passes over, by where they stand: in a pod, in a container, in what makes pods."""
 CAUSE = re.compile(r'^starting container \w+: (.*)$|level=error msg="\\"(.*)\\""$')
 IN_USE, NO_IMAGE = "already exists", "did not resolve to an alias"
+FOLLOWS = "container state improper"
 """Of what Podman says."""
 
 
@@ -167,8 +168,9 @@ def name_of(manifest: Mapping[str, Any]) -> str:
 
 
 def _refused(pod: str, said: tuple[str, ...]) -> Refused:
-    """Why Podman does not play it: what it says of the first container that does not start, else its error."""
+    """Why Podman does not play it: what it says of the first container that does not start for a reason of its own, else its error."""
     causes = [found[1] or found[2] for line in said if (found := CAUSE.search(line))]
+    causes.sort(key=lambda cause: FOLLOWS in cause)
     errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
     why = causes[0] if causes else errors[-1] if errors else " ".join(said)
     hints = {IN_USE: "played.stop(), or choose another name", NO_IMAGE: "name an image that the machine has: docker images lists them"}
