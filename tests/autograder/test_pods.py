@@ -101,7 +101,9 @@ THREE_BY_COMPOSE = compose("""
 """)
 
 
-@pytest.mark.parametrize("way", [THREE, RUBBISH + OTHER_IMAGES, three_by_manifest, three_by_sdk, THREE_BY_COMPOSE])
+@pytest.mark.parametrize(
+    "way", [THREE, RUBBISH + OTHER_IMAGES, three_by_manifest, three_by_sdk, pytest.param(THREE_BY_COMPOSE, marks=pytest.mark.full)]
+)
 def test_three_without_some_walls(graded: Graded, way: object) -> None:
     verdict = graded("pods.shared-walls", way)
     assert verdict.score == 1, verdict.text(hints=3)
@@ -170,7 +172,7 @@ PUBLISHED_BY_COMPOSE = compose("""
 """)
 
 
-@pytest.mark.parametrize("way", [RUBBISH + PUBLISHED, published_by_manifest, PUBLISHED_BY_COMPOSE])
+@pytest.mark.parametrize("way", [RUBBISH + PUBLISHED, published_by_manifest, pytest.param(PUBLISHED_BY_COMPOSE, marks=pytest.mark.full)])
 def test_localhost_and_one_way_in(graded: Graded, way: object) -> None:
     verdict = graded("pods.localhost", way)
     assert verdict.score == 1, verdict.text(hints=3)
@@ -318,7 +320,7 @@ volumes: {log: {}}
 """)
 
 
-@pytest.mark.parametrize("way", [RUBBISH + SHIPPED, BOUND, shipped_by_manifest, SHIPPED_BY_COMPOSE])
+@pytest.mark.parametrize("way", [RUBBISH + SHIPPED, BOUND, shipped_by_manifest, pytest.param(SHIPPED_BY_COMPOSE, marks=pytest.mark.full)])
 def test_a_request_is_shipped(graded: Graded, way: object) -> None:
     verdict = graded("pods.sidecar-logs", way)
     assert verdict.score == 1, verdict.text(hints=3)
@@ -383,7 +385,10 @@ volumes: {{data: {{}}}}
 """)
 
 
-@pytest.mark.parametrize("way", [RUBBISH.replace("$sidecar", "") + PREPARED, PAGE, prepared_by_manifest, PREPARED_BY_COMPOSE])
+@pytest.mark.parametrize(
+    "way",
+    [RUBBISH.replace("$sidecar", "") + PREPARED, PAGE, prepared_by_manifest, pytest.param(PREPARED_BY_COMPOSE, marks=pytest.mark.full)],
+)
 def test_first_this_then_that(graded: Graded, way: object) -> None:
     verdict = graded("pods.init", way)
     assert verdict.score == 1, verdict.text(hints=3)

@@ -162,7 +162,7 @@ sleep 1.5
 """
 
 
-@pytest.mark.parametrize("way", [TOLD, LOOPS], ids=["init", "loops"])
+@pytest.mark.parametrize("way", [TOLD, pytest.param(LOOPS, marks=pytest.mark.full)], ids=["init", "loops"])
 def test_three_programs_that_come_back(graded: Graded, way: str) -> None:
     verdict = graded("vms.box", on("web", way))
     assert verdict.score == 1, verdict.text()
@@ -191,6 +191,7 @@ def test_what_only_runs_does_not_come_back(graded: Graded, monkeypatch: pytest.M
     assert "on its list" in hints(verdict)
 
 
+@pytest.mark.full
 def test_another_app_is_no_proxy_and_yesterday_is_not_now(graded: Graded) -> None:
     twice = TOLD.replace("/usr/sbin/haproxy -db -f /etc/proxy.cfg", "/usr/bin/env PORT=$port GREETING=$greeting python3 /srv/app/server.py")
     noted = "cat /proc/uptime > /root/uptime; sleep 3" + twice.replace("cat /proc/uptime", "cat /root/uptime")
@@ -247,7 +248,7 @@ def by_hand(_: Machine, task: Task) -> None:
     page(web, port)
 
 
-@pytest.mark.parametrize("way", [RECIPE, IN_PYTHON], ids=["shell", "python"])
+@pytest.mark.parametrize("way", [RECIPE, pytest.param(IN_PYTHON, marks=pytest.mark.full)], ids=["shell", "python"])
 def test_a_recipe_that_makes_the_same_machine_every_time(graded: Graded, way: str) -> None:
     verdict = graded("vms.golden-image", way, by_hand)
     assert verdict.score == 1, verdict.text()
@@ -266,6 +267,7 @@ def test_a_change_that_is_in_the_recipe_is_none_by_hand(graded: Graded) -> None:
     assert "in your recipe now" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_recipe_that_leans_on_one_machine(graded: Graded) -> None:
     verdict = graded("vms.golden-image", on("web", "touch /root/mine"), "echo 'cp /root/mine /etc/mine' > $recipe", by_hand)
     assert verdict.score == 0
@@ -273,6 +275,7 @@ def test_a_recipe_that_leans_on_one_machine(graded: Graded) -> None:
     assert "/root/mine" in verdict.facts[0].saw
 
 
+@pytest.mark.full
 def test_a_recipe_that_waits_for_the_app_never_ends(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(golden_image, "ENDS_S", 4)
     verdict = graded("vms.golden-image", 'echo "PORT=$port GREETING=$greeting python3 /srv/app/server.py" > $recipe')
@@ -314,7 +317,7 @@ def keyed(script: str) -> Callable[[Machine, Task], None]:
     return lambda machine, task: perform(machine, task, f"key={task.key}\n{script}")  # type: ignore[func-returns-value]
 
 
-@pytest.mark.parametrize("way", [ENTRY, OWN], ids=["haproxy", "own"])
+@pytest.mark.parametrize("way", [ENTRY, pytest.param(OWN, marks=pytest.mark.full)], ids=["haproxy", "own"])
 def test_a_fleet_of_which_one_may_die(graded: Graded, way: str) -> None:
     verdict = graded("vms.fleet", on("all", APPS), keyed(way))
     assert verdict.score == 1, verdict.text()
@@ -326,6 +329,7 @@ def test_machines_without_an_entry(graded: Graded) -> None:
     assert "and not on one of the machines" in hints(verdict)
 
 
+@pytest.mark.full
 def test_an_entry_that_never_asks_whether_anybody_is_there(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vms_fleet, "WITHIN_S", 5)
     verdict = graded("vms.fleet", on("all", APPS), keyed(ENTRY.replace("check inter 1s", "")))
