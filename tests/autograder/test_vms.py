@@ -124,7 +124,7 @@ END
 """
 TOLD = f"{INIT}\nkill -HUP 1; sleep 1"
 FORWARD = """
-cat > /root/forward.py <<END
+cat > /tmp/forward.py <<END
 import itertools, socket, sys, threading
 port, *targets = sys.argv[1:]
 turn = itertools.cycle(targets)
@@ -156,7 +156,7 @@ mkdir -p /root/cgi-bin
 printf '#!/bin/sh\\necho "Content-Type: text/plain"; echo; cat /proc/uptime\\n' > /root/cgi-bin/index.cgi; chmod +x /root/cgi-bin/index.cgi
 keep() {{ setsid bash -c "while :; do $*; sleep 0.2; done" loop < /dev/null > /dev/null 2>&1 & }}
 keep "PORT=$app_port GREETING=$greeting python3 /srv/app/server.py"
-keep "python3 /root/forward.py $port 127.0.0.1:$app_port"
+keep "python3 /tmp/forward.py $port 127.0.0.1:$app_port"
 keep "busybox httpd -f -p $agent_port -h /root"
 sleep 1.5
 """
@@ -307,7 +307,7 @@ haproxy -D -f /root/$key-entry.cfg
 """
 OWN = f"""
 {FORWARD}
-setsid python3 /root/forward.py $port $key-web-1:$app_port $key-web-2:$app_port $key-web-3:$app_port < /dev/null > /dev/null 2>&1 &
+setsid python3 /tmp/forward.py $port $key-web-1:$app_port $key-web-2:$app_port $key-web-3:$app_port < /dev/null > /dev/null 2>&1 &
 sleep 1
 """
 
