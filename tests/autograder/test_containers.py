@@ -150,6 +150,7 @@ def test_user_is_no_wall(graded: Graded) -> None:
     assert "user is not a wall" in hints(verdict)
 
 
+@pytest.mark.full
 def test_one_wall_forgotten_is_half_right(graded: Graded) -> None:
     verdict = graded("containers.walls", lambda machine, task: {"private": private(machine, task)["private"][1:]})  # type: ignore[index]
     assert [fact.ok for fact in verdict.facts] == [False, True, False]
@@ -212,12 +213,14 @@ def test_a_control_group_goes_with_its_container(graded: Graded) -> None:
     assert "while its container runs" in hints(verdict)
 
 
+@pytest.mark.full
 def test_both_containers_get_both_limits(graded: Graded) -> None:
     script = "docker run --name $greedy --memory ${memory_mb}m base python3 -c 'bytearray(256 * 2**20)'"
     verdict = graded("containers.limits", script)
     assert "it lacks the one for the processor" in hints(verdict)
 
 
+@pytest.mark.full
 def test_the_number_may_be_written_for_people(graded: Graded) -> None:
     verdict = graded("containers.limits", lambda _, task: {"bytes": f" {task.memory_mb * 2**20:,} "})
     assert verdict.facts[2].ok
@@ -259,6 +262,7 @@ def test_the_recipe_as_it_was_stops_badly(graded: Graded) -> None:
     assert "Who is process 1" in hints(verdict)
 
 
+@pytest.mark.full
 def test_one_who_does_not_wait_takes_the_app_along(graded: Graded) -> None:
     once = TRAP.replace("wait \\$!; wait \\$!", "wait \\$!")
     assert once != TRAP
@@ -274,6 +278,7 @@ def test_what_ends_by_itself_is_said(graded: Graded) -> None:
     assert "exited" in verdict.facts[0].saw
 
 
+@pytest.mark.full
 def test_another_signal_is_named(graded: Graded) -> None:
     other = "sed -i 's/^python3/exec python3/' $directory/start; echo STOPSIGNAL SIGUSR2 >> $directory/Dockerfile; "
     verdict = graded(
@@ -282,12 +287,14 @@ def test_another_signal_is_named(graded: Graded) -> None:
     assert "SIGUSR2" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_quicker_kill_is_no_stop(graded: Graded) -> None:
     verdict = graded("containers.graceful-stop", "echo STOPSIGNAL SIGKILL >> $directory/Dockerfile; docker build -q -t $image $directory")
     assert verdict.score == 0.5
     assert "is no stop" in hints(verdict)
 
 
+@pytest.mark.full
 def test_without_its_greeting_it_is_another_app(graded: Graded) -> None:
     verdict = graded("containers.graceful-stop", "echo FROM app:v1 > $directory/Dockerfile; docker build -q -t $image $directory")
     assert verdict.score == 0
@@ -331,6 +338,7 @@ def test_a_recipe_that_differs_each_time(graded: Graded) -> None:
     assert "time of day" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_change_in_the_image_is_none_by_hand(graded: Graded) -> None:
     verdict = graded("containers.image", BUILT_IN)
     assert verdict.score == 0.25  # COPY has changed the directory, too
@@ -350,6 +358,7 @@ def test_another_app_or_another_greeting_is_said(graded: Graded, recipe: str, hi
     assert not verdict.facts[1].ok
 
 
+@pytest.mark.full
 def test_a_recipe_that_was_mended_is_to_be_built_again(graded: Graded) -> None:
     verdict = graded("containers.image", ENV, "sed -i s/v1/v2/ $directory/Dockerfile")
     assert "build it again" in hints(verdict)
@@ -424,16 +433,19 @@ def up(*_: object) -> dict[str, object]:
     return {"status": "Up"}
 
 
+@pytest.mark.full
 def test_the_words_of_docker_ps_will_do(graded: Graded) -> None:
     assert graded("containers.two-processes", CRASH, up).facts[0].ok
 
 
+@pytest.mark.full
 def test_both_dead_is_not_one_dead(graded: Graded) -> None:
     verdict = graded("containers.two-processes", "docker kill $broken", lambda *_: {"status": "exited"})
     assert verdict.score == 0
     assert "only one was to die" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_dead_child_that_nobody_collects_is_dead(graded: Graded) -> None:
     """BusyBox's shell becomes its last command, which is then the parent of the other."""
     script = f"docker run -d --name $container app:v1 sh -c 'PORT=$first {SERVICE} & PORT=$second {SERVICE}'"

@@ -394,6 +394,7 @@ def test_first_this_then_that(graded: Graded, way: object) -> None:
     assert verdict.score == 1, verdict.text(hints=3)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("script", "seen", "hint"),
     [
@@ -454,6 +455,7 @@ def test_one_tree_that_is_looked_after(graded: Graded, way: object) -> None:
     assert verdict.score == 1, verdict.text(hints=3)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("script", "seen", "hint"),
     [

@@ -85,6 +85,7 @@ def test_the_model_answer_is_worth_all(graded: Graded) -> None:
     assert graded("pods.manifest", TRIED).score == 1
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("three_trees")
 def test_another_right_way_is_worth_all(graded: Graded) -> None:
     """JSON, other names and images, an init container, a volume, another port inside."""
@@ -107,6 +108,7 @@ def test_a_wall_that_is_gone_and_should_not_and_another_greeting_cost_their_part
     assert "does not say what the one by hand says" in hints(verdict)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("three_trees")
 def test_walls_towards_the_box_that_are_missing_are_named(graded: Graded) -> None:
     verdict = graded("pods.manifest", MODEL.replace("spec:", "spec:\n  hostPID: true\n  hostIPC: true"))

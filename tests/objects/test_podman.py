@@ -100,6 +100,7 @@ def test_what_it_passes_over_is_said(box: Box, playing: list[Played]) -> None:
     assert inspected.split() == ["<nil>", "0"]
 
 
+@pytest.mark.full
 def test_two_pods_with_a_volume_of_one_name_have_the_same(box: Box, playing: list[Played]) -> None:
     """Unlike in a cluster; that is why it stands in the module's first words."""
     mount = [{"name": "data", "mountPath": "/data"}]
@@ -143,6 +144,7 @@ def test_an_init_container_that_does_not_end_ends_the_play(box: Box) -> None:
     assert left(box) == []
 
 
+@pytest.mark.full
 def test_an_image_that_was_built_anew_is_handed_over_anew(box: Box) -> None:
     held = "podman image inspect -f '{{.Id}}' localhost/mine:latest"
     ids = []

@@ -90,6 +90,7 @@ def test_exactly_as_much_fits_as_a_node_is_said_to_have(swarm: Swarm) -> None:
     assert len(placed.pending) == 1
 
 
+@pytest.mark.full
 def test_what_a_service_is_not_is_said(swarm: Swarm) -> None:
     web = pod(
         one("app", image="app:v1", command=[], ports=[{"containerPort": 8080, "hostPort": 8099}]),
@@ -106,6 +107,7 @@ def test_what_a_service_is_not_is_said(swarm: Swarm) -> None:
     assert swarm.placements() == {name: [] for name in NAMES}
 
 
+@pytest.mark.full
 def test_what_does_not_run_is_told_with_swarms_words(swarm: Swarm) -> None:
     with pytest.raises(CourseError, match="does not run") as failed:
         swarm.place(pod(one("app", "no-such-program")))
