@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
-from bench.rows import RUNS, Row, seconds, show
+from bench.rows import RUNS, Row, on_an_engine, seconds, show
 from lab.box import engine, life
 from lab.box.build import Artefacts
 from lab.box.qemu import PROGRAM, Machine
@@ -26,7 +26,6 @@ from lab.box.recipe import Recipe
 from lab.box.record import Record
 from lab.box.state import State
 from lab.box.template import Template
-from tests.support.engine import answering_engine, private_engine, why_not
 
 ROOT = Path(__file__).parents[1]
 IDLE_S = 10
@@ -173,13 +172,7 @@ def rows() -> Iterator[Row]:
     """All figures."""
     yield Row("import lab", seconds(lambda: subprocess.run([sys.executable, "-c", "import lab"], check=True)), "s", 0.5)
     yield from microvm()
-    if url := answering_engine():
-        os.environ["DOCKER_HOST"] = url
-        yield from container()
-    elif not why_not():
-        with private_engine() as url:
-            os.environ["DOCKER_HOST"] = url
-            yield from container()
+    yield from on_an_engine(container)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -15,10 +14,9 @@ from statistics import median
 import requests
 
 from bench.objects import a_box
-from bench.rows import Row, show
+from bench.rows import Row, on_an_engine, show
 from lab.box import images, machines
 from lab.box.wait import wait_for
-from tests.support.engine import answering_engine, private_engine, why_not
 
 APP = Path(images.__file__).parent / "app/server.py"
 TURNS = 3
@@ -67,13 +65,7 @@ def on_containers() -> Iterator[Row]:
 
 
 def rows() -> Iterator[Row]:
-    if url := answering_engine():
-        os.environ["DOCKER_HOST"] = url
-        yield from on_containers()
-    elif not why_not():
-        with private_engine() as url:
-            os.environ["DOCKER_HOST"] = url
-            yield from on_containers()
+    yield from on_an_engine(on_containers)
     if "--microvm" in sys.argv[1:]:
         with a_box("microvm"):
             yield from fleets("emulated")

@@ -6,7 +6,6 @@ to compare with.  Ours and bare take turns, because a machine's speed changes wh
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from bench.box import home
-from bench.rows import Row, seconds, show
+from bench.rows import Row, on_an_engine, seconds, show
 from lab.box import life
 from lab.box.machine import Machine
 from lab.objects.cluster import Cluster
@@ -23,7 +22,6 @@ from lab.objects.node import Node
 from lab.objects.pod import Pod
 from lab.objects.spec import read
 from tests.objects.manifests import one, pod, sized
-from tests.support.engine import answering_engine, private_engine, why_not
 
 TURNS = 7
 SLEEP = ["sleep", "1000"]
@@ -97,17 +95,14 @@ def a_box(backend: str) -> Iterator[Machine]:
         life.down(state)
 
 
+def on_containers() -> Iterator[Row]:
+    with a_box("container") as box:
+        yield from figures("container", box, TURNS)
+
+
 def rows() -> Iterator[Row]:
     """``--microvm`` adds the emulated figures, which take some minutes."""
-    if url := answering_engine():
-        os.environ["DOCKER_HOST"] = url
-        with a_box("container") as box:
-            yield from figures("container", box, TURNS)
-    elif not why_not():
-        with private_engine() as url:
-            os.environ["DOCKER_HOST"] = url
-            with a_box("container") as box:
-                yield from figures("container", box, TURNS)
+    yield from on_an_engine(on_containers)
     if "--microvm" in sys.argv[1:]:
         with a_box("microvm") as box:
             yield from figures("emulated", box, 3)

@@ -10,7 +10,6 @@ The peer comes from npm, into a temporary directory; without npm, or a way to it
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -25,11 +24,10 @@ from typing import TYPE_CHECKING
 from bench import live
 from bench.crowd import crowd, pause
 from bench.page import browser, load
-from bench.rows import RUNS, Row, show
+from bench.rows import RUNS, Row, on_an_engine, show
 from lab.topology.elements import changes, elements
 from lab.topology.graph import graph
 from lab.topology.snapshot import Box, Snapshot
-from tests.support.engine import answering_engine, private_engine, why_not
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -163,13 +161,7 @@ def made_up() -> Iterator[Row]:
 def rows() -> Iterator[Row]:
     """All figures."""
     yield from made_up()
-    if url := answering_engine():
-        os.environ["DOCKER_HOST"] = url
-        yield from live.rows()
-    elif not why_not():
-        with private_engine() as url:
-            os.environ["DOCKER_HOST"] = url
-            yield from live.rows()
+    yield from on_an_engine(live.rows)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from autograder.checks.fact import Fact
 from autograder.checks.task import Task
+from lab.box.errors import WaitTimeout
 from lab.box.machine import Machine
+from lab.box.wait import wait_for
 
 ASK = r"""
 ask() { nsenter --target "$pid" --net curl -s --noproxy '*' "$@"; }
@@ -72,6 +74,20 @@ def page(machine: Machine, pid: int, port: int, path: str = "/", patience_s: int
         patience_s: seconds.
     """
     return machine.sh(f"pid={pid}\n{ASK}\npage {shlex.quote(f'http://127.0.0.1:{port}{path}')} {patience_s}").stdout
+
+
+def comes_true(true: Callable[[], bool], *, within_s: float, every_s: float) -> bool:
+    """Look again and again; whether it came true in time.  What was seen meanwhile, whoever looks keeps."""
+
+    def look() -> None:
+        if not true():
+            raise BlockingIOError("not yet")
+
+    try:
+        wait_for("something to come true", look, timeout_s=within_s, every_s=every_s)
+    except WaitTimeout:
+        return False
+    return True
 
 
 def number(answer: object) -> float | None:

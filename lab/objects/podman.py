@@ -45,8 +45,7 @@ UNHEEDED = {
 }  # fmt: skip
 """The fields that Podman knows and passes over, by where they stand: in a pod, in a container, in what makes pods."""
 CAUSE = re.compile(r'^starting container \w+: (.*)$|level=error msg="\\"(.*)\\""$')
-IN_USE, NO_IMAGE = "already exists", "did not resolve to an alias"
-FOLLOWS = "container state improper"
+IN_USE, NO_IMAGE, FOLLOWS = "already exists", "did not resolve to an alias", "container state improper"
 """Of what Podman says."""
 
 

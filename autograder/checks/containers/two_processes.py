@@ -10,10 +10,8 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, gone, page, said, state
-from lab.box.errors import WaitTimeout
+from autograder.checks.tools import comes_true, container, gone, page, said, state
 from lab.box.machine import Machine
-from lab.box.wait import wait_for
 
 SERVICE = "python3 -I -S /srv/app/server.py"
 BACK_S = 25
@@ -97,14 +95,9 @@ def _comes_back(machine: Machine, task: Task, port: int) -> bool:
     if not pid or machine.sh(f"pid={pid} port={port}\n{KILL}").code:
         return False
 
-    def both_serve() -> None:
+    def both_serve() -> bool:
         again = container(machine, task.container)
         new = int(again["State"]["Pid"]) if again else 0
-        if not new or not all(page(machine, new, each, patience_s=2) for each in (task.first, task.second)):
-            raise BlockingIOError("not both answer")
+        return bool(new) and all(page(machine, new, each, patience_s=2) for each in (task.first, task.second))
 
-    try:
-        wait_for("both services", both_serve, timeout_s=BACK_S, every_s=0.3)
-    except WaitTimeout:
-        return False
-    return True
+    return comes_true(both_serve, within_s=BACK_S, every_s=0.3)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
-from autograder.checks.nodes.placed import Placed, asked, having, look, room, start, started
+from autograder.checks.nodes.placed import Placed, asked, belongs, having, look, room, start, started
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
 from lab.box.machine import Machine
@@ -144,6 +144,6 @@ def _ended(machine: Machine, pods: Sequence[str], clock: Clock) -> dict[str, flo
     for event in events:
         name, image = event["Actor"]["Attributes"]["name"], event["from"]
         for pod in pods:
-            if image != PAUSE and (name == pod or name.startswith(f"{pod}-")):
+            if image != PAUSE and belongs(name, pod):
                 found[pod] = event["timeNano"] / 1e9 - clock.ahead_s
     return found

@@ -48,6 +48,11 @@ def having(lines: Iterable[str], machines: Mapping[str, Machine] | None = None) 
     return [Node(name, (machines or {}).get(name, Machine()), cpu, memory) for name, cpu, memory in map(str.split, lines)]
 
 
+def belongs(container: str, pod: str) -> bool:
+    """Whether a container is a pod's, by their names."""
+    return container == pod or container.startswith(f"{pod}-")
+
+
 def start(task: Task, lines: Iterable[str]) -> None:
     """Start pods on the nodes that their lines name at the end."""
     machines = task.machines
@@ -130,7 +135,7 @@ def _running(node: Node, names: Sequence[str]) -> list[Copy] | None:
     if listed is None:
         return None
     there = [(it["Names"][0][1:], it["Id"]) for it in listed if it["State"] == "running" and it["Image"] != PAUSE]
-    return [Copy(pod, node.name, one) for pod in names for name, one in there if name == pod or name.startswith(f"{pod}-")]
+    return [Copy(pod, node.name, one) for pod in names for name, one in there if belongs(name, pod)]
 
 
 def started(placed: Placed, pod: str, node: str) -> float:

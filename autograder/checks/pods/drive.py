@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
 
 from autograder.checks.pods.parts import Parts, look
 from autograder.checks.task import Task
-from lab.box.errors import WaitTimeout
+from autograder.checks.tools import comes_true
 from lab.box.machine import Machine
-from lab.box.wait import wait_for
 
 ROLES = ("pause", "app", "sidecar")
 RUN_S, HOLD_S, EVERY_S = 40, 2, 0.3
@@ -59,13 +58,13 @@ def watch(machine: Machine, task: Task, wanted: Callable[[Parts], bool], seconds
     """The pod once it is as wanted, or as it is when the time is up."""
     seen = [look(machine, task, *ROLES)]
 
-    def again() -> None:
-        if not wanted(seen[0]):
-            seen[0] = look(machine, task, *ROLES)
-            raise BlockingIOError("not yet")
+    def again() -> bool:
+        if wanted(seen[0]):
+            return True
+        seen[0] = look(machine, task, *ROLES)
+        return False
 
-    with suppress(WaitTimeout):
-        wait_for("the pod", again, timeout_s=seconds, every_s=EVERY_S)
+    comes_true(again, within_s=seconds, every_s=EVERY_S)
     return seen[0]
 
 

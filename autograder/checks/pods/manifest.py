@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, state
+from autograder.checks.tools import comes_true, container, state
 from autograder.checks.tools import gone as was_removed
 from lab.box.errors import UsageError, WaitTimeout
 from lab.box.machine import Machine
-from lab.box.wait import wait_for
 from lab.look import Between, between, namespaces, pid
 from lab.objects import podman
 from lab.objects.manifest import load
@@ -154,15 +152,13 @@ def _steady(played: podman.Played, wanted: int) -> dict[str, int]:
     before: dict[str, int] = {}
     steady: dict[str, int] = {}
 
-    def look() -> None:
+    def look() -> bool:
         nonlocal before, steady
         now = played.running
         before, steady = now, {name: process for name, process in now.items() if before.get(name) == process}
-        if len(steady) < wanted:
-            raise BlockingIOError(f"{len(steady)} of {wanted} containers")
+        return len(steady) >= wanted
 
-    with suppress(WaitTimeout):
-        wait_for("all containers to run", look, timeout_s=SETTLE_S, every_s=HOLD_S)
+    comes_true(look, within_s=SETTLE_S, every_s=HOLD_S)
     return steady
 
 

@@ -10,10 +10,8 @@ from autograder.checks.pods.facts import ails
 from autograder.checks.pods.parts import Parts, listeners, look, names
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import gone, said, words
-from lab.box.errors import WaitTimeout
+from autograder.checks.tools import comes_true, gone, said, words
 from lab.box.machine import Machine
-from lab.box.wait import wait_for
 
 APPS = ("first", "second", "third", "fourth")
 """In the order in which they are started."""
@@ -96,14 +94,10 @@ def _served(machine: Machine, pod: Parts) -> dict[str, set[int]]:
     """The ports that each of the apps listens on, waited for."""
     served: dict[str, set[int]] = {}
 
-    def all_listen() -> None:
+    def all_listen() -> bool:
         owners = listeners(machine, pod.each[0].pid)
         served.update({part.role: {port for port, its in owners.items() if part.walls["mnt"] in its} for part in pod.each})
-        if not all(served.values()):
-            raise BlockingIOError("not all of them listen")
+        return all(served.values())
 
-    try:
-        wait_for("the apps to listen", all_listen, timeout_s=LISTEN_S, every_s=0.3)
-    except WaitTimeout:
-        return served
+    comes_true(all_listen, within_s=LISTEN_S, every_s=0.3)
     return served

@@ -12,10 +12,8 @@ from autograder.checks.pods.facts import printed, together
 from autograder.checks.pods.parts import Part, common, listeners, look, names
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.tools import page
-from lab.box.errors import WaitTimeout
+from autograder.checks.tools import comes_true, page
 from lab.box.machine import Machine
-from lab.box.wait import wait_for
 
 ROLES = ("app", "sidecar")
 SHIPPED_S = 6
@@ -51,24 +49,12 @@ def sidecar_logs(machine: Machine, task: Task) -> Iterator[Fact]:
     answers = app.walls["mnt"] in listeners(machine, app.pid).get(task.port, set())
     hint = f"The app is to listen on port {task.port} of the pod; PORT tells it so."
     yield Fact(f"the app on port {task.port}", answers, "answers" if answers else "does not listen", (hint, *SHIP))
-    shipped = answers and _prints(machine, sidecar, mark)
+    shipped = answers and comes_true(lambda: mark in printed(machine, sidecar), within_s=SHIPPED_S, every_s=0.2)
     saw = "printed by the sidecar" if shipped else f"not printed within {SHIPPED_S} s" if answers else "not tried"
     hint = "First the app is to answer."
     if answers and not shipped:
         hint = _where(machine, pod["app"], shared, mark)
     yield Fact("a request made now", shipped, saw, (hint, *SHIP))
-
-
-def _prints(machine: Machine, sidecar: Part, mark: str) -> bool:
-    def look_again() -> None:
-        if mark not in printed(machine, sidecar):
-            raise BlockingIOError("not yet")
-
-    try:
-        wait_for("the request", look_again, timeout_s=SHIPPED_S, every_s=0.2)
-    except WaitTimeout:
-        return False
-    return True
 
 
 def _where(machine: Machine, app: Part, shared: list[str], mark: str) -> str:

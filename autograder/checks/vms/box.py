@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 
 from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.vms.listeners import WHO, Listener, bring_the_app, end, is_container, listeners, settled, why_nobody
-from lab.box.errors import WaitTimeout
+from autograder.checks.tools import comes_true
+from autograder.checks.vms.listeners import WHO, Listener, end, is_container, listeners, prepare, settled, why_nobody
 from lab.box.machine import Machine
-from lab.box.wait import wait_for
 
 BACK_S = 20
 SLACK_S = 2.5
@@ -39,11 +37,6 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:  # noqa: ARG001
     """Three ports, and what the app is to say."""
     port, app, agent = dice.ports(3)
     return {"port": port, "app_port": app, "agent_port": agent, "greeting": f"hello-{dice.nonce()}"}
-
-
-def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
-    """The app's source is all that is there."""
-    bring_the_app(task.machines)
 
 
 @check("vms.box", kind="program", parts=6, draw=draw, prepare=prepare, machines=("web",))
@@ -95,13 +88,11 @@ def _back(web: Machine, task: Task, ports: list[int], before: Mapping[int, Liste
     """Who listens when all are back, or the time is up."""
     seen: dict[int, Listener] = {}
 
-    def all_back() -> None:
+    def all_back() -> bool:
         seen.update(listeners(web, *ports)[0])
-        if not all(_good(task, port, seen[port]) and not seen[port].processes & before[port].processes for port in ports):
-            raise BlockingIOError("not all are back")
+        return all(_good(task, port, seen[port]) and not seen[port].processes & before[port].processes for port in ports)
 
-    with suppress(WaitTimeout):
-        wait_for("the programs", all_back, timeout_s=BACK_S, every_s=0.5)
+    comes_true(all_back, within_s=BACK_S, every_s=0.5)
     return seen
 
 

@@ -15,7 +15,7 @@ from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
 from autograder.checks.tools import container, number, page, said, state
-from autograder.checks.vms.listeners import bring_the_app, listeners
+from autograder.checks.vms.listeners import listeners, prepare
 from lab.box.machine import Machine
 from lab.look import processes
 
@@ -36,11 +36,6 @@ TOP = ("The engine lists a container's processes.", "docker top NAME, without th
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     """A port for the app on the machine, a name for the container, and what both are to say."""
     return {"port": dice.ports(1)[0], "container": f"{key}-web", "greeting": f"hello-{dice.nonce()}"}
-
-
-def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
-    """The app's source is all that is there."""
-    bring_the_app(task.machines)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.vms.listeners import Listener, bring_the_app, is_container, settled, why_nobody
+from autograder.checks.vms.listeners import Listener, is_container, prepare, settled, why_nobody
 from lab.box.machine import Machine
 
 REQUESTS, FAIR = 300, 60
@@ -59,11 +59,6 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     """The entry's port, the app's, and what it is to say."""
     port, app = dice.ports(2)
     return {"port": port, "app_port": app, "greeting": f"hello-{dice.nonce()}", "names": [f"{key}-{name}" for name in NAMES]}
-
-
-def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
-    """The app's source is all that is there."""
-    bring_the_app(task.machines)
 
 
 @check("vms.fleet", kind="program", parts=4, draw=draw, prepare=prepare, machines=NAMES, timeout_s=300)

@@ -10,7 +10,7 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Fact
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
-from autograder.checks.vms.listeners import APP, WHO, Listener, bring_the_app, listeners
+from autograder.checks.vms.listeners import APP, WHO, Listener, bring_the_app, listeners, prepare
 from lab.box.machine import Machine
 
 ENDS_S, SERVES_S = 30, 15
@@ -32,11 +32,6 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     """A place for the recipe, a port, and what the app is to say: from the recipe, and after the change by hand."""
     words = {"greeting": f"hello-{dice.nonce()}", "by_hand": f"fixed-{dice.nonce()}"}
     return {"recipe": f"/root/{key}-recipe", "port": dice.ports(1)[0], **words}
-
-
-def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
-    """The app's source is all that is there."""
-    bring_the_app(task.machines)
 
 
 @check("vms.golden-image", kind="program", parts=4, draw=draw, prepare=prepare, machines=("web",), timeout_s=240)
@@ -77,7 +72,7 @@ def _applied(task: Task, recipe: str) -> tuple[Made, ...]:
     names = [f"{task.key}-fresh-{number}" for number in (1, 2)]
     try:
         fresh = machines.fleet(*names)
-        bring_the_app(dict(zip(names, fresh, strict=True)))
+        bring_the_app(*fresh)
         with ThreadPoolExecutor() as pool:
             return tuple(pool.map(lambda one: _apply(task, one, recipe), fresh))
     finally:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.box.errors import WaitTimeout
-from lab.box.wait import wait_for
+from autograder.checks.tools import comes_true
 from lab.look import APP as SOURCE
 
 if TYPE_CHECKING:
+    from autograder.checks.task import Task
     from lab.box.machine import Machine
 
 APP = "/srv/app/server.py"
@@ -109,15 +108,15 @@ def settled(machine: Machine, *ports: int, good: Callable[[Mapping[int, Listener
     """As ``listeners``; where something is there, or is to be, it gets a moment to start."""
     seen = listeners(machine, *ports)
 
-    def look() -> None:
+    def look() -> bool:
         nonlocal seen
-        if not good(seen[0]):
-            seen = listeners(machine, *ports)
-            raise BlockingIOError("not all of them are there")
+        if good(seen[0]):
+            return True
+        seen = listeners(machine, *ports)
+        return False
 
     if seen[1] or any(one.processes for one in seen[0].values()):
-        with suppress(WaitTimeout):
-            wait_for("the programs", look, timeout_s=STARTS_S, every_s=0.5)
+        comes_true(look, within_s=STARTS_S, every_s=0.5)
     return seen
 
 
@@ -126,10 +125,15 @@ def end(machine: Machine, *ports: int) -> None:
     machine.sh(f"ports='{' '.join(map(str, ports))}'\n{WHO}{END}")
 
 
-def bring_the_app(machines: Mapping[str, Machine]) -> None:
+def bring_the_app(*machines: Machine) -> None:
     """Put the app's source on machines, as a package would."""
-    for machine in machines.values():
+    for machine in machines:
         machine.put(SOURCE, APP)
+
+
+def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
+    """The app's source is all that is on the machines of a task."""
+    bring_the_app(*task.machines.values())
 
 
 def why_nobody(port: int, *, named: bool, container: bool = False) -> str:
