@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.panel import Panel
+from autograder.standing import ProgressView
 from lab.widgets.meters import Meters
 from lab.widgets.predict import Prediction
 from lab.widgets.topology import TopologyView
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MAKERS: Mapping[str, type[Widget]] = {
     "meters": Meters,
     "predict": Prediction,
+    "progress": ProgressView,
     "recall": Prediction,
     "topology": TopologyView,
     "watch": Panel,
