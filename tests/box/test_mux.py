@@ -13,7 +13,24 @@ from pathlib import Path
 import pytest
 
 from lab.box.guest import mux
-from lab.box.guest.mux import CHUNK, COUNT, CREDIT, DATA, EOF, HEADER, HELLO, OPEN, RESET, WELCOME, WINDOW, Link, Mux, Stream, splice
+from lab.box.guest.mux import (
+    CHUNK,
+    CREDIT,
+    DATA,
+    EOF,
+    HEADER,
+    HELLO,
+    LONGEST_MARK,
+    NONCE_BYTES,
+    OPEN,
+    RESET,
+    WELCOME,
+    WINDOW,
+    Link,
+    Mux,
+    Stream,
+    splice,
+)
 from tests.support.loop import run, until
 
 MEGABYTE = 1_000_000
@@ -81,8 +98,8 @@ def frame(number: int, kind: int, payload: bytes = b"") -> bytes:
     return HEADER.pack(number, kind, len(payload)) + payload
 
 
-def hello(count: int) -> bytes:
-    return HELLO + COUNT.pack(count)
+def hello(nonce: int) -> bytes:
+    return HELLO + nonce.to_bytes(NONCE_BYTES)
 
 
 def frames(sent: bytes) -> list[tuple[int, int, bytes]]:
@@ -93,6 +110,12 @@ def frames(sent: bytes) -> list[tuple[int, int, bytes]]:
         found.append((number, kind, sent[HEADER.size : HEADER.size + size]))
         sent = sent[HEADER.size + size :]
     return found
+
+
+def numbered(owner: Mux, number: int) -> Mux:
+    """The owner's end, as if it had said its last hello with this nonce."""
+    owner._said = number.to_bytes(NONCE_BYTES)
+    return owner
 
 
 class Wire(bytearray):
@@ -315,7 +338,7 @@ def test_a_channel_inside_the_channel(mark: bytes) -> None:
     async def main() -> None:
         async with channel() as (owner, _, _):
             stream = owner.open("echo")
-            data = b"before" + mark + COUNT.pack(1) + b"after"
+            data = b"before" + mark + bytes(NONCE_BYTES) + b"after"
             received, _ = await asyncio.gather(everything(stream), say(stream, data))
             assert received == data
 
@@ -346,7 +369,7 @@ def test_the_box_takes_bytes_cut_anywhere() -> None:
 def test_the_owner_takes_bytes_cut_anywhere() -> None:
     async def main() -> None:
         for pieces in cuts(ANSWER):
-            owner = Mux(Wire().extend, dialled=True)
+            owner = numbered(Mux(Wire().extend, dialled=True), 1)
             stream = owner.open("echo")
             await say(stream, b"some text")
             for piece in pieces:
@@ -394,7 +417,7 @@ def test_a_new_agent_is_heard_whatever_the_last_one_left(garbage: bytes) -> None
     async def main() -> None:
         for pieces in cuts(WELCOME):
             sent = Wire()
-            owner = Mux(sent.extend, dialled=True)
+            owner = numbered(Mux(sent.extend, dialled=True), 1)
             owner.feed(hello(1))
             before = owner.open("idle")
             owner.feed(garbage)
@@ -403,9 +426,12 @@ def test_a_new_agent_is_heard_whatever_the_last_one_left(garbage: bytes) -> None
                 owner.feed(piece)
             with pytest.raises(ConnectionResetError, match="started anew"):
                 await asyncio.wait_for(before.read(), 1)
-            assert sent.take() == hello(2)
+            again = sent.take()
+            assert again.startswith(HELLO)
             assert not owner.greeted.is_set()
-            owner.feed(hello(2))
+            owner.feed(hello(1))  # late
+            assert not owner.greeted.is_set()
+            owner.feed(again)
             stream = owner.open("greet")
             owner.feed(frame(2, DATA, b"good day"))
             assert await stream.read() == b"good day"
@@ -419,7 +445,10 @@ def test_answers_to_an_earlier_hello_are_passed_over() -> None:
             sent = Wire()
             owner = Mux(sent.extend, dialled=True)
             owner.feed(WELCOME)
-            assert sent.take() == hello(1) + hello(2)
+            said = sent.take()
+            assert said.count(HELLO) == 2
+            assert said[:LONGEST_MARK] != said[LONGEST_MARK:]
+            numbered(owner, 2)
             stream = owner.open("greet")
             for number, piece in enumerate(pieces):
                 assert not owner.greeted.is_set() or not any(pieces[number:])

@@ -93,7 +93,8 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *
             await writer.wait_closed()
 
 
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
+"""Serves one attempt to connect, and returns what it heard and has not answered."""
 
 
 @asynccontextmanager
@@ -102,19 +103,24 @@ async def relayed(directory: Path, *before: Answer, box_comes_s: float = 0.0, ne
 
     Args:
         directory: for the sockets.
-        before: serve the relay's first attempts to connect, before the box does.
+        before: serve the relay's first attempts to connect, before the box does, which then answers what they have not: a slow virtual
+            machine does.
         box_comes_s: that much later than the relay.
         never: what the relay must not have said by then.
     """
     attempts = list(before)
     channels: list[asyncio.StreamWriter] = []
+    unanswered: list[bytes] = []
+    channel = Mux(lambda data: channels[-1].write(data) if channels else None, serve, dialled=False)  # runs before the relay does
 
     async def box(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if attempts:
-            await attempts.pop(0)(reader, writer)
+            unanswered.append(await attempts.pop(0)(reader, writer))
             return
+        await until(lambda: len(unanswered) == len(before))
         channels.append(writer)
-        channel = Mux(writer.write, serve, dialled=False)
+        channel.feed(b"".join(unanswered))
+        await asyncio.sleep(0.05)  # so that the relay reads this before what follows
         try:
             while data := await reader.read(1 << 16):
                 channel.feed(data)
@@ -262,21 +268,29 @@ def test_a_box_may_come_later(directory: Path) -> None:
     run(main())
 
 
-async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
     await reader.read()
     writer.close()
+    return b""
 
 
-async def hangs_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    heard = await reader.read()
     writer.close()
+    return heard
 
 
-async def talks_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def hangs_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    writer.close()
+    return b""
+
+
+async def talks_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
     writer.write(b"nonsense" * 1000)
-    await silent(reader, writer)
+    return await silent(reader, writer)
 
 
-@pytest.mark.parametrize("before", [[silent], [hangs_up], [talks_nonsense], [silent, hangs_up, silent]])
+@pytest.mark.parametrize("before", [[silent], [slow], [hangs_up], [talks_nonsense], [silent, hangs_up, slow]])
 def test_an_attempt_without_a_greeting_is_followed_by_another(directory: Path, before: list[Answer]) -> None:
     async def main() -> None:
         async with relayed(directory, *before) as box:

@@ -27,9 +27,10 @@ WINDOW = 1 << 18
 CHUNK = 1 << 15
 HELLO, WELCOME = (hashlib.sha256(b"kubernetes by analogy: " + word).digest()[:16] for word in (b"hello", b"welcome"))
 """Mark the start of a connection, and ask for one."""
-COUNT = struct.Struct("!I")
-"""Follows a hello and is echoed by its answer, so that the answer to an earlier hello is not taken for it."""
-LONGEST_MARK = len(HELLO) + COUNT.size
+NONCE_BYTES = 8
+"""As many random bytes follow a hello and are echoed by its answer, so that the answer to an earlier one is not taken for it: a virtual
+machine that was slow answers, through its next connection, what was said on one that was given up."""
+LONGEST_MARK = len(HELLO) + NONCE_BYTES
 
 Accept = Callable[["Stream", str], Awaitable[None]]
 
@@ -133,7 +134,7 @@ class Mux:
         self._unread = 0
         self._last = 0
         self.greeted = asyncio.Event()
-        self._hellos = 0
+        self._said = b""
         if dialled:
             self._hello()
         else:
@@ -170,17 +171,17 @@ class Mux:
             self._arrived(number, kind, bytes(self._buffer[start : start + size]))
 
     def _hello(self) -> None:
-        self._hellos += 1
-        self._send(HELLO + COUNT.pack(self._hellos))
+        self._said = os.urandom(NONCE_BYTES)
+        self._send(HELLO + self._said)
 
     def _hear_hello(self) -> None:
-        count = self._skip_past(HELLO, COUNT.size)
-        if count is None:
+        nonce = self._skip_past(HELLO, NONCE_BYTES)
+        if nonce is None:
             return
         if not self._dialled:
             self.lost("the channel was opened anew")
-            self._send(HELLO + count)
-        if not self._dialled or COUNT.unpack(count)[0] == self._hellos:
+            self._send(HELLO + nonce)
+        if not self._dialled or nonce == self._said:
             self.greeted.set()
 
     def _skip_past(self, mark: bytes, more: int = 0) -> bytes | None:
