@@ -368,7 +368,7 @@ def test_a_recipe_that_can_not_be_built_leaves_nothing(graded: Graded, box: Box)
     verdict = graded("containers.image", "mkdir -p $directory; printf 'FROM app:v1\\nRUN false\\n' > $directory/Dockerfile")
     assert "false" in verdict.facts[0].saw
     assert "\x1b" not in verdict.facts[0].saw
-    assert box.sh("ls /tmp/*-driven; docker images -qf dangling=true").stdout == ""
+    assert box.sh("ls /tmp/*-driven; docker images -qf dangling=true; docker ps -aq").stdout == ""
 
 
 # containers.two-processes

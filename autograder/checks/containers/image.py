@@ -22,7 +22,7 @@ clean() {
 } >/dev/null 2>&1
 trap clean EXIT
 for time in first second; do
-  if ! docker build -q --no-cache -t "$name:$time" "$directory" >/dev/null 2>"/tmp/$name"; then
+  if ! docker build -q --no-cache --force-rm -t "$name:$time" "$directory" >/dev/null 2>"/tmp/$name"; then
     sed 's/\x1b\[[0-9;]*m//g' "/tmp/$name" | grep -v '^ *$' | tail -n 1 >&2
     exit 1
   fi
