@@ -164,7 +164,7 @@ class Microvm:
         shutil.rmtree(self._place.home, ignore_errors=True)
 
     def checkpoint(self, name: str) -> None:
-        """Save it as it is: pauses it for some milliseconds, takes a second or so.
+        """Save it as it is: it stands still while it is saved, for a second or so, and is told afterwards what time it is.
 
         Raises:
             UsageError: that is no name for a checkpoint.
@@ -184,6 +184,7 @@ class Microvm:
             scratch.rename(path)
         finally:
             scratch.unlink(missing_ok=True)
+        self.access.control({"time": time.time()})
 
     def rewind(self, name: str) -> None:
         """Go back to a checkpoint.

@@ -173,7 +173,11 @@ class Machine:
             return pool.submit(asyncio.run, converse()).result()
 
     def save(self, out: IO[bytes], *, stopped: bool) -> None:
-        """Write the machine's state, and its memory unless that is a file of its own.
+        """Stop the machine, and write its state, and its memory unless that is a file of its own.
+
+        It could go on meanwhile, and be stopped for the last pages alone; but emulation loses track of what a machine writes while it is
+        saved (https://lists.gnu.org/archive/html/qemu-devel/2015-09/msg00902.html): the copy's kernel then finds its timers in disorder,
+        and hangs or panics.
 
         Args:
             out: where to; a file or a pipe.
@@ -184,16 +188,17 @@ class Machine:
         """
 
         async def script(client: Any) -> None:
-            if stopped:
-                await client.execute("stop")
-            await client.execute("migrate-set-capabilities", IGNORE_SHARED)
-            await client.execute("migrate-set-parameters", {"max-bandwidth": 1 << 40, "downtime-limit": 300})
-            client.send_fd_scm(out.fileno())
-            await client.execute("getfd", {"fdname": "state"})
-            await client.execute("migrate", {"uri": "fd:state"})
-            await _until(lambda: self._saved(client), SAVE_TIMEOUT_S)
-            if not stopped:
-                await client.execute("cont")
+            await client.execute("stop")
+            try:
+                await client.execute("migrate-set-capabilities", IGNORE_SHARED)
+                await client.execute("migrate-set-parameters", {"max-bandwidth": 1 << 40})
+                client.send_fd_scm(out.fileno())
+                await client.execute("getfd", {"fdname": "state"})
+                await client.execute("migrate", {"uri": "fd:state"})
+                await _until(lambda: self._saved(client), SAVE_TIMEOUT_S)
+            finally:
+                if not stopped:
+                    await client.execute("cont")
 
         self.talk(script)
 

@@ -47,6 +47,13 @@ def test_an_identity_is_taken_on(done: Done, tmp_path: Path) -> None:
     assert "127.0.1.1 box-1234\n" in (tmp_path / "etc/hosts").read_text()
 
 
+def test_a_machine_that_stood_still_is_told_the_time(done: Done) -> None:
+    personal.wake({"time": 1.6e9})
+    with pytest.raises(ValueError, match="noon"):
+        personal.wake({"time": "noon"})
+    assert done == [("clock", 1.6e9)]
+
+
 def test_a_shared_kernel_keeps_its_clock_and_its_randomness(done: Done) -> None:
     personal.become({name: value for name, value in WHO.items() if name not in ("time", "entropy")})
     assert not {"clock", "entropy"} & {name for name, _ in done}

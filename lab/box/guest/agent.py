@@ -58,7 +58,7 @@ async def shell(stream: Stream) -> None:
 
 
 async def control(stream: Stream) -> None:
-    """Answer one request: make this clone a machine of its own, or introduce it to others."""
+    """Answer one request: make this clone a machine of its own, tell it the time, or introduce it to others."""
     request = b""
     while data := await stream.read():
         request += data
@@ -69,6 +69,8 @@ async def control(stream: Stream) -> None:
             while not READY.exists():  # noqa: ASYNC110, ASYNC240
                 await asyncio.sleep(REOPEN_S)
             reply = personal.become(asked)
+        elif list(asked) == ["time"]:
+            reply = personal.wake(asked)
         else:
             reply = personal.meet(asked)
     except Exception as error:  # noqa: BLE001  (whatever it was, the owner gets an answer)

@@ -48,7 +48,7 @@ def become(who: dict[str, Any]) -> dict[str, Any]:
     """
     hostname, machine_id, host_key, authorized_key = (who[part] for part in IDENTITY)
     if "time" in who:
-        time.clock_settime(time.CLOCK_REALTIME, float(who["time"]))
+        wake(who)
     if "entropy" in who:
         reseed(bytes.fromhex(who["entropy"]))
     socket.sethostname(hostname)
@@ -61,6 +61,22 @@ def become(who: dict[str, Any]) -> dict[str, Any]:
     write("/root/.ssh/authorized_keys", authorized_key + "\n", 0o600)
     write(BORN, "", 0o644)
     return {"hostname": socket.gethostname()}
+
+
+def wake(now: dict[str, Any]) -> dict[str, Any]:
+    """Set the clock, which stood still with the machine.
+
+    Args:
+        now: ``time``, in seconds since the epoch.
+
+    Returns:
+        ``{"time": …}``
+
+    Raises:
+        ValueError: that is no time; nothing was changed.
+    """
+    time.clock_settime(time.CLOCK_REALTIME, float(now["time"]))
+    return {"time": time.time()}
 
 
 def meet(company: dict[str, Any]) -> dict[str, Any]:
