@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -500,7 +500,16 @@ printf '#!/bin/sh\\ndocker compose down -v -t 1\\n' > $delete
 """
 
 
-@pytest.mark.parametrize("way", [ONE, "docker run -d -p 8080:8080 app:v2; docker volume create other\n" + BY_COMPOSE])
+@pytest.fixture
+def bystanders(box: Box) -> Iterator[None]:
+    """What the learner has beside the pod, and keeps."""
+    box.sh("docker run -d --name bystander -p 8080:8080 app:v2 && docker volume create bystander", check=True)
+    yield
+    box.sh("docker rm -fv bystander && docker volume rm bystander", check=True)
+
+
+@pytest.mark.usefixtures("bystanders")
+@pytest.mark.parametrize("way", [ONE, BY_COMPOSE])
 def test_a_pod_that_is_one_thing(graded: Graded, way: str) -> None:
     verdict = graded("pods.lifecycle", way)
     assert verdict.score == 1, verdict.text(hints=3)
