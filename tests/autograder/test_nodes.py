@@ -220,6 +220,23 @@ def test_a_sum_is_no_packing_and_one_machine_is_not_all(graded: Graded) -> None:
         assert hint in hints(verdict)
 
 
+def test_memory_of_another_number_of_machines_is_told_so(graded: Graded) -> None:
+    def wrong(machine: Machine, task: Task) -> Answers:
+        right = dict(measured(machine, task) or {})
+        vms, nodes = len(task.services), density.nodes_for(asked(task.services))
+        return right | {
+            "nodes": nodes * 3,
+            "nodes_mb": 3 * float(str(right["nodes_mb"])),
+            "vms_mb": 3 * vms * task.machines["vm"].memory_mb,
+        }
+
+    verdict = graded("nodes.density", wrong)
+    assert [fact.ok for fact in verdict.facts] == [True, True, True, False, False, False]
+    for hint in ("It can be done with fewer", "It is their number that is not right", "All of them together cost less"):
+        assert hint in hints(verdict)
+    assert "Report" not in hints(verdict)
+
+
 def test_everything_on_one_node_is_more_than_it_has(graded: Graded) -> None:
     verdict = graded("nodes.density", lambda _, task: by_hand(task, {line.split()[0]: "node" for line in task.services}))
     assert verdict.score == 0
