@@ -43,8 +43,8 @@ cat > $file <<END
  "volumes": [{"name": "data", "emptyDir": {}}],
  "initContainers": [{"name": "first", "image": "base", "command": ["true"]}],
  "containers": [
-  {"name": "z", "image": "tools", "volumeMounts": [{"name": "data", "mountPath": "/data"}]},
-  {"name": "web", "image": "app:v2", "command": $server, "env": $env, "ports": [{"containerPort": 80, "hostPort": $port}]}]}}
+  {"name": "z", "image": "base", "command": ["sleep", "600"], "volumeMounts": [{"name": "data", "mountPath": "/data"}]},
+  {"name": "web", "image": "app:v1", "command": $server, "env": $env, "ports": [{"containerPort": 80, "hostPort": $port}]}]}}
 END
 """
 
@@ -97,7 +97,7 @@ def test_the_model_answer_is_worth_all(graded: Graded) -> None:
 @pytest.mark.full
 @pytest.mark.usefixtures("three_trees")
 def test_another_right_way_is_worth_all(graded: Graded) -> None:
-    """JSON, other names and images, an init container, a volume, another port inside."""
+    """JSON, other names and commands, an init container, a volume, another port inside."""
     assert graded("pods.manifest", ANOTHER_WAY).score == 1
 
 
@@ -115,6 +115,14 @@ def test_a_wall_that_is_gone_and_should_not_and_another_greeting_cost_their_part
     assert oks(verdict) == [True, True, False, True, False]
     assert "In yours all see each other's" in hints(verdict)
     assert "does not say what the one by hand says" in hints(verdict)
+
+
+@pytest.mark.usefixtures("one_tree")
+def test_an_image_that_none_by_hand_has_costs_its_part_and_is_named(graded: Graded) -> None:
+    verdict = graded("pods.manifest", MODEL.replace('image: base, command: [sh, -c, "while :; do sleep 1; done"]', "image: tools"))
+    assert oks(verdict) == [True, False, True, True, True]
+    assert "sidecar is of another image" in hints(verdict)
+    assert "sidecar of another image" in verdict.facts[1].saw
 
 
 @pytest.mark.full
