@@ -200,6 +200,18 @@ def page(box: Machine, port: int, path: str = "/", timeout_s: float = 60.0) -> s
     return str(wait_for(what, lambda: requests.get(address, timeout=timeout_s).text, timeout_s=timeout_s, every_s=0.2))
 
 
+def affordable(names: Sequence[str], least: int, otherwise: str) -> list[str]:
+    """The names for which machines may be had now: all of them, or the first *least*; then it is printed why, and what comes of it."""
+    from lab.box import machines  # noqa: PLC0415  (whose import an emulated kernel inside a box would wait for)
+
+    try:
+        machines.require_room(len(names))
+    except CourseError as refused:
+        print(f"{refused.what} {refused.why}\n{otherwise}")  # noqa: T201
+        return list(names[:least])
+    return list(names)
+
+
 def clean(box: Machine, prefix: str) -> None:
     """Remove containers, images, networks, volumes, files in /root and Podman's pods whose names start so, and images without a name."""
     box.sh(f"prefix={shlex.quote(prefix)}\n{CLEAN}")
@@ -214,10 +226,11 @@ def table(*rows: Sequence[object]) -> str:
 
 
 def bars(measured: Mapping[str, float], unit: str = "s") -> None:
-    """Print numbers as bars, the largest as wide as the line."""
+    """Print numbers as bars, the largest as wide as the line; what was counted is whole."""
     longest, most = max(map(len, measured)), max(*measured.values(), 1e-9)
     for name, value in measured.items():
-        print(f"{name:<{longest}}  {'█' * max(1, round(BAR * value / most))} {value:.2f} {unit}")  # noqa: T201
+        number = f"{value}" if isinstance(value, int) else f"{value:.2f}"
+        print(f"{name:<{longest}}  {'█' * max(1, round(BAR * value / most))} {number} {unit}".rstrip())  # noqa: T201
 
 
 def verdict(predicted: object, measured: object) -> str:

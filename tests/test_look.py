@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.box.wait import wait_for
-from lab.look import between, clean, localhost, pid, used_mb
+from lab.look import affordable, bars, between, clean, localhost, pid, used_mb
 
 if TYPE_CHECKING:
     from lab.box.box import Box
@@ -52,3 +52,30 @@ def test_memory_that_containers_use_is_counted_together(box: Box) -> None:
     finally:
         clean(box, "look-")
     assert used_mb(box) <= before + 1
+
+
+def test_what_is_counted_is_whole_and_what_is_measured_has_its_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    bars({"machine": 11, "container": 1}, "")
+    bars({"one": 0.5, "another": 2.0})
+    assert [line.replace("█", "") for line in capsys.readouterr().out.splitlines()] == [
+        "machine     11",
+        "container   1",
+        "one       0.50 s",
+        "another   2.00 s",
+    ]
+
+
+@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+@pytest.mark.usefixtures("box")
+def test_where_the_quota_refuses_there_are_fewer_machines_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["look-1", "look-2", "look-3"]
+    monkeypatch.setenv("COURSE_MACHINES", "3")
+    assert affordable(names, 2, "So there are two.") == names
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("COURSE_MACHINES", "2")
+    assert affordable(names, 2, "So there are two.") == names[:2]
+    said = capsys.readouterr().out
+    assert said.startswith("The quota allows 2 machines")
+    assert said.endswith("So there are two.\n")

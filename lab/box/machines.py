@@ -55,6 +55,18 @@ def fleet(*names: str, image: str = "", recipe: str = "", backend: str = "", pro
     return _create(names, image=image, recipe=recipe, cold=False, backend=backend, progress=progress)
 
 
+def require_room(more: int) -> None:
+    """Raise what making so many machines more, of the box's kind, would raise for want of room.
+
+    Raises:
+        CourseError: the quota does not allow so many.
+    """
+    state = _state()
+    life.current(state)
+    if box := Record.load(state):
+        roster.require_quota(state, box.backend, more)
+
+
 def find(name: str) -> Instance:
     """The machine with this name.
 

@@ -71,7 +71,7 @@ def reserve(
             if name in known:
                 what, instead = f"There is a machine {name!r} already.", f'machines.find("{name}"), or machines.delete("{name}")'
                 raise UsageError(what, "A name belongs to one machine.", instead)
-        _require_quota(state, backend, len(known), len(names))
+        require_quota(state, backend, len(names))
         used = {record.number for record in known.values()}
         free = [number for number in range(FIRST_NUMBER, LAST_NUMBER) if number not in used]
         places = [Place(state, backend, name, number) for name, number in zip(names, free, strict=False)]
@@ -121,7 +121,14 @@ def _require_name(name: str) -> None:
         )
 
 
-def _require_quota(state: State, backend: str, there: int, more: int) -> None:
+def require_quota(state: State, backend: str, more: int) -> None:
+    """See that so many machines more are allowed.
+
+    Raises:
+        UsageError: what is to say how many there may be says nothing of the kind.
+        CourseError: the quota does not allow so many, or there is no memory for them.
+    """
+    there = len(taken(state))
     allowed = os.environ.get(QUOTA) or str(MOST)
     if not allowed.isdecimal():
         raise UsageError(f"{QUOTA} says how many machines there may be.", f"{allowed!r} is no number.", f"unset {QUOTA}")

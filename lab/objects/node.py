@@ -10,7 +10,7 @@ pods.  (Kubernetes takes pods as they come and spreads them, unless it is told t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -81,12 +81,17 @@ def why_not(pod: PodSpec, node: Node, there: Sequence[PodSpec] = ()) -> str:
     asked, free = pod.requests, node.free(there)
     lacks = []
     if asked.cpu > free.cpu:
-        lacks.append(f"too little cpu: {cpu_text(asked.cpu)} asked, {cpu_text(max(0, free.cpu))} free")
+        lacks.append(f"too little cpu: {_beside(cpu_text, asked.cpu, free.cpu)}")
     if asked.memory > free.memory:
-        lacks.append(f"too little memory: {memory_text(asked.memory)} asked, {memory_text(max(0, free.memory))} free")
+        lacks.append(f"too little memory: {_beside(memory_text, asked.memory, free.memory)}")
     for port, protocol in sorted(pod.host_ports.keys() & {taken for other in there for taken in other.host_ports}):
         lacks.append(f"port {port} ({protocol}) is taken")
     return ", ".join(lacks)
+
+
+def _beside(written: Callable[[int, int], str], asked: int, free: int) -> str:
+    left = max(0, free)
+    return f"{written(asked, left)} asked, {written(left, asked)} free"
 
 
 def schedule(pods: Sequence[PodSpec], nodes: Sequence[Node], there: Mapping[str, Sequence[PodSpec]] | None = None) -> Plan:

@@ -81,11 +81,13 @@ def placed(plan: Plan, pods: Sequence[PodSpec], nodes: Sequence[Node], share: Sh
 
 def _otherwise(theirs: Plan, ours: Plan) -> Iterator[str]:
     used, needed = (len(set(it.placements.values())) for it in (theirs, ours))
-    yield f"Swarm took them as they came and spread them over {used} nodes; your scheduler packs the biggest first, over {needed}."
+    everyone = f"all {len(ours.placements) + len(ours.pending)} at once"
+    yield f"Swarm took them as they came, and spread them over {used} nodes."
+    yield f"Your scheduler, if it gets {everyone}, packs the biggest first, over {needed}."
     for name in sorted(theirs.pending.keys() - ours.pending.keys()):
-        yield f"{name} waits in the Swarm, and has a place in your plan: {ours.placements[name]}."
+        yield f"{name} waits in the Swarm, and would have a place in that plan: {ours.placements[name]}."
     for name in sorted(ours.pending.keys() - theirs.pending.keys()):
-        yield f"{name} waits in your plan, and has a place in the Swarm: {theirs.placements[name]}."
+        yield f"{name} would wait in that plan, and has a place in the Swarm: {theirs.placements[name]}."
 
 
 def _ignored(pods: Sequence[PodSpec]) -> Iterator[str]:

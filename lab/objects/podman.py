@@ -72,12 +72,17 @@ class Played:
     @property
     def states(self) -> dict[str, str]:
         """What Podman says of each container, in a word, by the name in the manifest.  An init container that has ended well is gone."""
-        return {name: state for name, state, _ in self._listed()}
+        return {name: state for name, state, *_ in self._listed()}
 
     @property
     def running(self) -> dict[str, int]:
         """The process id, as the box counts, of each container that runs; what Podman calls the infra container is ``pause`` here."""
-        return {name: process for name, state, process in self._listed() if state == "running"}
+        return {name: process for name, state, process, _ in self._listed() if state == "running"}
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The id of each container's image, which is the same in Docker's store, without the name of its digest."""
+        return {name: image for name, _, _, image in self._listed()}
 
     @property
     def walls(self) -> Between:
@@ -92,10 +97,10 @@ class Played:
         """Remove the pod, its containers and its volumes; that it is gone already is no error."""
         remove(self.machine, self.pod, grace_s)
 
-    def _listed(self) -> list[tuple[str, str, int]]:
+    def _listed(self) -> list[tuple[str, str, int, str]]:
         answer = self.machine.sh(f"podman ps -a --format json --filter pod={shlex.quote(self.pod)}", timeout=LONG_S, check=True)
         names = ((PAUSE if it["IsInfra"] else it["Names"][0].removeprefix(f"{self.pod}-"), it) for it in json.loads(answer.stdout or "[]"))
-        return sorted((name, str(it["State"]), int(it["Pid"])) for name, it in names)
+        return sorted((name, str(it["State"]), int(it["Pid"]), str(it["ImageID"])) for name, it in names)
 
     def __repr__(self) -> str:
         lines = [f"<the pod {self.pod}, played by Podman>"]

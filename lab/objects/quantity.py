@@ -79,15 +79,15 @@ def memory(written: object, path: str) -> int:
     return int(amount)
 
 
-def cpu_text(amount: int) -> str:
-    """Millicores as Kubernetes writes them."""
-    return f"{amount}m" if amount % 1000 else str(amount // 1000)
+def cpu_text(amount: int, *beside: int) -> str:
+    """Millicores as Kubernetes writes them; in the unit that suits what stands beside it, too."""
+    return f"{amount}m" if amount and any(one % 1000 for one in (amount, *beside)) else str(amount // 1000)
 
 
-def memory_text(amount: int) -> str:
-    """Bytes as Kubernetes writes them, with the largest unit of which it is a whole number."""
+def memory_text(amount: int, *beside: int) -> str:
+    """Bytes as Kubernetes writes them, with the largest unit of which it is a whole number, and what stands beside it, too."""
     for suffix in ("Gi", "Mi", "Ki"):
-        if amount and not amount % int(SUFFIXES[suffix]):
+        if amount and not any(one % int(SUFFIXES[suffix]) for one in (amount, *beside)):
             return f"{amount // int(SUFFIXES[suffix])}{suffix}"
     return str(amount)
 

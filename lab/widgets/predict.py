@@ -11,7 +11,9 @@ What was predicted wrongly comes back in a later lesson's ``recall(…)``.
 from __future__ import annotations
 
 import time
+from bisect import bisect
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,8 @@ class Prediction(PromptWidget):
         question: one sentence.
         form: one of ``choices``, ``several``, ``number`` and ``order``, and what it offers.
         measured: where it is known already: the answer is shown as soon as one is given.
+        limits: between which choices lie, where a number decides which of them is right.
+        unit: of that number.
     """
 
     _esm = HERE / "predict.js"
@@ -44,9 +48,11 @@ class Prediction(PromptWidget):
     form = traitlets.Dict().tag(sync=True)
     said = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, key: str, question: str, form: dict[str, Any], measured: Any = None) -> None:
+    def __init__(
+        self, key: str, question: str, form: dict[str, Any], measured: Any = None, *, limits: Sequence[float] = (), unit: str = ""
+    ) -> None:
         super().__init__(question=question, form=form)
-        self.key = key
+        self.key, self._limits, self._unit = key, limits, unit
         self._measured, self._asked_again = measured, measured is not None
         self._somebody_looks, self._details = False, ""
         self._result: Any = None
@@ -81,9 +87,12 @@ class Prediction(PromptWidget):
         """Show what was measured beside what was predicted; the last line of the cell that finds out.
 
         Args:
-            measured: text, a number, a set or a list.
+            measured: text, a number, a set or a list; a number that falls between limits is shown as that choice, and beside it.
             details: what else there is to see, and would give it away.
         """
+        if self._limits:
+            details = f"{measured:.1f} {self._unit}\n{details}".strip()
+            measured = self.form["choices"][bisect(self._limits, measured)]
         self._measured, self._details, self._result = measured, str(details), None
         self._keep()
         self._show()
@@ -139,6 +148,8 @@ def predict(
     several: Sequence[str] | None = None,
     number: str | None = None,
     order: Sequence[str] | None = None,
+    limits: Sequence[float] | None = None,
+    unit: str = "",
 ) -> Prediction:
     """Ask what a learner expects; the last expression of a cell.
 
@@ -149,17 +160,25 @@ def predict(
         several: to take any of, or none.
         number: to type one; says of what, such as "seconds".
         order: lines, to be put into order.
+        limits: numbers, of which the choices are made: under the first, between two, over the last.
+        unit: of the limits.
 
     Raises:
         UsageError: none of the four is given, or more than one.
     """
-    offered = {"choices": choices, "several": several, "number": number, "order": order}
+    between = None if limits is None else _choices(limits, unit)
+    offered = {"choices": choices, "several": several, "number": number, "order": order, "limits": between}
     form = {
         name: [str(one) for one in value] if not isinstance(value, str) else value for name, value in offered.items() if value is not None
     }
     if len(form) != 1:
         raise UsageError("A prediction has one form.", f"Given are {len(form)} of: {', '.join(offered)}.", TRY)
-    return Prediction(key, question, form)
+    return Prediction(key, question, form if limits is None else {"choices": form["limits"]}, limits=limits or (), unit=unit)
+
+
+def _choices(limits: Sequence[float], unit: str) -> list[str]:
+    ranges = [f"under {limits[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(limits)), f"over {limits[-1]:g}"]
+    return [f"{one} {unit}".strip() for one in ranges]
 
 
 def recall(lesson: str, most: int = 3) -> None:

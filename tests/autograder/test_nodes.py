@@ -14,7 +14,7 @@ from autograder.checks.fact import Verdict
 from autograder.checks.nodes import density, drain, failure, packing
 from autograder.checks.nodes.placed import asked, having
 from autograder.checks.register import find
-from autograder.checks.task import Task
+from autograder.checks.task import Task, give
 from autograder.panel import Panel
 from autograder.testing import Graded, graded
 from lab.box import machines
@@ -209,7 +209,7 @@ def test_what_the_same_work_costs(graded: Graded, way: object) -> None:
     assert verdict.score == 1, verdict.text()
 
 
-def test_a_sum_is_no_packing_and_one_machine_is_not_all(graded: Graded) -> None:
+def test_a_sum_is_no_packing_and_what_is_off_about_a_memory_is_told(graded: Graded, box: Box) -> None:
     def wrong(machine: Machine, task: Task) -> Answers:
         right = dict(measured(machine, task) or {})
         return right | {"nodes": density.by_sum(asked(task.services)), "vms_mb": task.machines["vm"].memory_mb, "nodes_mb": 20}
@@ -218,6 +218,15 @@ def test_a_sum_is_no_packing_and_one_machine_is_not_all(graded: Graded) -> None:
     assert [fact.ok for fact in verdict.facts] == [True, True, True, False, False, False]
     for hint in ("cut into pieces", "That is what one of them costs", "Paid is for machines"):
         assert hint in hints(verdict)
+
+    check = find("nodes.density")
+    right = counted(run.begin(box, check))
+    give(box, check.name, right | {name: 3 * float(str(right[name])) for name in ("nodes", "nodes_mb", "vms_mb")})
+    verdict = run.judge(box, check)
+    assert [fact.ok for fact in verdict.facts] == [True, True, True, False, False, False]
+    for hint in ("It can be done with fewer", "It is their number that is not right", "All of them together cost less"):
+        assert hint in hints(verdict)
+    assert "Report" not in hints(verdict)
 
 
 def test_everything_on_one_node_is_more_than_it_has(graded: Graded) -> None:

@@ -43,8 +43,8 @@ cat > $file <<END
  "volumes": [{"name": "data", "emptyDir": {}}],
  "initContainers": [{"name": "first", "image": "base", "command": ["true"]}],
  "containers": [
-  {"name": "z", "image": "tools", "volumeMounts": [{"name": "data", "mountPath": "/data"}]},
-  {"name": "web", "image": "app:v2", "command": $server, "env": $env, "ports": [{"containerPort": 80, "hostPort": $port}]}]}}
+  {"name": "z", "image": "base", "command": ["sleep", "600"], "volumeMounts": [{"name": "data", "mountPath": "/data"}]},
+  {"name": "web", "image": "app:v1", "command": $server, "env": $env, "ports": [{"containerPort": 80, "hostPort": $port}]}]}}
 END
 """
 
@@ -97,7 +97,7 @@ def test_the_model_answer_is_worth_all(graded: Graded) -> None:
 @pytest.mark.full
 @pytest.mark.usefixtures("three_trees")
 def test_another_right_way_is_worth_all(graded: Graded) -> None:
-    """JSON, other names and images, an init container, a volume, another port inside."""
+    """JSON, other names and commands, an init container, a volume, another port inside."""
     assert graded("pods.manifest", ANOTHER_WAY).score == 1
 
 
@@ -110,9 +110,11 @@ def test_a_wall_that_stands_and_should_not_and_a_port_that_leads_nowhere_cost_th
 
 
 @pytest.mark.usefixtures("three_trees")
-def test_a_wall_that_is_gone_and_should_not_and_another_greeting_cost_their_parts(graded: Graded) -> None:
-    verdict = graded("pods.manifest", MODEL.replace("$tree\n", "true\n").replace("$greeting", "hi"))
-    assert oks(verdict) == [True, True, False, True, False]
+def test_a_wall_that_is_gone_and_should_not_another_image_and_another_greeting_cost_their_parts(graded: Graded) -> None:
+    other = MODEL.replace("$tree\n", "true\n").replace("image: base", "image: tools").replace("$greeting", "hi")
+    verdict = graded("pods.manifest", other)
+    assert oks(verdict) == [True, False, False, True, False]
+    assert "sidecar is of another image" in hints(verdict)
     assert "In yours all see each other's" in hints(verdict)
     assert "does not say what the one by hand says" in hints(verdict)
 

@@ -62,7 +62,7 @@ def test_eight_pods_are_packed_and_the_one_that_fits_nowhere_says_why(box: Box) 
     assert where(box) == plan.placements
     for name, node in cluster.nodes.items():
         assert sum(it.spec.requests.memory for it in pods(box, node=name)) <= node.capacity.memory
-    assert plan.pending["huge"].startswith("node-1: too little memory: 1Gi asked, ")
+    assert plan.pending["huge"].startswith("node-1: too little memory: 1024Mi asked, ")
     assert plan.pending["huge"].count("free") == 3
     assert all(it.status().phase == "Running" for it in pods(box))
 

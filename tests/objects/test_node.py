@@ -30,7 +30,8 @@ def test_the_room_that_is_left_decides() -> None:
     assert fits(wants("b", "500m", "64Mi"), node(), there)
     assert why_not(wants("b", "500m", "65Mi"), node(), there) == "too little memory: 65Mi asked, 64Mi free"
     assert why_not(wants("b", "501m", "64Mi"), node(), there) == "too little cpu: 501m asked, 500m free"
-    assert why_not(wants("b", "2", "1Gi"), node(), there) == "too little cpu: 2 asked, 500m free, too little memory: 1Gi asked, 64Mi free"
+    both = "too little cpu: 2000m asked, 500m free, too little memory: 1024Mi asked, 64Mi free"
+    assert why_not(wants("b", "2", "1Gi"), node(), there) == both
 
 
 def test_a_port_of_the_machine_is_room_too() -> None:

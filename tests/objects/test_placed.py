@@ -40,9 +40,10 @@ def test_what_differs_and_what_is_left_out_is_said(tmp_path: Path) -> None:
     web = pod(one(ports=[{"containerPort": 80, "hostPort": 8099}]), one("sidecar"), volumes=[{"name": "data", "emptyDir": {}}])
     pods = [read(web), read(sized("big", "1")), read(sized("huge", "3"))]
     seen = placed(Plan({"web": "one", "huge": "two"}, {"big": "no room"}), pods, nodes, Share(nodes[0].capacity, HOST))
-    assert seen.otherwise[1:3] == (
-        "big waits in the Swarm, and has a place in your plan: one.",
-        "huge waits in your plan, and has a place in the Swarm: two.",
+    assert seen.otherwise[1:4] == (
+        "Your scheduler, if it gets all 3 at once, packs the biggest first, over 1.",
+        "big waits in the Swarm, and would have a place in that plan: one.",
+        "huge would wait in that plan, and has a place in the Swarm: two.",
     )
     assert "2 cpu and 24105Mi" in seen.otherwise[-1]
     assert [line.partition(":")[2] for line in seen.ignored] == [" web.", " web.", " web."]

@@ -62,4 +62,6 @@ def test_amounts_are_added_exactly_and_shown_as_they_are_written() -> None:
     assert total - Resources(500, 2**28) == Resources(500, 2**26)
     assert str(total - Resources(500, 2**28)) == "500m cpu, 64Mi memory"
     assert [cpu_text(it) for it in (0, 1, 1000, 1500)] == ["0", "1m", "1", "1500m"]
+    assert (cpu_text(1000, 1300), cpu_text(2000, 1000), cpu_text(0, 1300)) == ("1000m", "2", "0")
     assert [memory_text(it) for it in (0, 1000, 1024, 2**30, 3 * 2**29)] == ["0", "1000", "1Ki", "1Gi", "1536Mi"]
+    assert (memory_text(2**30, 3 * 2**29), memory_text(0, 2**20)) == ("1024Mi", "0")

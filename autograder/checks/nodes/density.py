@@ -77,9 +77,9 @@ def density(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (t
     hint = f"There are {len(pods)} services." if vms else "Report how many machines it takes if each service has one of its own."
     yield Fact("machines, one for each", vms == len(pods), said(answers.get("vms")), (hint, *MACHINES))
     yield Fact("nodes", nodes == nodes_for(pods), said(answers.get("nodes")), (_about_nodes(nodes, pods), *MACHINES))
-    for name, role, count in (("vms_mb", "vm", len(pods)), ("nodes_mb", "node", nodes_for(pods))):
+    for name, role, count, counted in (("vms_mb", "vm", len(pods), vms), ("nodes_mb", "node", nodes_for(pods), nodes)):
         one = float(getattr(placed.nodes[role].machine, "memory_mb", 0))
-        yield _paid(name, number(answers.get(name)), one, count, ready=bool(placed.on(role)))
+        yield _paid(name, number(answers.get(name)), one, count, counted, ready=bool(placed.on(role)))
 
 
 def _full(placed: Placed, there: Sequence[PodSpec], left: Sequence[str]) -> Fact:
@@ -98,15 +98,23 @@ def _about_nodes(told: float | None, pods: Sequence[PodSpec]) -> str:
     return "It can be done with fewer." if told > nodes_for(pods) else "So few have not even room for the sum."
 
 
-def _paid(name: str, told: float | None, one: float, count: int, *, ready: bool) -> Fact:
+def _paid(name: str, told: float | None, one: float, count: int, counted: float | None, *, ready: bool) -> Fact:
     what = "memory as machines, MB" if name == "vms_mb" else "memory as pods, MB"
-    right = told is not None and ready and one * count / NEAR <= told <= one * count * NEAR
+    right = told is not None and ready and _near(told, one * count)
     if not ready:
         first = "It is measured while the services run."
-    elif told is not None and one / NEAR <= told <= one * NEAR and count > 1:
-        first = "That is what one of them costs."
-    elif told is not None and told < one:
-        first = "That is what the programs take, perhaps. Paid is for machines: kernel, engine and all."
-    else:
+    elif told is None:
         first = f"Report what all of them cost together, under the name {name}."
+    elif _near(told, one):
+        first = "That is what one of them costs."
+    elif told < one:
+        first = "That is what the programs take, perhaps. Paid is for machines: kernel, engine and all."
+    elif counted and counted != count and _near(told, one * counted):
+        first = f"That is what {counted:g} of them cost. It is their number that is not right."
+    else:
+        first = f"All of them together cost {'less' if told > one * count else 'more'}."
     return Fact(what, right, said(told if told is None else round(told)), (first, *PAID))
+
+
+def _near(told: float, seen: float) -> bool:
+    return seen / NEAR <= told <= seen * NEAR

@@ -117,7 +117,8 @@ def _why(placed: Placed, huge: PodSpec, task: Task) -> Fact:
             return Fact("why", ok=False, saw=_short(told), hints=(f"It says nothing of {name}.", *WHY))
         if wrong := named[name] - lacks:
             free = node.free(placed.on(name))
-            has = cpu_text(free.cpu) if CPU in wrong else memory_text(free.memory)
+            asked = huge.requests
+            has = cpu_text(free.cpu, asked.cpu) if CPU in wrong else memory_text(free.memory, asked.memory)
             hint = f"{name} has {has} of {' and '.join(sorted(wrong))} left, and that is enough for it."
             return Fact("why", ok=False, saw=_short(told), hints=(hint, *WHY))
     return Fact("why", ok=any(placed.where(name) for name in placed.pods), saw=_short(told), hints=WHY)

@@ -17,6 +17,7 @@ from lab.box.machine import Machine
 from lab.look import Between, between, namespaces, pid
 from lab.objects import podman
 from lab.objects.manifest import load
+from lab.objects.spec import PAUSE
 
 COMPARED = ("net", "ipc", "pid", "mnt")
 """uts is left out: Docker can't take that wall down between containers, and Podman always does."""
@@ -32,6 +33,10 @@ PLAY_S, SETTLE_S, HOLD_S, ANSWER_S = 90, 8, 0.7, 6
 TAKEN = "address already in use"
 WRITE = ("kind: Pod, a name under metadata, and under spec a list of containers.", "podman kube play FILE says what it does not take.")
 RUN = ("podman ps -a lists them, and podman logs NAME what one has said.", "command and args take the place of what the image would run.")
+IMAGES = (
+    "An app and a sidecar of the same images: docker ps has a column for what the two by hand are of.",
+    "image, in the manifest's list of containers",
+)
 BETWEEN = (
     "What /proc/PID/ns/pid leads to, for process 1 of each, is the same where they share that wall.",
     "A pod's containers see each other's processes on request: a field of spec, true or false.",
@@ -135,8 +140,12 @@ def _compared(machine: Machine, task: Task, by_hand: Walls, played: podman.Playe
     if ended:
         hint = f"{ended[0]} does not go on running: a container ends when its program does, and base has none that goes on."
     all_run = len(running) == wanted and not ended
+    other = _of_another_image(machine, task, played) if all_run else ""
+    if other:
+        hint = f"{other} is of another image than those by hand."
     saw = ", ".join([*(f"{name} runs" for name in running), *(f"{name} has ended" for name in ended)])
-    yield Fact("its containers", all_run, saw[:70], (hint, *RUN))
+    saw += f"; {other} of another image" if other else ""
+    yield Fact("its containers", all_run and not other, saw[:70], (hint, *(IMAGES if other else RUN)))
     if not all_run:
         return
     theirs = _walls(machine, running)
@@ -145,6 +154,18 @@ def _compared(machine: Machine, task: Task, by_hand: Walls, played: podman.Playe
     hint = f"A container shares {', '.join(sorted(theirs.opened))} with the box itself. Around the pod by hand, every wall stands."
     yield Fact("the walls around it", not theirs.opened, _says("open", theirs.opened), (hint, *AROUND))
     yield _answers(machine, task)
+
+
+def _of_another_image(machine: Machine, task: Task, played: podman.Played) -> str:
+    """The first container whose image none by hand has, or another one has already; empty if there is none."""
+    by_hand = [str((container(machine, name) or {}).get("Image", "")).rpartition(":")[2] for name in (task.app, task.sidecar)]
+    for name, image in played.images.items():
+        if name == PAUSE:
+            continue
+        if image not in by_hand:
+            return name
+        by_hand.remove(image)
+    return ""
 
 
 def _steady(played: podman.Played, wanted: int) -> dict[str, int]:
