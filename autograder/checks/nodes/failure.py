@@ -31,6 +31,7 @@ while True:
     time.sleep(0.5)
 END
 setsid python3 -IS {SEEN}.py "$name" >/dev/null 2>&1 </dev/null &
+timeout {WITHIN_S} sh -c "until [ -e {SEEN} ]; do sleep 0.1; done"
 """
 """What every cluster has somewhere: a note of when a node was heard of last, a program on it by programs on the others."""
 DIE = ("A machine that is asked to shut down ends its pods first. Pull the plug.", "machines[…].stop()")
