@@ -42,6 +42,12 @@ class Instance(Reached):
         """Does it run?"""
         return self._runs.alive()
 
+    def gone(self) -> str:
+        """What became of it, where it does not run; else empty."""
+        if self.alive:
+            return ""
+        return "stopped, or broken down" if self._place.load() else "deleted"
+
     @property
     def memory_mb(self) -> float:
         """The memory that it costs the computer which it runs on, now, in MB; 0 where it does not run."""
@@ -92,8 +98,8 @@ class Instance(Reached):
         record = self._place.load()
         if record and record.relay.alive:
             return
-        if not record or not self.alive:
-            why = "It was stopped, or has broken down." if record else "It was deleted."
+        if not record or (why := self.gone()):
+            why = f"It was {why if record else 'deleted'}."
             raise BoxNotRunning(
                 f"The machine {self.name} does not run.", why, f'machines.delete("{self.name}"), and machines.create("{self.name}")'
             )

@@ -37,7 +37,7 @@ HERE = Path(__file__).parent
 TWIN_EVERY_S = 3.0
 """The still picture is renewed at most so often, and at the latest so long after a change."""
 LEGEND = (
-    ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, or dead"),
+    ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, or dead; a box: gone"),
     ("pod", "a pod: containers that share a network"), ("wall up", "a wall that stands between two of them"),
     ("wall", "a wall that is gone: they share that"), ("deployment", "a deployment: copies of one thing"),
     ("lane", "a network, a service, or published ports; lines lead to what is on it"),
@@ -135,11 +135,15 @@ class TopologyView(PromptWidget):
             self._renew_soon()
 
     def _badge(self) -> dict[str, object]:
-        stale = [seen for seen in self._seen.values() if seen.stale]
-        if not stale:
-            return {"t": "badge", "text": "● live", "stale": False}
-        since = time.strftime("%H:%M:%S", time.localtime(min(seen.since for seen in stale)))
-        return {"t": "badge", "text": f"⚠ stale since {since}: {stale[0].stale}", "stale": True}
+        says = [f"{seen.box.name} gone {seen.box.gone}" for seen in self._seen.values() if seen.box and seen.box.gone]
+        stale = [seen for seen in self._seen.values() if seen.stale and not (seen.box and seen.box.gone)]
+        lively = not stale and len(says) < len(self.machines)
+        if stale:
+            since = time.strftime("%H:%M:%S", time.localtime(min(seen.since for seen in stale)))
+            says.insert(0, f"stale since {since}: {stale[0].stale}")
+        elif lively:
+            says.insert(0, "● live")
+        return {"t": "badge", "text": ("" if lively else "⚠ ") + "; ".join(says), "stale": not lively}
 
     def _asked(self, _: object, content: Mapping[str, Any], __: object) -> None:
         """A browser wants something; the engine is asked in a thread of its own, so that one that hangs holds nobody up."""
@@ -159,8 +163,8 @@ class TopologyView(PromptWidget):
         self.send({"t": "details", "id": node, "title": title, "parts": parts})
 
     def _still(self) -> dict[str, str]:
-        at = time.strftime("%H:%M:%S")
-        stale = f"\n{self._badge()['text']}" if any(seen.stale for seen in self._seen.values()) else ""
+        at, badge = time.strftime("%H:%M:%S"), self._badge()
+        stale = f"\n{badge['text']}" if badge["stale"] else ""
         return {"image/svg+xml": svg(self._graph), "text/plain": f"{text(self._graph)}\n(as it was at {at}){stale}"}
 
     def _renew_soon(self) -> None:

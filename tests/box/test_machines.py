@@ -129,7 +129,7 @@ def test_the_learners_own_names_stay(pair: list[Instance]) -> None:
 def test_the_plug_is_pulled(pair: list[Instance]) -> None:
     one, two = pair
     one.stop()
-    assert (one.alive, one.memory_mb) == (False, 0)
+    assert (one.alive, one.memory_mb, one.gone(), two.gone()) == (False, 0, "stopped, or broken down", "")
     assert [machine.alive for machine in machines.all()] == [False, True]
     assert not reaches(two, "web-1")
     for use in (lambda: one.sh("true"), lambda: one.docker, lambda: one.url(80)):
@@ -138,6 +138,7 @@ def test_the_plug_is_pulled(pair: list[Instance]) -> None:
     one.delete()
     one.delete()
     machines.delete("web-1", "nobody")
+    assert one.gone() == "deleted"
     assert two.sh("grep -c web-1 /etc/hosts").stdout == "0\n"
     with pytest.raises(UsageError, match="no machine 'web-1'"):
         machines.find("web-1")
