@@ -34,6 +34,8 @@ from lab.widgets.inspect import details
 from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
+SHORT = 12
+"""Digits of a container's id that it has for a name."""
 TWIN_EVERY_S = 3.0
 """The still picture is renewed at most so often, and at the latest so long after a change."""
 LEGEND = (
@@ -102,16 +104,17 @@ class TopologyView(PromptWidget):
         self._renew()
         super().close()
 
-    def pulse(self, container: str, request: str, *, failed: bool = False) -> None:
+    def pulse(self, by: str, request: str, *, failed: bool = False) -> None:
         """Show a request that was really made, and who answered.
 
         Args:
-            container: the id of the one that did, or the first digits of it.
+            by: what the one that did calls itself: a container's id, as it is or in short, or the name of a machine.
             request: the request's own id.
             failed: it was refused, or not answered.
         """
-        for node in self._elements if container else ():
-            if node.startswith(f"container:{container}"):
+        for node in self._elements:
+            kind, _, name = node.partition(":")
+            if (kind == "box" and name == by) or (kind == "container" and by in (name, name[:SHORT])):
                 self.send({"t": "pulse", "id": node, "request": request, "failed": failed})
 
     def _see(self, number: int, seen: Seen) -> None:

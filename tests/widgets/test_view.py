@@ -216,13 +216,18 @@ def test_text_is_what_the_picture_shows(one: Watched) -> None:
     assert "no wall for net, ipc to web" in answer["text"]
 
 
-def test_a_pulse_goes_to_the_container_that_is_meant(one: Watched) -> None:
+def test_a_pulse_goes_to_the_one_that_is_meant(one: Watched) -> None:
     one.sees(POD)
     one.sent.clear()
-    one.view.pulse("bbbb", "r1", failed=True)
-    one.view.pulse("cccc", "r2")
+    one.view.pulse(LOG.id[:12], "r1", failed=True)
+    one.view.pulse("c" * 12, "r2")
     one.view.pulse("", "r3")
-    assert one.sent == [{"t": "pulse", "id": f"container:{LOG.id}", "request": "r1", "failed": True}]
+    one.view.pulse("b", "r4")  # a machine of that name, which is in another picture
+    one.view.pulse("box", "r5")
+    assert one.sent == [
+        {"t": "pulse", "id": f"container:{LOG.id}", "request": "r1", "failed": True},
+        {"t": "pulse", "id": "box:box", "request": "r5", "failed": False},
+    ]
 
 
 def test_the_still_picture_is_renewed_after_the_last_change(one: Watched, twin: Twin) -> None:
