@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.box.container import Container
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from lab.box.place import Place
 
 ENGINE_S = 120
+
+
+@dataclass(frozen=True)
+class Status:
+    """What there is to say about a machine; ``memory_mb`` is 0 where it does not run."""
+
+    name: str
+    address: str
+    backend: str
+    alive: bool
+    memory_mb: float
 
 
 class Instance(Reached):
@@ -52,6 +64,10 @@ class Instance(Reached):
     def memory_mb(self) -> float:
         """The memory that it costs the computer which it runs on, now, in MB; 0 where it does not run."""
         return round(self._runs.memory_mb(), 1)
+
+    def status(self) -> Status:
+        """How it is."""
+        return Status(self.name, self.address, self.backend, self.alive, self.memory_mb)
 
     @property
     def host_key(self) -> str:
