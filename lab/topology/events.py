@@ -75,7 +75,6 @@ class Feed:
         self._machine = machine
         self._told: dict[Told, bool] = {}
         self._seen = Seen(None, time.time(), "looking for the first time")
-        self._lived = False
         self._deaf = ""
         self._wake, self._closed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
@@ -217,17 +216,16 @@ class Feed:
         return forgotten
 
     def _see(self, box: Box, deaf: str) -> None:
-        self._seen, self._lived = Seen(box, time.time(), deaf), True
+        self._seen = Seen(box, time.time(), deaf)
         self._tell()
 
     def _lose(self, why: str) -> None:
         box, since = self._seen.box, self._seen.since if self._seen.stale else time.time()
-        if gone := self._gone():
-            at = time.strftime("%H:%M:%S", time.localtime(since))
-            box, why = Box(box.name if box else self._machine.name, gone=f"since {'' if self._lived else 'before '}{at}: {gone}"), gone
-        elif box and box.gone:  # another one of its name is there, and has not answered yet
-            box = Box(box.name)
-        self._seen = Seen(box, since, why)
+        if not (box and box.gone):  # else it is gone until something is seen in its place
+            if gone := self._gone():
+                at = time.strftime("%H:%M:%S", time.localtime(since))
+                box, why = Box(box.name if box else self._machine.name, gone=f"since {'' if box else 'before '}{at}: {gone}"), gone
+            self._seen = Seen(box, since, why)
         self._tell()
 
     def _gone(self) -> str:
