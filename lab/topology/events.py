@@ -4,7 +4,7 @@ A ``Feed`` follows one machine for everybody in this process who looks at it.  O
 burst has settled, looks at the machine once, and tells.  Nothing is polled: only where nothing happens for a while is the engine asked
 whether it is still there, because a socket that never answers looks like one where nothing happens.  While a feed can't see, it says since
 when and why; it sees again by itself, whether the stream broke, the engine was restarted or the box was rewound.  A machine that is known
-not to run any more is told as gone, with nothing on it.
+not to run any more is told as gone, with what was on it.
 
 Threads end with the last subscriber, and never write to standard error.
 """
@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -224,7 +224,8 @@ class Feed:
         if not (box and box.gone):  # else it is gone until something is seen in its place
             if gone := self._gone():
                 at = time.strftime("%H:%M:%S", time.localtime(since))
-                box, why = Box(box.name if box else self._machine.name, gone=f"since {'' if box else 'before '}{at}: {gone}"), gone
+                box = replace(box or Box(self._machine.name), gone=f"since {'' if box else 'before '}{at}: {gone}")
+                why = gone
             self._seen = Seen(box, since, why)
         self._tell()
 

@@ -105,7 +105,7 @@ class Box:
         name: its host name.
         containers: oldest first.
         networks: that its engine has.
-        gone: since when it does not run any more, and what became of it; empty where it runs.
+        gone: since when it does not run any more, and what became of it; the rest is as it was then.  Empty where it runs.
     """
 
     name: str

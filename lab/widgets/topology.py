@@ -39,7 +39,7 @@ SHORT = 12
 TWIN_EVERY_S = 3.0
 """The still picture is renewed at most so often, and at the latest so long after a change."""
 LEGEND = (
-    ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, or dead; a box: gone"),
+    ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, dead, or gone"),
     ("pod", "a pod: containers that share a network"), ("wall up", "a wall that stands between two of them"),
     ("wall", "a wall that is gone: they share that"), ("deployment", "a deployment: copies of one thing"),
     ("lane", "a network, a service, or published ports; lines lead to what is on it"),
@@ -137,13 +137,17 @@ class TopologyView(PromptWidget):
                 self._first.set()
             self._renew_soon()
 
+    def _unseen(self) -> list[Seen]:
+        """The machines that can't be seen, without those that are gone."""
+        return [seen for seen in self._seen.values() if seen.stale and not (seen.box and seen.box.gone)]
+
     def _badge(self) -> dict[str, object]:
-        says = [f"{seen.box.name} gone {seen.box.gone}" for seen in self._seen.values() if seen.box and seen.box.gone]
-        stale = [seen for seen in self._seen.values() if seen.stale and not (seen.box and seen.box.gone)]
-        lively = not stale and len(says) < len(self.machines)
-        if stale:
-            since = time.strftime("%H:%M:%S", time.localtime(min(seen.since for seen in stale)))
-            says.insert(0, f"stale since {since}: {stale[0].stale}")
+        says = [f"{seen.box.name} gone {seen.box.gone}" for _, seen in sorted(self._seen.items()) if seen.box and seen.box.gone]
+        unseen = self._unseen()
+        lively = not unseen and len(says) < len(self.machines)
+        if unseen:
+            since = time.strftime("%H:%M:%S", time.localtime(min(seen.since for seen in unseen)))
+            says.insert(0, f"stale since {since}: {unseen[0].stale}")
         elif lively:
             says.insert(0, "● live")
         return {"t": "badge", "text": ("" if lively else "⚠ ") + "; ".join(says), "stale": not lively}
@@ -166,8 +170,8 @@ class TopologyView(PromptWidget):
         self.send({"t": "details", "id": node, "title": title, "parts": parts})
 
     def _still(self) -> dict[str, str]:
-        at, badge = time.strftime("%H:%M:%S"), self._badge()
-        stale = f"\n{badge['text']}" if badge["stale"] else ""
+        at = time.strftime("%H:%M:%S")
+        stale = f"\n{self._badge()['text']}" if self._unseen() else ""
         return {"image/svg+xml": svg(self._graph), "text/plain": f"{text(self._graph)}\n(as it was at {at}){stale}"}
 
     def _renew_soon(self) -> None:

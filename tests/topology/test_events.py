@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
@@ -20,7 +21,7 @@ from lab.box.box import Box as Learners
 from lab.box.machine import Machine
 from lab.topology import events
 from lab.topology.events import Feed, Seen, follow, leave, poke
-from lab.topology.snapshot import BOX, Box, snapshot
+from lab.topology.snapshot import BOX, snapshot
 from tests.support.course import until
 
 on_container = pytest.mark.parametrize("installation", ["container"], indirect=True)
@@ -442,18 +443,20 @@ def test_where_nobody_is_that_is_said_until_somebody_comes(serve: Serve, place: 
 
 @pytest.mark.usefixtures("hasty")
 def test_a_machine_that_died_is_gone_until_another_one_is_in_its_place(serve: Serve, place: Path) -> None:
-    machine = serve()
+    machine = serve(Behind, EVENT)
     with following(machine) as follower:
-        until("the first look", lambda: follower.names == [])
+        until("the first look", lambda: follower.last.box and follower.last.box.networks)
+        seen = follower.last.box
+        assert seen
         machine.fate = "stopped, or broken down"
         (place / "docker.sock").unlink()
         machine.over.set()
         until("that to be said", lambda: follower.last.box and follower.last.box.gone)
         at = time.strftime("%H:%M:%S", time.localtime(follower.last.since))
-        assert follower.last.box == Box("fake", gone=f"since {at}: stopped, or broken down")
+        assert follower.last.box == replace(seen, gone=f"since {at}: stopped, or broken down")
         assert follower.last.stale == "stopped, or broken down"
         serve()
-        until("another one to be seen", lambda: follower.last.box == Box("fake") and not follower.last.stale)
+        until("another one to be seen", lambda: follower.last.box and not (follower.last.box.gone or follower.last.stale))
 
 
 @pytest.mark.usefixtures("hasty")

@@ -174,23 +174,27 @@ def test_two_machines_are_one_picture_and_stale_if_either_is(told: list[Callable
 
 def test_a_machine_that_died_is_gone_in_words_wherever_it_is_drawn(told: list[Callable[[Seen], None]], tmp_path: Path, twin: Twin) -> None:
     both = watched(told, Nowhere(tmp_path), Nowhere(tmp_path))
+    right = Box("right", (replace(WEB, id="c" * 64, state="exited", exit_code=137),), (NET,))
+    both.sees(right, number=1)
     both.sees(replace(POD, name="left"))
-    both.sees(Box("right", networks=(NET,)), number=1)
     both.view._ipython_display_()
     since = "since 03:22:11: stopped, or broken down"
-    delta, badge = both.sees(Box("right", gone=since), "stopped, or broken down", number=1)
+    delta, badge = both.sees(replace(right, gone=since), "stopped, or broken down", number=1)
 
     assert badge == {"t": "badge", "text": f"● live; right gone {since}", "stale": False}
-    assert [(node["id"], node["state"], node["shown"]["says"]) for node in delta["set"]] == [("box:right", "gone", f"gone, {since}")]
-    assert f"network:right/{NET.id[:12]}" in delta["gone"]
+    says = {node["id"]: (node["state"], node["shown"]["says"]) for node in delta["set"]}
+    assert says == {"box:right": ("gone", f"gone, {since}"), f"container:{'c' * 64}": ("gone", "gone")}
+    assert delta["gone"] == []
     until("the still picture", lambda: twin.updates)
     words = f"box right  (gone, {since})"
-    assert f"└─ {words}\n(as it was at" in twin.updates[-1]["text/plain"]
+    assert f"└─ {words}\n   ├─ container web  (gone)  app:v1  10.0.0.2  on net\n" in twin.updates[-1]["text/plain"]
     assert f">{words}</text>" in twin.updates[-1]["image/svg+xml"]
-    assert 'class="box gone"' in twin.updates[-1]["image/svg+xml"]
+    assert re.findall(r'<rect class="([^"]*gone)"', twin.updates[-1]["image/svg+xml"]) == ["box gone", "gone"]
 
     badge = both.sees(Box("left", gone="since 03:25:00: deleted"), "deleted")[-1]
     assert badge == {"t": "badge", "text": f"⚠ left gone since 03:25:00: deleted; right gone {since}", "stale": True}
+    badge = both.sees(EMPTY, "the engine hangs")[-1]
+    assert re.fullmatch(rf"⚠ stale since \d\d:\d\d:\d\d: the engine hangs; right gone {since}", badge["text"])
     assert badge["text"] in both.view._still()["text/plain"]
     both.view.close()
 
