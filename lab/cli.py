@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import entry_points
@@ -25,9 +26,10 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from lab.box import beside, life, roster
+from lab.box import beside, life, machines
 from lab.box.box import Box
 from lab.box.errors import CourseError, UsageError
+from lab.box.instance import Instance, Status
 from lab.box.progress import Advance
 from lab.box.state import State, private_directory
 
@@ -96,7 +98,7 @@ def up(backend: BackendName = "auto", as_json: AsJson = False) -> None:
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Say how your box is."""
+    """Say how your box is, and the machines beside it."""
     _show(life.current(), as_json)
 
 
@@ -178,17 +180,27 @@ def _workspaces(state: State) -> Path:
 
 
 def _show(box: Box, as_json: bool) -> None:
-    state = box.status()
+    state, beside_it = box.status(), _machines()
     if as_json:
-        print(json.dumps(asdict(state), indent=1))
+        print(json.dumps({**asdict(state), "machines": [asdict(machine) for machine in beside_it]}, indent=1))
         return
     runs = {"kvm": "a virtual machine", "tcg": "an emulated virtual machine", "native": "a container"}[state.accelerator]
     out.print(f"{state.name} is up: {runs}, ready after {state.ready_s:.1f} s, {state.memory_mb:.0f} MB of memory.")
     out.print(f"Docker {state.engine_version}. To use it from this shell:\n  export DOCKER_HOST={state.docker_host}")
-    if machines := roster.listed(State.open()):
-        out.print(f"Machines beside it: {', '.join(machines)}")
+    if beside_it:
+        table = Table("machine beside it", "address", "backend", "memory", box=None, pad_edge=False)
+        for machine in beside_it:
+            memory = f"{machine.memory_mb:.0f} MB" if machine.alive else "it does not run"
+            table.add_row(machine.name, machine.address, machine.backend, memory)
+        out.print(table)
     if state.checkpoints:
         out.print(f"Checkpoints: {', '.join(state.checkpoints)}")
+
+
+def _machines() -> list[Status]:
+    """How the machines beside the box are."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(Instance.status, machines.all()))
 
 
 def main() -> None:

@@ -27,7 +27,10 @@ BUILD_TOOLS = {
     "dpkg-deb": "dpkg",
 }
 """Program and Debian package: what a build runs."""
+OLDEST_QEMU = (7, 2)
+"""The first that can connect machines by datagrams."""
 NEEDS_QEMU = "QEMU 7.2 or later, for the microvm backend"
+NEWER_QEMU = "use Docker: course up --backend container; or a newer system, such as Debian 12 or Ubuntu 24.04"
 DISK_GB, MEMORY_GB = 8, 2
 
 
@@ -84,11 +87,11 @@ def _state(state: State) -> Finding:
 
 
 def _backends(state: State) -> list[Finding]:
-    version, found = qemu.version(), engine.find(state)
+    version, found, lack = qemu.version(), engine.find(state), why_no_qemu()
     verdict = kvm.probe(state)
-    either = version is not None or found.answers
+    either = not lack or found.answers
     return [
-        Finding(NEEDS_QEMU, _recent(version), version or "not installed", f"{APT} qemu-system-x86", not either),
+        Finding(NEEDS_QEMU, not lack, version or "not installed", NEWER_QEMU if version else f"{APT} qemu-system-x86", not either),
         Finding("KVM, which makes it fast", verdict.works, verdict.why, _kvm_mend(), required=False),
         Finding(
             "a Docker Engine, for the container backend", found.answers,
@@ -97,9 +100,13 @@ def _backends(state: State) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _recent(version: str | None) -> bool:
-    """Does QEMU know how machines are connected here?"""
-    return version is not None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= (7, 2)
+def why_no_qemu() -> str:
+    """Why no virtual machine can be run here, as a sentence without its full stop; empty where one can."""
+    version = qemu.version()
+    if version is None:
+        return f"{qemu.PROGRAM} is not installed"
+    recent = tuple(map(int, re.findall(r"\d+", version)[:2])) >= OLDEST_QEMU
+    return "" if recent else f"{qemu.PROGRAM} is too old ({version}; it takes 7.2 or later)"
 
 
 def _kvm_mend() -> str:

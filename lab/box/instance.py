@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.box.container import Container
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from lab.box.place import Place
 
 ENGINE_S = 120
+
+
+@dataclass(frozen=True)
+class Status:
+    """What there is to say about a machine; ``memory_mb`` is 0 where it does not run."""
+
+    name: str
+    address: str
+    backend: str
+    alive: bool
+    memory_mb: float
 
 
 class Instance(Reached):
@@ -42,10 +54,20 @@ class Instance(Reached):
         """Does it run?"""
         return self._runs.alive()
 
+    def gone(self) -> str:
+        """What became of it, where it does not run; else empty."""
+        if self.alive:
+            return ""
+        return "stopped, or broken down" if self._place.load() else "deleted"
+
     @property
     def memory_mb(self) -> float:
         """The memory that it costs the computer which it runs on, now, in MB; 0 where it does not run."""
         return round(self._runs.memory_mb(), 1)
+
+    def status(self) -> Status:
+        """How it is."""
+        return Status(self.name, self.address, self.backend, self.alive, self.memory_mb)
 
     @property
     def host_key(self) -> str:
@@ -92,8 +114,8 @@ class Instance(Reached):
         record = self._place.load()
         if record and record.relay.alive:
             return
-        if not record or not self.alive:
-            why = "It was stopped, or has broken down." if record else "It was deleted."
+        if not record or (why := self.gone()):
+            why = f"It was {why if record else 'deleted'}."
             raise BoxNotRunning(
                 f"The machine {self.name} does not run.", why, f'machines.delete("{self.name}"), and machines.create("{self.name}")'
             )

@@ -7,10 +7,11 @@ from contextlib import nullcontext, suppress
 
 import psutil
 
-from lab.box import engine, kvm, processes, qemu
+from lab.box import engine, kvm, processes
 from lab.box.box import Box
 from lab.box.build import Artefacts, build
 from lab.box.container import Container
+from lab.box.doctor import why_no_qemu
 from lab.box.errors import BoxNotRunning, CourseError, NoBackend, UsageError
 from lab.box.microvm import Microvm
 from lab.box.place import Place, machines_of
@@ -36,21 +37,19 @@ def choose(state: State, wanted: str = "auto") -> str:
     """
     if wanted not in BACKENDS:
         raise UsageError(f"There is no backend {wanted!r}.", f"There are: {', '.join(BACKENDS)}.", "course up --backend auto")
-    has_qemu = qemu.version() is not None
-    if wanted == "microvm" and not has_qemu:
-        raise NoBackend("The microvm backend can't run here.", f"{qemu.PROGRAM} is not installed.", "course doctor")
-    if wanted == "microvm" or (wanted == "auto" and has_qemu and kvm.probe(state).works):
+    lack = why_no_qemu()
+    if wanted == "microvm" and lack:
+        raise NoBackend("The microvm backend can't run here.", f"{lack}.", "course doctor")
+    if wanted == "microvm" or (wanted == "auto" and not lack and kvm.probe(state).works):
         return "microvm"
     found = engine.find(state)
     if found.answers:
         return "container"
     if wanted == "container":
         raise NoBackend("The container backend can't run here.", found.why, found.try_next)
-    if has_qemu:
+    if not lack:
         return "microvm"
-    raise NoBackend(
-        "Nothing here can run a box.", f"{qemu.PROGRAM} is not installed, and {found.why[:1].lower()}{found.why[1:]}", "course doctor"
-    )
+    raise NoBackend("Nothing here can run a box.", f"{lack}, and {found.why[:1].lower()}{found.why[1:]}", "course doctor")
 
 
 def up(wanted: str = "auto", progress: Progress | None = None, state: State | None = None) -> Box:

@@ -43,6 +43,13 @@ class Result:
 class Machine:
     """A machine with a Docker Engine on it: what a learner's box, and the machine that a graded notebook stands on, have in common."""
 
+    name = "box"
+    """What the others on its segment call it."""
+
+    def gone(self) -> str:
+        """What became of it, where it is known that it does not run and won't again; else empty."""
+        return ""
+
     @property
     def docker(self) -> docker.DockerClient:
         """A client of the machine's engine."""

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from lab.box import INSIDE, golden, kvm, life, processes, qemu, roster, segment
+from lab.box import INSIDE, golden, kvm, life, processes, roster, segment
 from lab.box.build import Artefacts, build
 from lab.box.container import Container
+from lab.box.doctor import why_no_qemu
 from lab.box.errors import CourseError, NoBackend, UsageError
 from lab.box.instance import Instance
 from lab.box.machine import Machine
@@ -207,8 +208,8 @@ def _kind(box: Record, backend: str, *, cold: bool) -> str:
     kind = backend or box.backend
     if kind == "container" != box.backend:
         raise UsageError("A virtual machine has no containers beside it.", "Your box runs on microvm.", "machines.create(…)")
-    if kind == "microvm" and qemu.version() is None:
-        raise NoBackend("No virtual machine can be started here.", f"{qemu.PROGRAM} is not installed.", "course doctor")
+    if kind == "microvm" and (lack := why_no_qemu()):
+        raise NoBackend("No virtual machine can be started here.", f"{lack}.", "course doctor")
     if cold and kind == "container":
         raise UsageError(
             "A container does not boot.",

@@ -3,7 +3,8 @@
 A ``Feed`` follows one machine for everybody in this process who looks at it.  One thread reads the event stream; another waits until a
 burst has settled, looks at the machine once, and tells.  Nothing is polled: only where nothing happens for a while is the engine asked
 whether it is still there, because a socket that never answers looks like one where nothing happens.  While a feed can't see, it says since
-when and why; it sees again by itself, whether the stream broke, the engine was restarted or the box was rewound.
+when and why; it sees again by itself, whether the stream broke, the engine was restarted or the box was rewound.  A machine that is known
+not to run any more is told as gone, with what was on it.
 
 Threads end with the last subscriber, and never write to standard error.
 """
@@ -116,7 +117,7 @@ class Feed:
                     self._heard(event)
                 why = "the engine has ended its event stream"
             except Exception as error:  # noqa: BLE001  (also what is no event at all: it is shown, and a thread must not end in a traceback)
-                why = f"no events from the engine: {str(error)[:160]}"
+                why = f"no events from the engine: {_why(error)}"
             if not self._closed.is_set():
                 self._deaf = why
                 self._lose(why)
@@ -190,7 +191,7 @@ class Feed:
                     camera.forget(container)
                 self._see(camera.take(), deaf or self._deaf)
             except Exception as error:  # noqa: BLE001  (whatever it is: it is shown, and a thread must not end in a traceback)
-                self._lose(f"the engine does not answer: {str(error)[:160]}")
+                self._lose(f"the engine does not answer: {_why(error)}")
                 self._cut()
             self._closed.wait(min(AGAIN_S, time.monotonic() - began))  # at most half of the time is spent looking
         engine.close()
@@ -219,9 +220,21 @@ class Feed:
         self._tell()
 
     def _lose(self, why: str) -> None:
-        since = self._seen.since if self._seen.stale else time.time()
-        self._seen = replace(self._seen, since=since, stale=why)
+        box, since = self._seen.box, self._seen.since if self._seen.stale else time.time()
+        if not (box and box.gone):  # else it is gone until something is seen in its place
+            if gone := self._gone():
+                at = time.strftime("%H:%M:%S", time.localtime(since))
+                box = replace(box or Box(self._machine.name), gone=f"since {'' if box else 'before '}{at}: {gone}")
+                why = gone
+            self._seen = Seen(box, since, why)
         self._tell()
+
+    def _gone(self) -> str:
+        try:
+            return self._machine.gone()
+        except Exception:  # who can't be asked is not known to be gone, and a thread must not end in a traceback
+            log.debug("not asked", exc_info=True)
+            return ""
 
     def _tell(self, *, every: bool = False) -> None:
         for told, wants_every in list(self._told.items()):
@@ -230,6 +243,13 @@ class Feed:
                     told(self._seen)
                 except Exception:  # one who can't be told must not keep the others in the dark
                     log.debug("a subscriber failed", exc_info=True)
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, in words."""
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        return "nobody is there; the machine was stopped, or is being replaced"
+    return str(error)[:160]
 
 
 _feeds: dict[str, Feed] = {}

@@ -5,7 +5,8 @@ Nodes have a ``kind`` (computer, box, pod, container, network, deployment, servi
 ===========  ========================================================================================================
 ``parent``   the node that it is drawn in; empty at the top
 ``label``    its name, for people
-``state``    of a container the engine's word; of a pod or a deployment the states of its containers; else empty
+``state``    of a container the engine's word; of a pod or a deployment the states of its containers; ``gone`` of a box that does not
+             run any more, and of what was on it; else empty
 ``note``     what else there is to say, such as an exit code or how many copies there are
 ``image``    of a container
 ``address``  of a pod or a container that stands alone: its addresses; of a network its subnet
@@ -26,6 +27,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import takewhile
 
 import networkx as nx
@@ -59,8 +61,11 @@ def _add(result: Graph[str], node: str, kind: str, parent: str, label: str, **mo
 
 
 def _draw(result: Graph[str], box: Box) -> None:
+    if box.gone:
+        box = replace(box, containers=tuple(replace(it, state="gone", health="", exit_code=None) for it in box.containers))
     here = f"box:{box.name}"
-    _add(result, here, "box", COMPUTER, box.name, note=count(len(box.containers), "container"))
+    note = box.gone or count(len(box.containers), "container")
+    _add(result, here, "box", COMPUTER, box.name, state="gone" if box.gone else "", note=note)
     units = _units(box.containers)
     deployed = _deployments(units)
     for name, roots in deployed.items():

@@ -99,11 +99,19 @@ class Network:
 
 @dataclass(frozen=True)
 class Box:
-    """One machine at that moment, oldest container first."""
+    """One machine at that moment.
+
+    Args:
+        name: its host name.
+        containers: oldest first.
+        networks: that its engine has.
+        gone: since when it does not run any more, and what became of it; the rest is as it was then.  Empty where it runs.
+    """
 
     name: str
     containers: tuple[Container, ...] = ()
     networks: tuple[Network, ...] = ()
+    gone: str = ""
 
 
 @dataclass(frozen=True)

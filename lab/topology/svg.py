@@ -111,7 +111,7 @@ class _Box:
             ways.append((y - LANE / 2, f"{kind} {self._graph.nodes[lane]['label']}  {self._graph.nodes[lane]['address']}", members))
         y += GAP / 2
         below = _Page()
-        below.rect(GAP, top, width, y - top, "box")
+        below.rect(GAP, top, width, y - top, f"box {self._graph.nodes[box]['state']}".strip())
         below.text(GAP + 8, top + 15, words(self._graph, box), "b", 70)
         for number, way in enumerate(ways):
             self._lane(below, number, way, width)

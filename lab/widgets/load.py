@@ -33,7 +33,7 @@ class Request:
     Args:
         id: its own; the app has it in its log.
         seconds: until the answer was there.
-        by: the container that answered, as it calls itself; empty where nobody did.
+        by: the container or machine that answered, as it calls itself; empty where nobody did.
         trouble: why it failed; empty where it did not.
     """
 
@@ -51,7 +51,7 @@ class Load:
 
     @property
     def answered(self) -> dict[str, int]:
-        """How many each container answered."""
+        """How many each answered."""
         return dict(Counter(request.by for request in self.requests if not request.trouble).most_common())
 
     @property

@@ -8,28 +8,28 @@ function make(tag, properties = {}, ...children) {
   return el;
 }
 
-// Each form: its fields, and how they are read.
+// Each form: its fields, with what was answered, if anything was; and how they are read.
 const forms = {
-  choices({ choices }, name) {
-    const inputs = choices.map((value) => make("input", { type: "radio", name, value }));
+  choices({ choices }, answer, name) {
+    const inputs = choices.map((value) => make("input", { type: "radio", name, value, checked: value === answer }));
     return [inputs.map((input) => make("label", {}, input, ` ${input.value}`)), () => inputs.find((input) => input.checked)?.value];
   },
-  several({ several }, name) {
-    const inputs = several.map((value) => make("input", { type: "checkbox", name, value }));
+  several({ several }, answer, name) {
+    const inputs = several.map((value) => make("input", { type: "checkbox", name, value, checked: answer?.includes(value) }));
     return [inputs.map((input) => make("label", {}, input, ` ${input.value}`)), () => inputs.filter((input) => input.checked).map((input) => input.value)];
   },
-  number({ number }) {
-    const input = make("input", { type: "number", step: "any", ariaLabel: "Your number" });
+  number({ number }, answer) {
+    const input = make("input", { type: "number", step: "any", ariaLabel: "Your number", value: answer ?? "" });
     return [[make("label", {}, input, ` ${number}`)], () => (input.value === "" ? undefined : Number(input.value))];
   },
-  order({ order }) {
+  order({ order }, answer) {
     const list = make("ol");
     const move = (item, by) => {
       const items = [...list.children];
       const other = items[items.indexOf(item) + by];
       if (other) by < 0 ? other.before(item) : other.after(item);
     };
-    for (const line of order) {
+    for (const line of answer ?? order) {
       const item = make("li");
       item.dataset.line = line;
       for (const [mark, by, way] of [["▲", -1, "up"], ["▼", 1, "down"]]) {
@@ -48,7 +48,7 @@ export default {
   render({ model, el }) {
     const draw = () => {
       const form = model.get("form");
-      const [fields, read] = forms[Object.keys(form)[0]](form, `kba-question-${(questions += 1)}`);
+      const [fields, read] = forms[Object.keys(form)[0]](form, model.get("answered"), `kba-question-${(questions += 1)}`);
       const said = model.get("said");
       const box = make("fieldset", { className: "kba-question", disabled: Boolean(said) }, make("legend", { textContent: model.get("question") }), ...fields);
       box.setAttribute("data-lm-suppress-shortcuts", "true");

@@ -47,6 +47,7 @@ class Prediction(PromptWidget):
     question = traitlets.Unicode().tag(sync=True)
     form = traitlets.Dict().tag(sync=True)
     said = traitlets.Unicode("").tag(sync=True)
+    answered = traitlets.Any(None).tag(sync=True)
 
     def __init__(
         self, key: str, question: str, form: dict[str, Any], measured: Any = None, *, limits: Sequence[float] = (), unit: str = ""
@@ -57,7 +58,8 @@ class Prediction(PromptWidget):
         self._somebody_looks, self._details = False, ""
         self._result: Any = None
         kept = read().predictions.get(key)
-        self._answer = kept.answer if kept and kept.question == question and not self._asked_again else UNANSWERED
+        same = kept and (kept.question, kept.form) == (question, form)
+        self._answer = kept.answer if kept and same and not self._asked_again else UNANSWERED
         self._say()
         self.on_msg(self._heard)
 
@@ -124,7 +126,9 @@ class Prediction(PromptWidget):
 
     def _say(self) -> None:
         words = ", ".join(map(str, self._answer)) or "none" if isinstance(self._answer, list) else str(self._answer)
-        self.said = "" if self._answer == UNANSWERED else f"You said: {words}."
+        with self.hold_sync():  # the form is drawn when the words change
+            self.answered = None if self._answer == UNANSWERED else self._answer
+            self.said = "" if self._answer == UNANSWERED else f"You said: {words}."
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)

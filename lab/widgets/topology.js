@@ -1,4 +1,4 @@
-// The live picture: nodes arrive once, then what changed, and an element stays where it is.  What a box says is text, never markup.
+// Nodes arrive once, then what changed, and an element stays where it is.  What a box says is text, never markup.
 
 const SLOT = { deployment: "deployments", network: "lanes", service: "lanes" };
 const ITEM = "[role=treeitem]";
@@ -24,7 +24,7 @@ class Picture {
 			else if (this.lost) model.send({ want: "all" });
 			this.lost = lost;
 		});
-		// render() runs before the element is attached; sizes are known from the first call on.
+		// Before the first call the element is not attached.
 		new ResizeObserver(this.filter.oninput).observe(this.filter.parentNode);
 		model.send({ want: "all" });
 	}
@@ -88,8 +88,8 @@ class Picture {
 		if (!el) return;
 		el.dataset.request = request;
 		this.flash([el], failed ? "is-failed" : "is-asked", 500);
-		const { lane } = el.closest(".box"), [x, y] = this.at(el.closest(".pod") ?? el), [, top] = this.at(lane);
-		if (still() || lane.hidden) return;
+		const from = el.parentNode.closest(".box")?.lane ?? this.tree.firstChild, [x, y] = this.at(el.closest(".pod") ?? el), [, top] = this.at(from);
+		if (still() || from.hidden) return;
 		const dot = make("div", "dot");
 		dot.style.offsetPath = `path("M${x - 5} ${top + 9}V${y + 9}H${x}")`;
 		this.stage.append(dot);
@@ -211,7 +211,7 @@ class Picture {
 			if (el.offsetParent) for (const lane of el.node.to ?? []) (ways[lane] ??= []).push(this.at(el, origin));
 		}
 		for (const [id, { lane }] of this.els) {
-			if (!lane?.offsetParent) continue;
+			if (!lane?.offsetParent || lane.hidden) continue;
 			const [left, top, width, height] = this.at(lane, origin), { ink } = lane.dataset, middle = top + height / 2, ends = {};
 			const away = ([, y]) => Math.abs(y - middle);
 			lines.push([ink, `M${left} ${middle}H${left + width}`]);

@@ -34,10 +34,12 @@ from lab.widgets.inspect import details
 from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
+SHORT = 12
+"""Digits of a container's id that it has for a name."""
 TWIN_EVERY_S = 3.0
 """The still picture is renewed at most so often, and at the latest so long after a change."""
 LEGEND = (
-    ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, or dead"),
+    ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, dead, or gone"),
     ("pod", "a pod: containers that share a network"), ("wall up", "a wall that stands between two of them"),
     ("wall", "a wall that is gone: they share that"), ("deployment", "a deployment: copies of one thing"),
     ("lane", "a network, a service, or published ports; lines lead to what is on it"),
@@ -102,16 +104,17 @@ class TopologyView(PromptWidget):
         self._renew()
         super().close()
 
-    def pulse(self, container: str, request: str, *, failed: bool = False) -> None:
+    def pulse(self, by: str, request: str, *, failed: bool = False) -> None:
         """Show a request that was really made, and who answered.
 
         Args:
-            container: the id of the one that did, or the first digits of it.
+            by: what the one that did calls itself: a container's id, as it is or in short, or the name of a machine.
             request: the request's own id.
             failed: it was refused, or not answered.
         """
-        for node in self._elements if container else ():
-            if node.startswith(f"container:{container}"):
+        for node in self._elements:
+            kind, _, name = node.partition(":")
+            if (kind == "box" and name == by) or (kind == "container" and by in (name, name[:SHORT])):
                 self.send({"t": "pulse", "id": node, "request": request, "failed": failed})
 
     def _see(self, number: int, seen: Seen) -> None:
@@ -134,12 +137,20 @@ class TopologyView(PromptWidget):
                 self._first.set()
             self._renew_soon()
 
+    def _unseen(self) -> list[Seen]:
+        """The machines that can't be seen, without those that are gone."""
+        return [seen for seen in self._seen.values() if seen.stale and not (seen.box and seen.box.gone)]
+
     def _badge(self) -> dict[str, object]:
-        stale = [seen for seen in self._seen.values() if seen.stale]
-        if not stale:
-            return {"t": "badge", "text": "● live", "stale": False}
-        since = time.strftime("%H:%M:%S", time.localtime(min(seen.since for seen in stale)))
-        return {"t": "badge", "text": f"⚠ stale since {since}: {stale[0].stale}", "stale": True}
+        says = [f"{seen.box.name} gone {seen.box.gone}" for _, seen in sorted(self._seen.items()) if seen.box and seen.box.gone]
+        unseen = self._unseen()
+        lively = not unseen and len(says) < len(self.machines)
+        if unseen:
+            since = time.strftime("%H:%M:%S", time.localtime(min(seen.since for seen in unseen)))
+            says.insert(0, f"stale since {since}: {unseen[0].stale}")
+        elif lively:
+            says.insert(0, "● live")
+        return {"t": "badge", "text": ("" if lively else "⚠ ") + "; ".join(says), "stale": not lively}
 
     def _asked(self, _: object, content: Mapping[str, Any], __: object) -> None:
         """A browser wants something; the engine is asked in a thread of its own, so that one that hangs holds nobody up."""
@@ -160,7 +171,7 @@ class TopologyView(PromptWidget):
 
     def _still(self) -> dict[str, str]:
         at = time.strftime("%H:%M:%S")
-        stale = f"\n{self._badge()['text']}" if any(seen.stale for seen in self._seen.values()) else ""
+        stale = f"\n{self._badge()['text']}" if self._unseen() else ""
         return {"image/svg+xml": svg(self._graph), "text/plain": f"{text(self._graph)}\n(as it was at {at}){stale}"}
 
     def _renew_soon(self) -> None:

@@ -147,6 +147,19 @@ def test_one_backend_is_enough(
     assert findings[CONTAINER].found == ("version 28.0 at here" if has_engine else "It is off.")
 
 
+@pytest.mark.parametrize("has_engine", [True, False])
+def test_a_qemu_that_is_too_old_does_not_count(computer: Computer, monkeypatch: pytest.MonkeyPatch, has_engine: bool) -> None:
+    computer.install(qemu.PROGRAM, does=QEMU.replace("9.0.0", "6.2.0"))
+    found = engine.Engine("here", answers=has_engine, version="28.0", why="" if has_engine else "It is off.", try_next="start Docker")
+    monkeypatch.setattr(engine, "find", lambda _: found)
+    findings = computer.findings()
+    in_order(findings)
+    assert (findings[MICROVM].ok, findings[MICROVM].found, findings[MICROVM].required) == (False, "6.2.0", not has_engine)
+    assert "apt-get" not in findings[MICROVM].mend  # which would bring the same one again
+    assert "--backend container" in findings[MICROVM].mend
+    assert findings[CONTAINER].required is not has_engine
+
+
 def test_a_dead_engine_is_explained(computer: Computer) -> None:
     finding = computer.findings()[CONTAINER]
     assert f"No Docker engine is at unix://{computer.home}/none.sock" in finding.found

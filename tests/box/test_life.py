@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.box import engine, kvm, life, qemu
+from lab.box import engine, kvm, life, machines, qemu
 from lab.box.errors import BoxNotRunning, NoBackend, UsageError
+from lab.box.processes import Process
 from lab.box.record import Record
 from lab.box.state import State
 
@@ -82,6 +83,36 @@ def test_a_wanted_container_needs_an_engine_and_nothing_else(computer: Computer,
         with pytest.raises(NoBackend) as raised:
             life.choose(state, "container")
         assert str(raised.value) == "The container backend can't run here.\nNo Docker engine is here.\nNext: start Docker"
+
+
+OLD = f"{qemu.PROGRAM} is too old (6.2.0; it takes 7.2 or later)"
+
+
+@pytest.mark.parametrize("engine_answers", [True, False])
+def test_a_qemu_that_is_too_old_runs_nothing_and_is_named(
+    computer: Computer, state: State, monkeypatch: pytest.MonkeyPatch, engine_answers: bool
+) -> None:
+    computer(True, True, engine_answers)
+    monkeypatch.setattr(qemu, "version", lambda: "6.2.0")
+    with pytest.raises(NoBackend) as raised:
+        life.choose(state, "microvm")
+    assert str(raised.value) == f"The microvm backend can't run here.\n{OLD}.\nNext: course doctor"
+    with pytest.raises(NoBackend) as raised:
+        machines._kind(Record("box", "container", "native", 1.0, Process(0, 0.0)), "microvm", cold=True)
+    assert str(raised.value) == f"No virtual machine can be started here.\n{OLD}.\nNext: course doctor"
+    if engine_answers:
+        assert life.choose(state) == "container"
+    else:
+        with pytest.raises(NoBackend) as raised:
+            life.choose(state)
+        assert str(raised.value) == f"Nothing here can run a box.\n{OLD}, and no Docker engine is here.\nNext: course doctor"
+
+
+@pytest.mark.parametrize(("version", "does"), [("7.1.90", False), ("7.2.0", True), ("7.2", True), ("10.0.2", True), ("unknown", False)])
+def test_which_versions_of_qemu_do(computer: Computer, state: State, monkeypatch: pytest.MonkeyPatch, version: str, does: bool) -> None:
+    computer(True, True, True)
+    monkeypatch.setattr(qemu, "version", lambda: version)
+    assert life.choose(state) == ("microvm" if does else "container")
 
 
 @pytest.mark.parametrize("wanted", ["", "vm", "Container", "kubernetes"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -126,11 +128,24 @@ def test_the_learners_own_names_stay(pair: list[Instance]) -> None:
     assert "extra" not in hosts
 
 
-def test_the_plug_is_pulled(pair: list[Instance]) -> None:
+def the_command_says_how_they_are(here: Installation, one: Instance, two: Instance) -> None:
+    """That the first does not run, and that the second does."""
+    told = json.loads(course("status", "--json", env=here.environment).out)["machines"]
+    assert told[0] == {"name": "web-1", "address": one.address, "backend": here.backend, "alive": False, "memory_mb": 0}
+    assert told[1] == {"name": "web-2", "address": two.address, "backend": here.backend, "alive": True, "memory_mb": told[1]["memory_mb"]}
+    assert told[1]["memory_mb"] > 20
+    lines = [line.rstrip().split(maxsplit=3) for line in course("status", env=here.environment).out.splitlines()]
+    assert ["web-1", one.address, here.backend, "it does not run"] in lines
+    (memory,) = (line[3] for line in lines if line[:3] == ["web-2", two.address, here.backend])
+    assert re.fullmatch(r"[1-9]\d+ MB", memory)
+
+
+def test_the_plug_is_pulled(pair: list[Instance], here: Installation) -> None:
     one, two = pair
     one.stop()
-    assert (one.alive, one.memory_mb) == (False, 0)
+    assert (one.alive, one.memory_mb, one.gone(), two.gone()) == (False, 0, "stopped, or broken down", "")
     assert [machine.alive for machine in machines.all()] == [False, True]
+    the_command_says_how_they_are(here, one, two)
     assert not reaches(two, "web-1")
     for use in (lambda: one.sh("true"), lambda: one.docker, lambda: one.url(80)):
         with pytest.raises(BoxNotRunning, match="web-1 does not run"):
@@ -138,6 +153,7 @@ def test_the_plug_is_pulled(pair: list[Instance]) -> None:
     one.delete()
     one.delete()
     machines.delete("web-1", "nobody")
+    assert one.gone() == "deleted"
     assert two.sh("grep -c web-1 /etc/hosts").stdout == "0\n"
     with pytest.raises(UsageError, match="no machine 'web-1'"):
         machines.find("web-1")

@@ -55,7 +55,17 @@ WATCH_MARKS = """() => {
     const watch = new MutationObserver((all) => all.forEach(({ target }) => window.marks.add(target.className)));
     watch.observe(document.querySelector('.kba'), { subtree: true, attributeFilter: ['class'] });
 }"""
+WATCH_DOTS = """() => {
+    window.dots = [];
+    const watch = new MutationObserver((all) => window.dots.push(...all.flatMap(({ addedNodes }) => [...addedNodes])));
+    watch.observe(document.querySelector('.kba .stage'), { childList: true });
+}"""
+WAYS = """() => window.dots.map(({ style }) => style.offsetPath.match(/[\\d.]+/g).map(Math.round))"""
 TAGS = {"DIV", "SPAN", "B", "PRE", "SVG", "PATH", "INPUT", "BUTTON", "SECTION", "DETAILS", "SUMMARY"}
+CORNER = """(el) => {
+    const origin = el.closest('.stage').getBoundingClientRect(), { x, y } = el.getBoundingClientRect();
+    return [x - origin.x, y - origin.y].map(Math.round);
+}"""
 MOST_PER_VIEW = 60_000
 """Letters that a picture may add to a notebook which is published."""
 
@@ -362,6 +372,21 @@ def test_is_still_for_who_wants_less_motion(lab: Lab, view: View, box: Box) -> N
     view.shows("lively")
     expect(view.root.locator(".is-new").first).to_be_attached()
     view.settled()
+
+
+def test_a_request_travels_to_the_container_or_the_machine_that_answered_it(lab: Lab, view: View, box: Box) -> None:
+    assert lab.page.evaluate("document.querySelectorAll('.kba svg path').length") == 0  # nothing is published
+    web = start(box, "web", "-p", "8080:8080")
+    view.shows("web", "network bridge")
+    lab.page.evaluate(WATCH_DOTS)
+    name = box.status().name
+    lab.run(f"view.pulse('{web[:12]}', 'r1'); view.pulse('{name}', 'r2'); view.pulse('elsewhere', 'r3')")
+    expect(view.root.locator(".container[data-request=r1]")).to_be_visible()
+    expect(view.root.locator(".box[data-request=r2]")).to_be_visible()
+    (_, inside), (x, outside) = (view.named(label).evaluate(CORNER) for label in ("web", f"box {name}"))
+    to_web, to_box = lab.page.evaluate(WAYS)
+    assert 0 < to_box[0] < to_box[3] == x
+    assert to_box[1] < outside < to_box[2] < to_web[1] < inside < to_web[2]
 
 
 def test_fits_from_a_telephone_to_a_wide_screen(lab: Lab, view: View, box: Box) -> None:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
+from lab.box.box import Box as Learners
 from lab.box.machine import Machine
 from lab.topology import events
 from lab.topology.events import Feed, Seen, follow, leave, poke
 from lab.topology.snapshot import BOX, snapshot
 from tests.support.course import until
-
-if TYPE_CHECKING:
-    from lab.box.box import Box
 
 on_container = pytest.mark.parametrize("installation", ["container"], indirect=True)
 EVENT = json.dumps({"Type": "container", "Action": "start", "Actor": {"ID": "c", "Attributes": {}}}).encode() + b"\n"
@@ -156,8 +156,14 @@ class Refuses(Engine):
 class Fake(Machine):
     """A machine that is nothing but a socket."""
 
+    asked: list[str]
+    over: threading.Event
+
     def __init__(self, socket: Path) -> None:
-        self._socket = socket
+        self._socket, self.fate = socket, ""
+
+    def gone(self) -> str:
+        return self.fate
 
     @property
     def docker_host(self) -> str:
@@ -170,23 +176,23 @@ def place() -> Iterator[Path]:
         yield Path(name)
 
 
-Serve = Callable[..., Machine]
+Serve = Callable[..., Fake]
 
 
 @pytest.fixture
 def serve(place: Path) -> Iterator[Serve]:
     """Serve an engine that isn't one."""
-    over = threading.Event()
     with ExitStack() as stack:
 
-        def start(kind: type[Engine] = Engine, *streams: bytes) -> Machine:
+        def start(kind: type[Engine] = Engine, *streams: bytes) -> Fake:
+            over = threading.Event()
             handler = type("Handler", (kind,), {"streams": [*streams, b""], "asked": [], "over": over})
             server = stack.enter_context(Server(str(place / "docker.sock"), handler))
             stack.callback(server.shutdown)
             stack.callback(over.set)
             threading.Thread(target=server.serve_forever, args=(0.01,)).start()
             machine = Fake(place / "docker.sock")
-            machine.asked = handler.asked  # type: ignore[attr-defined]
+            machine.asked, machine.over = handler.asked, over
             return machine
 
         yield start
@@ -196,7 +202,7 @@ def serve(place: Path) -> Iterator[Serve]:
 
 
 @on_container
-def test_what_happens_is_told(bare: Box) -> None:
+def test_what_happens_is_told(bare: Learners) -> None:
     with following(bare) as follower:
         until("the first look", lambda: follower.names == [])
         web = bare.docker.containers.run("pause", detach=True, name="web", ports={"80/tcp": 8099})
@@ -216,7 +222,7 @@ def test_what_happens_is_told(bare: Box) -> None:
 
 
 @on_container
-def test_hundreds_of_quick_events_settle_to_what_is_there(bare: Box) -> None:
+def test_hundreds_of_quick_events_settle_to_what_is_there(bare: Learners) -> None:
     first, second = (bare.docker.containers.create("pause", name=f"{name}-0") for name in ("first", "second"))
     with following(bare) as follower:
         until("the first look", lambda: follower.names == ["first-0", "second-0"])
@@ -231,7 +237,7 @@ def test_hundreds_of_quick_events_settle_to_what_is_there(bare: Box) -> None:
 
 
 @on_container
-def test_a_program_that_leaves_a_namespace_after_its_start_is_seen(bare: Box) -> None:
+def test_a_program_that_leaves_a_namespace_after_its_start_is_seen(bare: Learners) -> None:
     rights = {"cap_add": ["SYS_ADMIN"], "security_opt": ["seccomp=unconfined"], "uts_mode": "host"}
     with following(bare) as follower:
         bare.docker.containers.run("base", ["sh", "-c", "sleep 0.7; exec unshare --uts sleep 1000"], detach=True, name="leaver", **rights)
@@ -241,7 +247,7 @@ def test_a_program_that_leaves_a_namespace_after_its_start_is_seen(bare: Box) ->
 
 
 @on_container
-def test_two_share_one_feed_which_ends_with_the_last(bare: Box) -> None:
+def test_two_share_one_feed_which_ends_with_the_last(bare: Learners) -> None:
     one, other = Follower(), Follower()
     feed = follow(bare, one)
     until("the first look", lambda: one.names == [])
@@ -259,7 +265,7 @@ def test_two_share_one_feed_which_ends_with_the_last(bare: Box) -> None:
 
 
 @on_container
-def test_one_that_follows_everything_hears_of_what_is_not_drawn(bare: Box) -> None:
+def test_one_that_follows_everything_hears_of_what_is_not_drawn(bare: Learners) -> None:
     with following(bare, every=True) as every, following(bare) as other:
         until("the first look", lambda: every.names == other.names == [])
         heard, others = len(every.told), len(other.told)
@@ -269,7 +275,7 @@ def test_one_that_follows_everything_hears_of_what_is_not_drawn(bare: Box) -> No
 
 
 @on_container
-def test_a_subscriber_that_fails_does_not_hurt_the_others(bare: Box) -> None:
+def test_a_subscriber_that_fails_does_not_hurt_the_others(bare: Learners) -> None:
     failed = threading.Event()
 
     def fails(_: Seen) -> None:
@@ -285,7 +291,7 @@ def test_a_subscriber_that_fails_does_not_hurt_the_others(bare: Box) -> None:
 
 
 @on_container
-def test_a_poke_has_everybody_look_again(bare: Box) -> None:
+def test_a_poke_has_everybody_look_again(bare: Learners) -> None:
     with following(bare) as follower, following(bare, every=True) as every:
         until("the first look", lambda: follower.names == every.names == [])
         before, heard = follower.last.since, len(every.told)
@@ -299,7 +305,7 @@ def test_a_poke_has_everybody_look_again(bare: Box) -> None:
 
 @on_container
 @pytest.mark.usefixtures("hasty")
-def test_an_engine_that_restarts_is_said_and_seen_again(bare: Box) -> None:
+def test_an_engine_that_restarts_is_said_and_seen_again(bare: Learners) -> None:
     bare.docker.containers.run("pause", detach=True, name="web")
     with following(bare) as follower:
         until("the first look", lambda: follower.names == ["web"])
@@ -317,7 +323,7 @@ def test_an_engine_that_restarts_is_said_and_seen_again(bare: Box) -> None:
 
 @on_container
 @pytest.mark.usefixtures("hasty")
-def test_an_engine_that_hangs_is_said_and_seen_again(bare: Box) -> None:
+def test_an_engine_that_hangs_is_said_and_seen_again(bare: Learners) -> None:
     with following(bare) as follower:
         until("the first look", lambda: follower.names == [])
         bare.sh("killall -STOP dockerd", check=True)
@@ -337,7 +343,7 @@ def test_an_engine_that_hangs_is_said_and_seen_again(bare: Box) -> None:
 
 @on_container
 @pytest.mark.usefixtures("hasty")
-def test_leaving_an_engine_that_hangs_ends_the_threads(bare: Box) -> None:
+def test_leaving_an_engine_that_hangs_ends_the_threads(bare: Learners) -> None:
     with following(bare) as follower:
         until("the first look", lambda: follower.names == [])
         bare.sh("killall -STOP dockerd", check=True)
@@ -349,7 +355,7 @@ def test_leaving_an_engine_that_hangs_ends_the_threads(bare: Box) -> None:
 
 
 @on_container
-def test_a_box_that_is_reset_is_followed_to_the_new_one(bare: Box) -> None:
+def test_a_box_that_is_reset_is_followed_to_the_new_one(bare: Learners) -> None:
     bare.docker.containers.create("pause", name="web")
     with following(bare) as follower:
         until("the first look", lambda: follower.names == ["web"])
@@ -364,7 +370,7 @@ def test_a_box_that_is_reset_is_followed_to_the_new_one(bare: Box) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("installation", ["microvm"], indirect=True)
-def test_a_box_that_is_rewound_is_followed_back(bare: Box) -> None:
+def test_a_box_that_is_rewound_is_followed_back(bare: Learners) -> None:
     bare.docker.containers.run("base", "sleep 1000", detach=True, name="web", uts_mode="host")
     bare.checkpoint("followed")
     with following(bare) as follower:
@@ -430,9 +436,38 @@ def test_an_engine_that_refuses_is_said(serve: Serve) -> None:
 def test_where_nobody_is_that_is_said_until_somebody_comes(serve: Serve, place: Path) -> None:
     with following(Fake(place / "docker.sock")) as follower:
         until("that to be said", lambda: follower.last.stale and len(follower.told) > 3)
-        assert "No such file" in follower.last.stale
+        assert "nobody is there" in follower.last.stale
         serve()
         until("the first look", lambda: follower.names == [])
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_machine_that_died_is_gone_until_another_one_is_in_its_place(serve: Serve, place: Path) -> None:
+    machine = serve(Behind, EVENT)
+    with following(machine) as follower:
+        until("the first look", lambda: follower.last.box and follower.last.box.networks)
+        seen = follower.last.box
+        assert seen
+        machine.fate = "stopped, or broken down"
+        (place / "docker.sock").unlink()
+        machine.over.set()
+        until("that to be said", lambda: follower.last.box and follower.last.box.gone)
+        at = time.strftime("%H:%M:%S", time.localtime(follower.last.since))
+        assert follower.last.box == replace(seen, gone=f"since {at}: stopped, or broken down")
+        assert follower.last.stale == "stopped, or broken down"
+        serve()
+        until("another one to be seen", lambda: follower.last.box and not (follower.last.box.gone or follower.last.stale))
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_machine_that_was_never_seen_alive_is_gone_since_before_that(place: Path) -> None:
+    machine = Fake(place / "docker.sock")
+    machine.fate = "deleted"
+    with following(machine) as follower:
+        until("that to be said", lambda: follower.last.box)
+        assert follower.last.box
+        assert re.fullmatch(r"since before \d\d:\d\d:\d\d: deleted", follower.last.box.gone)
+        assert follower.last.box.name == "box"
 
 
 @pytest.mark.usefixtures("hasty")

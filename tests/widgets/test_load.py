@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.box.errors import UsageError
-from lab.look import clean, page
+from lab.look import APP, clean, page
 from lab.widgets.load import load
 from lab.widgets.topology import TopologyView
 from tests.support.course import until
@@ -44,6 +44,27 @@ def test_a_pulse_is_a_request_that_the_app_has_in_its_log(box: Box, web: str, mo
     assert {pulse["request"] for pulse in pulses} == {request.id for request in made.requests}
     assert all(request.id in log for request in made.requests)
     assert {(pulse["id"], pulse["failed"]) for pulse in pulses} == {(f"container:{container}", False)}
+
+
+@pytest.mark.parametrize("installation", ["container"], indirect=True)
+def test_where_no_container_answers_the_machine_pulses_that_did(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    pulses = []
+    monkeypatch.setattr(TopologyView, "send", lambda _, content, *__: pulses.append(content) if content["t"] == "pulse" else None)
+    box.put(APP, "/root/load-server.py")
+    box.sh(f"PORT={PORT} setsid python3 /root/load-server.py > /root/load-log 2>&1 < /dev/null &", check=True)
+    view, name = TopologyView(box), box.status().name
+    try:
+        page(box, PORT)
+        until("the first look", lambda: f"box:{name}" in view.graph)
+        made = load(box.url(PORT), 6)
+        log = box.sh("cat /root/load-log").stdout
+    finally:
+        view.close()
+        box.sh("pkill -f [l]oad-server.py")
+        clean(box, "load-")
+    assert made.answered == {name: 6}
+    assert {(pulse["id"], pulse["request"]) for pulse in pulses} == {(f"box:{name}", request.id) for request in made.requests}
+    assert all(request.id in log for request in made.requests)
 
 
 @pytest.mark.parametrize("installation", ["container"], indirect=True)

@@ -10,9 +10,21 @@ from lab.box.errors import UsageError
 from lab.progress import UNANSWERED, read
 from lab.widgets import predict as module
 from lab.widgets.predict import WAITS, Prediction, predict, recall
+from tests.support.jupyter import chromium
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+RENDER = """async ([source, state]) => {
+    const { default: widget } = await import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
+    const model = { get: (name) => state[name], on: (_, draw) => (model.draw = draw), send: () => {} };
+    window.update = (changed) => { Object.assign(state, changed); model.draw(); };
+    widget.render({ model, el: document.body });
+}"""
+"""Shows the form to somebody; it hears of changes as it would from a kernel."""
+ANSWERED = """() => [...document.querySelectorAll('input:checked, input[type=number], [data-line]')]
+    .map((field) => field.dataset.line ?? field.value).filter((value) => value)"""
 
 
 class Screen:
@@ -80,6 +92,31 @@ def test_an_answer_comes_up_again_after_a_restart() -> None:
 def test_another_question_under_the_same_key_is_asked_anew() -> None:
     from_browser(ask(), answer="running")
     assert predict("02.state", "And now?", choices=["a", "b"]).answer == UNANSWERED
+    assert predict("02.state", "What will the engine say?", choices=["running", "dead"]).answer == UNANSWERED
+
+
+@pytest.mark.browser
+def test_the_form_shows_what_was_answered_before(tmp_path: Path) -> None:
+    asked: list[tuple[dict[str, Any], Any, list[str]]] = [
+        ({"choices": ["running", "exited"]}, "exited", ["exited"]),
+        ({"several": ["net", "time", "pid"]}, ["net", "pid"], ["net", "pid"]),
+        ({"several": ["net", "time", "pid"]}, [], []),
+        ({"number": "processes"}, 0, ["0"]),
+        ({"order": ["b", "a", "c"]}, ["a", "c", "b"], ["a", "c", "b"]),
+    ]
+    source = (module.HERE / "predict.js").read_text()
+    with chromium(tmp_path) as page:
+        for form, answer, shown in asked:
+            from_browser(predict("02.form", "What?", **form), answer=answer)
+            again = predict("02.form", "What?", **form)
+            page.evaluate(RENDER, [source, again.get_state(["question", "form", "said", "answered"])])
+            assert page.evaluate(ANSWERED) == shown
+            assert page.locator("fieldset[disabled]").count() == 1
+            assert page.locator("[role=status]").inner_text().startswith("You said: ")
+            from_browser(again, again=True)
+            page.evaluate("state => update(state)", again.get_state(["said", "answered"]))
+            assert page.evaluate(ANSWERED) == form.get("order", [])
+            assert page.locator("fieldset[disabled]").count() == 0
 
 
 @pytest.mark.parametrize(

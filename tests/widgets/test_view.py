@@ -172,6 +172,33 @@ def test_two_machines_are_one_picture_and_stale_if_either_is(told: list[Callable
     both.view.close()
 
 
+def test_a_machine_that_died_is_gone_in_words_wherever_it_is_drawn(told: list[Callable[[Seen], None]], tmp_path: Path, twin: Twin) -> None:
+    both = watched(told, Nowhere(tmp_path), Nowhere(tmp_path))
+    right = Box("right", (replace(WEB, id="c" * 64, state="exited", exit_code=137),), (NET,))
+    both.sees(right, number=1)
+    both.sees(replace(POD, name="left"))
+    both.view._ipython_display_()
+    since = "since 03:22:11: stopped, or broken down"
+    delta, badge = both.sees(replace(right, gone=since), "stopped, or broken down", number=1)
+
+    assert badge == {"t": "badge", "text": f"● live; right gone {since}", "stale": False}
+    says = {node["id"]: (node["state"], node["shown"]["says"]) for node in delta["set"]}
+    assert says == {"box:right": ("gone", f"gone, {since}"), f"container:{'c' * 64}": ("gone", "gone")}
+    assert delta["gone"] == []
+    until("the still picture", lambda: twin.updates)
+    words = f"box right  (gone, {since})"
+    assert f"└─ {words}\n   ├─ container web  (gone)  app:v1  10.0.0.2  on net\n" in twin.updates[-1]["text/plain"]
+    assert f">{words}</text>" in twin.updates[-1]["image/svg+xml"]
+    assert re.findall(r'<rect class="([^"]*gone)"', twin.updates[-1]["image/svg+xml"]) == ["box gone", "gone"]
+
+    badge = both.sees(Box("left", gone="since 03:25:00: deleted"), "deleted")[-1]
+    assert badge == {"t": "badge", "text": f"⚠ left gone since 03:25:00: deleted; right gone {since}", "stale": True}
+    badge = both.sees(EMPTY, "the engine hangs")[-1]
+    assert re.fullmatch(rf"⚠ stale since \d\d:\d\d:\d\d: the engine hangs; right gone {since}", badge["text"])
+    assert badge["text"] in both.view._still()["text/plain"]
+    both.view.close()
+
+
 def test_details_are_told_from_a_thread_also_when_there_are_none(one: Watched) -> None:
     one.sees(ONE)
     for node, title, last in (
@@ -193,13 +220,18 @@ def test_text_is_what_the_picture_shows(one: Watched) -> None:
     assert "no wall for net, ipc to web" in answer["text"]
 
 
-def test_a_pulse_goes_to_the_container_that_is_meant(one: Watched) -> None:
+def test_a_pulse_goes_to_the_one_that_is_meant(one: Watched) -> None:
     one.sees(POD)
     one.sent.clear()
-    one.view.pulse("bbbb", "r1", failed=True)
-    one.view.pulse("cccc", "r2")
+    one.view.pulse(LOG.id[:12], "r1", failed=True)
+    one.view.pulse("c" * 12, "r2")
     one.view.pulse("", "r3")
-    assert one.sent == [{"t": "pulse", "id": f"container:{LOG.id}", "request": "r1", "failed": True}]
+    one.view.pulse("b", "r4")  # a machine of that name, which is in another picture
+    one.view.pulse("box", "r5")
+    assert one.sent == [
+        {"t": "pulse", "id": f"container:{LOG.id}", "request": "r1", "failed": True},
+        {"t": "pulse", "id": "box:box", "request": "r5", "failed": False},
+    ]
 
 
 def test_the_still_picture_is_renewed_after_the_last_change(one: Watched, twin: Twin) -> None:
