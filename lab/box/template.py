@@ -1,7 +1,8 @@
 """A machine that is ready before anybody asks for it.
 
-A template is made once per recipe and accelerator: boot, start the engine, load the course's images, start and remove a container, import
-what a learner's kernel needs.  Then the machine stops, and its memory (a file) and the state of its devices (another) are kept.
+A template is made once per recipe and accelerator: boot, start the engine, load the course's images, hand Podman those that its pods are
+made of, start and remove a container, import what a learner's kernel needs.  Then the machine stops, and its memory (a file) and the state
+of its devices (another) are kept.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from lab.box.wait import wait_for
 
 BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
 WARM_IMAGE = "app:v1"
+HAND_OVER = f"set -o pipefail; docker save {WARM_IMAGE} base | podman load --quiet"
+"""Podman has a store of its own, and an emulated machine takes half a minute to fill it: see ``objects.podman.hand_over``."""
 PING_TIMEOUT_S = 5
 SOURCES = (Path(__file__).with_name("qemu.py"), Path(__file__))
 """What decides the machine, beside the recipe."""
@@ -100,6 +103,7 @@ def _warm(state: State, images: Path, access: Access, wait: Callable[[str, Calla
         access.control(new_identity(state, access.directory, "box", own_kernel=True))
     with progress.step("Loading the course's images into it"), images.open("rb") as archive:
         access.docker.images.load(archive)
+        wait("Podman's images", lambda: _succeeds(access, HAND_OVER))
     with progress.step("Warming it up: a container, a shell, a kernel"):
         access.docker.containers.run(WARM_IMAGE, ["true"], entrypoint="", remove=True)
         wait("the kernel's zygote", lambda: _succeeds(access, "test -S /run/course/kernels.sock"))
