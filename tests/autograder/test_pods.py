@@ -399,7 +399,7 @@ def test_first_this_then_that(graded: Graded, way: object) -> None:
     ("script", "seen", "hint"),
     [
         (PREPARED.replace("run --name", "run --rm --name"), [False, False, False, False], "--rm is gone"),
-        (PREPARED.replace("run --name", "run -d --name").replace("sleep 0.2;", "sleep 3;"), None, "init has not ended"),
+        (PREPARED.replace("run --name", "run -d --name").replace("sleep 0.2;", "sleep 60;"), None, "init has not ended"),
         (PREPARED.replace("run --name", "run -d --name").replace('word"', 'word; sleep 999"'), [False, False, True, True], "a sidecar"),
         (PREPARED.replace('word"', 'word; exit 3"'), [False, False, True, True], "It has failed"),
         (PREPARED + "docker start -a $init", [True, False, True, True], "the app was there already"),
