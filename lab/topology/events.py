@@ -36,6 +36,8 @@ AGAIN_S = 1.0
 """While nothing is seen, between two attempts."""
 LATE, LATE_S = "late", 0.3
 """After an event, until the machine is looked at once more: an engine tells of a pause before it lists it, now and then by 0.2 s."""
+SETTLED_S = 4.0
+"""A machine that is deleted ends before it is forgotten: after that time, what became of it is asked once more, and then no more."""
 YOUNG_S = 1.5
 """After a start, until the walls are looked at again: a program may have changed them for itself when it began."""
 IDLE = ("exec_", "top", "resize", "attach", "copy", "export", "archive", "commit", "kill", "stop", "prune")
@@ -75,7 +77,7 @@ class Feed:
         self._machine = machine
         self._told: dict[Told, bool] = {}
         self._seen = Seen(None, time.time(), "looking for the first time")
-        self._deaf = ""
+        self._deaf, self._settled = "", False
         self._wake, self._closed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
@@ -226,7 +228,11 @@ class Feed:
                 at = time.strftime("%H:%M:%S", time.localtime(since))
                 box = replace(box or Box(self._machine.name), gone=f"since {'' if box else 'before '}{at}: {gone}")
                 why = gone
-            self._seen = Seen(box, since, why)
+            self._seen, self._settled = Seen(box, since, why), False
+        elif not self._settled and time.time() > since + SETTLED_S:
+            self._settled = True
+            if gone := self._gone():
+                self._seen = Seen(replace(box, gone=f"{box.gone.rpartition(': ')[0]}: {gone}"), since, gone)
         self._tell()
 
     def _gone(self) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lab.box.instance import Instance
 
 EVERY_S = 0.3
-LAST, WIDE = 12, 110
+LAST, WIDE = 12, 100
 
 
 def boot(name: str) -> Instance:

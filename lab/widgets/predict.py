@@ -79,9 +79,10 @@ class Prediction(PromptWidget):
     def again(self) -> None:
         """Take the answer back, and ask anew."""
         self._answer = UNANSWERED
-        self._result = None
-        if not self._asked_again:
-            self._measured = None
+        if self._asked_again:
+            self._wait()
+        else:
+            self._measured = self._result = None
         self._keep()
         self._say()
 
@@ -102,7 +103,7 @@ class Prediction(PromptWidget):
     def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
         if "here" in content:
             self._somebody_looks = True
-            if self._measured is not None and self._result and self._answer == UNANSWERED:
+            if self._measured is not None and self._result and self._answer == UNANSWERED and not self._asked_again:
                 self._show()
         elif "again" in content:
             self.again()
@@ -112,11 +113,21 @@ class Prediction(PromptWidget):
     def _show(self) -> None:
         waits = self._somebody_looks and self._answer == UNANSWERED
         text = WAITS if waits else verdict(... if self._answer == UNANSWERED else self._answer, self._measured)
-        text += f"\n\n{self._details}" if self._details and not waits else ""
+        self._put(text + (f"\n\n{self._details}" if self._details and not waits else ""))
+
+    def _wait(self) -> None:
+        self._put(f"Asked again, from lesson {self.key.partition('.')[0]}.")
+
+    def _put(self, text: str) -> None:
         if self._result:
             self._result.update({"text/plain": text}, raw=True)
         else:
             self._result = display({"text/plain": text}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+    def ask_again(self) -> None:
+        """Show the question, and a line below it where the result will stand: what is displayed after the cell has run, no cell shows."""
+        display(self)  # type: ignore[no-untyped-call]
+        self._wait()
 
     def _keep(self) -> None:
         measured = sorted(map(str, self._measured)) if isinstance(self._measured, set | frozenset) else self._measured
@@ -197,4 +208,4 @@ def recall(lesson: str, most: int = 3) -> None:
     if not keys:
         print("Nothing to recall yet: no prediction of an earlier lesson has been seen through.")  # noqa: T201
     for key in keys:
-        display(Prediction(key, kept[key].question, kept[key].form, kept[key].measured))  # type: ignore[no-untyped-call]
+        Prediction(key, kept[key].question, kept[key].form, kept[key].measured).ask_again()

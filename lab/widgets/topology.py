@@ -142,9 +142,10 @@ class TopologyView(PromptWidget):
         return [seen for seen in self._seen.values() if seen.stale and not (seen.box and seen.box.gone)]
 
     def _badge(self) -> dict[str, object]:
-        says = [f"{seen.box.name} gone {seen.box.gone}" for _, seen in sorted(self._seen.items()) if seen.box and seen.box.gone]
+        lost = [seen.box.name for _, seen in sorted(self._seen.items()) if seen.box and seen.box.gone]
+        says = [f"gone: {', '.join(lost)}"] if lost else []
         unseen = self._unseen()
-        lively = not unseen and len(says) < len(self.machines)
+        lively = not unseen and len(lost) < len(self.machines)
         if unseen:
             since = time.strftime("%H:%M:%S", time.localtime(min(seen.since for seen in unseen)))
             says.insert(0, f"stale since {since}: {unseen[0].stale}")

@@ -75,6 +75,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "ANSWER_S", 1.0)
     monkeypatch.setattr(events, "QUIET_S", 0.5)
     monkeypatch.setattr(events, "AGAIN_S", 0.2)
+    monkeypatch.setattr(events, "SETTLED_S", 1.0)
 
 
 class Engine(BaseHTTPRequestHandler):
@@ -455,6 +456,9 @@ def test_a_machine_that_died_is_gone_until_another_one_is_in_its_place(serve: Se
         at = time.strftime("%H:%M:%S", time.localtime(follower.last.since))
         assert follower.last.box == replace(seen, gone=f"since {at}: stopped, or broken down")
         assert follower.last.stale == "stopped, or broken down"
+        machine.fate = "deleted"  # its name is given back after it has ended
+        until("that to be said, too", lambda: follower.last.stale == "deleted")
+        assert follower.last.box == replace(seen, gone=f"since {at}: deleted")
         serve()
         until("another one to be seen", lambda: follower.last.box and not (follower.last.box.gone or follower.last.stale))
 

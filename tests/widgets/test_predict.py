@@ -32,8 +32,11 @@ class Screen:
 
     def __init__(self) -> None:
         self.shown: list[str] = []
+        self.asked: list[Prediction] = []
 
     def display(self, data: Any, **_: object) -> Screen:
+        if isinstance(data, Prediction):
+            self.asked.append(data)
         self.shown.append(data["text/plain"] if isinstance(data, dict) else data.text())
         return self
 
@@ -164,7 +167,9 @@ def test_two_forms_at_once_are_refused() -> None:
             predict("02.x", "What?", **form)
 
 
-def test_a_wrong_one_comes_back_in_a_later_lesson(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_one_comes_back_in_a_later_lesson_and_says_there_what_was_measured(
+    screen: Screen, capsys: pytest.CaptureFixture[str]
+) -> None:
     recall("03")
     assert "Nothing to recall yet" in capsys.readouterr().out
     prediction = ask()
@@ -172,4 +177,12 @@ def test_a_wrong_one_comes_back_in_a_later_lesson(screen: Screen, capsys: pytest
     prediction.reveal("exited")
     screen.shown.clear()
     recall("03")
-    assert screen.shown == ["What will the engine say?\n  - running\n  - exited\nUnanswered."]
+    assert screen.shown == ["What will the engine say?\n  - running\n  - exited\nUnanswered.", "Asked again, from lesson 02."]
+    for content, says in (
+        ({"here": True}, "Asked again, from lesson 02."),
+        ({"answer": "exited"}, "You said: exited. Measured: exited.\nAs you said."),
+        ({"again": True}, "Asked again, from lesson 02."),
+        ({"answer": "running"}, "You said: running. Measured: exited.\nNot what you said: that is where to look closer."),
+    ):
+        from_browser(screen.asked[-1], **content)
+        assert screen.shown[1:] == [says]
