@@ -114,10 +114,12 @@ class Instance(Reached):
         record = self._place.load()
         if record and record.relay.alive:
             return
-        if not record or (why := self.gone()):
-            why = f"It was {why if record else 'deleted'}."
+        why = self.gone()
+        if not record or why:
             raise BoxNotRunning(
-                f"The machine {self.name} does not run.", why, f'machines.delete("{self.name}"), and machines.create("{self.name}")'
+                f"The machine {self.name} does not run.",
+                f"It was {why}.",
+                f'machines.delete("{self.name}"), and machines.create("{self.name}")',
             )
         self._runs.mend(record)
 
