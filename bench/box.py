@@ -19,19 +19,20 @@ from pathlib import Path
 from statistics import median
 
 from bench.rows import RUNS, Row, on_an_engine, seconds, show
-from lab.box import engine, life
-from lab.box.build import Artefacts
-from lab.box.qemu import PROGRAM, Machine
-from lab.box.recipe import Recipe
-from lab.box.record import Record
-from lab.box.state import State
-from lab.box.template import Template
+from lab.box import lifecycle
+from lab.box.build.recipe import Recipe
+from lab.box.build.steps import Artefacts
+from lab.box.core.installation import Installation
+from lab.box.core.instance_dir import box_record
+from lab.box.drivers.container import engine
+from lab.box.drivers.microvm.qemu import PROGRAM, VirtualMachine
+from lab.box.drivers.microvm.template import Template
 
 ROOT = Path(__file__).parents[1]
 IDLE_S = 10
 
 
-def home(backend: str, name: str = "") -> State:
+def home(backend: str, name: str = "") -> Installation:
     """A state directory that shares what the tests built."""
     tests = Path(os.environ.get("COURSE_TEST_STATE") or ROOT / ".tests").absolute()
     state = tests / (name or backend)
@@ -41,7 +42,7 @@ def home(backend: str, name: str = "") -> State:
         if not (state / shared).exists():
             (state / shared).symlink_to(source)
     os.environ["COURSE_STATE"] = str(state)
-    return State.open()
+    return Installation.open()
 
 
 @contextmanager
@@ -49,11 +50,11 @@ def bare_clone(template: Template, artefacts: Artefacts) -> Iterator[float]:
     """A clone without anything of ours around it; the seconds from its launch until it ran."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         directory = Path(scratch)
-        machine = Machine(artefacts, template.memory, directory, directory / "console", template.accelerator)
+        machine = VirtualMachine(artefacts, template.memory, directory, directory / "console", template.accelerator)
         with template.state.open("rb") as saved:
             began = time.monotonic()
             process = subprocess.Popen(
-                [PROGRAM, *machine._options(), "-S", "-incoming", "defer"], pass_fds=(saved.fileno(),), stderr=subprocess.DEVNULL
+                [PROGRAM, *machine.options(), "-S", "-incoming", "defer"], pass_fds=(saved.fileno(),), stderr=subprocess.DEVNULL
             )
             monitor = _connected(machine.monitor)
             file = monitor.makefile("rw")
@@ -93,18 +94,19 @@ def _connected(path: Path) -> socket.socket:
 
 def microvm() -> Iterator[Row]:
     """Figures of the emulated, or virtual, machine."""
-    state = home("microvm")
-    box = life.up("microvm", state=state)
+    installation = home("microvm")
+    box = lifecycle.up("microvm", installation=installation)
     recipe, accelerator = Recipe().key, box.status().accelerator
-    template, artefacts = Template.of(state, recipe, accelerator), Artefacts.of(state, recipe)
+    template, artefacts = Template.of(installation, recipe, accelerator), Artefacts.of(installation, recipe)
     bare, ours, answers, resets = [], [], [], []
     for _ in range(RUNS):
         with bare_clone(template, artefacts) as took:
             bare.append(took)
         resets.append(seconds(box.reset, 1))
-        record = Record.load(state)
+        record = box_record(installation)
         assert record
-        ours.append(record.running_s)
+        assert record.launched
+        ours.append(record.launched.running_s)
         answers.append(record.ready_s)
     kind = "virtual" if accelerator == "kvm" else "emulated"
     yield Row(f"{kind}: a bare QEMU clone runs", round(median(bare), 3), "s")
@@ -118,30 +120,34 @@ def microvm() -> Iterator[Row]:
     box.reset()
     yield Row(f"{kind}: a container is run and removed", seconds(lambda: _run_and_remove(box.docker), 3), "s")
     yield Row("course up, when a box runs already", seconds(_course_up), "s", 1.0)
-    second_state = home("microvm", "microvm-2")
-    life.up("microvm", state=second_state)
+    second = home("microvm", "microvm-2")
+    lifecycle.up("microvm", installation=second)
     time.sleep(IDLE_S)
-    record = Record.load(second_state)
+    record = box_record(second)
     assert record
-    assert record.machine
-    yield Row(f"{kind}: a further idle clone, QEMU and relay", round(record.machine.memory_mb + record.relay.memory_mb), "MB", 250)
-    life.down(second_state)
+    assert record.launched
+    assert record.launched.vm
+    yield Row(
+        f"{kind}: a further idle clone, QEMU and relay", round(record.launched.vm.memory_mb + record.launched.relay.memory_mb), "MB", 250
+    )
+    lifecycle.down(second)
     home("microvm")
-    life.down(state)
+    lifecycle.down(installation)
 
 
 def container() -> Iterator[Row]:
     """Figures of the container backend; the peer is the same image's container with nothing of ours around it."""
-    state = home("container")
-    box = life.up("container", state=state)
+    installation = home("container")
+    box = lifecycle.up("container", installation=installation)
     resets, answers = [], []
     for _ in range(RUNS):
         resets.append(seconds(box.reset, 1))
-        record = Record.load(state)
+        record = box_record(installation)
         assert record
         answers.append(record.ready_s)
-    outer = engine.client(record.engine)
-    rights = json.loads((state.root / "rights.json").read_text())["rights"]
+    assert record
+    outer = engine.client(record.origin.engine)
+    rights = json.loads((installation.root / "rights.json").read_text())["rights"]
 
     def peer() -> None:
         made = outer.containers.run(f"course-box:{Recipe().key}", detach=True, network_mode="none", volumes=["/var/lib/docker"], **rights)
@@ -155,7 +161,7 @@ def container() -> Iterator[Row]:
     yield Row("container: a shell command", seconds(lambda: box.sh("true")), "s")
     yield Row("container: a container is run and removed", seconds(lambda: _run_and_remove(box.docker), 3), "s")
     outer.close()
-    life.down(state)
+    lifecycle.down(installation)
 
 
 def _run_and_remove(client: object) -> None:

@@ -17,9 +17,9 @@ from docker.errors import DockerException
 
 from bench.page import browser, load
 from bench.rows import RUNS, Row, seconds
-from lab.box import life
-from lab.box.box import Box
-from lab.box.state import State
+from lab.box import lifecycle
+from lab.box.core.installation import Installation
+from lab.box.instances.box import Box
 from lab.box.wait import wait_for
 from lab.topology.snapshot import Camera, snapshot
 from tests.support.jupyter import jupyterlab, open_notebook
@@ -44,12 +44,12 @@ def own_box() -> Iterator[tuple[Box, dict[str, str]]]:
     built = Path(os.environ.get("COURSE_TEST_STATE") or ROOT / ".tests").absolute() / "build"
     built.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="bench-") as home:
-        state = State(Path(home))
-        state.build.symlink_to(built)
+        installation = Installation(Path(home))
+        installation.build.symlink_to(built)
         try:
-            yield life.up("container", state=state), {**os.environ, "COURSE_STATE": home}
+            yield lifecycle.up("container", installation=installation), {**os.environ, "COURSE_STATE": home}
         finally:
-            life.down(state)
+            lifecycle.down(installation)
 
 
 def fill(box: Box) -> list[str]:

@@ -15,7 +15,8 @@ import requests
 
 from bench.objects import a_box
 from bench.rows import Row, on_an_engine, show
-from lab.box import images, machines
+from lab.box import machines
+from lab.box.build import images
 from lab.box.wait import wait_for
 
 APP = Path(images.__file__).parent / "app/server.py"

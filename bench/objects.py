@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.box import home
 from bench.rows import Row, on_an_engine, seconds, show
-from lab.box import life
+from lab.box import lifecycle
 from lab.box.machine import Machine
 from lab.objects.cluster import Cluster
 from lab.objects.node import Node
@@ -90,9 +90,9 @@ def figures(kind: str, machine: Machine, turns: int) -> Iterator[Row]:
 def a_box(backend: str) -> Iterator[Machine]:
     state = home(backend)
     try:
-        yield life.up(backend, state=state)
+        yield lifecycle.up(backend, installation=state)
     finally:
-        life.down(state)
+        lifecycle.down(state)
 
 
 def on_containers() -> Iterator[Row]:

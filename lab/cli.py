@@ -26,12 +26,12 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from lab.box import beside, life, machines
-from lab.box.box import Box
+from lab.box import ephemeral, lifecycle, machines
+from lab.box.core.installation import Installation, private_directory
+from lab.box.core.progress import Advance
 from lab.box.errors import CourseError, UsageError
-from lab.box.instance import Instance, Status
-from lab.box.progress import Advance
-from lab.box.state import State, private_directory
+from lab.box.instances.box import Box
+from lab.box.instances.instance import Instance, InstanceStatus
 
 app = typer.Typer(
     help="A box to learn on: a disposable Linux machine with a real Docker Engine inside.",
@@ -87,32 +87,32 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def build() -> None:
     """Make what boxes run from.  ``up`` does it when needed; what was finished before an interruption is kept."""
-    life.prepare(Terminal())
+    lifecycle.prepare(Terminal())
 
 
 @app.command()
 def up(backend: BackendName = "auto", as_json: AsJson = False) -> None:
     """Start your box, or find the one that runs."""
-    _show(life.up(backend, Terminal()), as_json)
+    _show(lifecycle.up(backend, Terminal()), as_json)
 
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Say how your box is, and the machines beside it."""
-    _show(life.current(), as_json)
+    _show(lifecycle.current(), as_json)
 
 
 @app.command()
 def shell() -> None:
     """Open a root shell on your box."""
-    box = life.current()
+    box = lifecycle.current()
     raise typer.Exit(subprocess.run([*box.ssh], check=False).returncode)
 
 
 @app.command()
 def reset(as_json: AsJson = False) -> None:
     """Put a pristine box in the place of yours.  Checkpoints stay."""
-    box = life.current()
+    box = lifecycle.current()
     with Terminal().step("Resetting your box"):
         box.reset()
     _show(box, as_json)
@@ -121,7 +121,7 @@ def reset(as_json: AsJson = False) -> None:
 @app.command()
 def checkpoint(name: str) -> None:
     """Save your box as it is, under a name."""
-    box = life.current()
+    box = lifecycle.current()
     with Terminal().step(f"Saving {name}"):
         box.checkpoint(name)
     out.print(f"Saved. Back to it with: course rewind {name}")
@@ -130,7 +130,7 @@ def checkpoint(name: str) -> None:
 @app.command()
 def rewind(name: str, as_json: AsJson = False) -> None:
     """Go back to a checkpoint."""
-    box = life.current()
+    box = lifecycle.current()
     with Terminal().step(f"Going back to {name}"):
         box.rewind(name)
     _show(box, as_json)
@@ -139,8 +139,8 @@ def rewind(name: str, as_json: AsJson = False) -> None:
 @app.command()
 def down(forget: Forget = False) -> None:
     """Remove your box, its checkpoints, and everything else that runs.  What was built stays."""
-    life.down(forget=forget)
-    beside.sweep(State.open())
+    lifecycle.down(forget=forget)
+    ephemeral.sweep(Installation.open())
     out.print("Your box is gone; nothing of it runs. What was built is kept for the next one.")
 
 
@@ -151,15 +151,15 @@ def lab(context: typer.Context, backend: BackendName = "auto", notebooks: Notebo
         raise UsageError(
             f"There is no folder {notebooks}.", "The lessons are in a checkout of the course.", "course lab --notebooks FOLDER"
         )
-    box = life.up(backend, Terminal())
+    box = lifecycle.up(backend, Terminal())
     err.print(f"The lessons are in {notebooks}. End JupyterLab with Ctrl-C; your box stays until: course down")
     command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={notebooks.absolute()}"]
     command.append("--ServerKernelManager.transport=ipc")  # for its own kernels, not for those that the formgrader starts
     command.append(f"--LabApp.app_settings_dir={JUPYTER}")
-    command.append(f"--LabApp.workspaces_dir={_workspaces(State.open())}")
+    command.append(f"--LabApp.workspaces_dir={_workspaces(Installation.open())}")
     if os.geteuid() == 0:
         command.append("--allow-root")
-    sockets = State.open().jupyter
+    sockets = Installation.open().jupyter
     private_directory(sockets)
     settings = os.pathsep.join(filter(None, [str(LESSONS.parent / "exercises"), os.environ.get("JUPYTER_CONFIG_PATH")]))
     ours = {"DOCKER_HOST": box.docker_host, "JUPYTER_RUNTIME_DIR": str(sockets), "JUPYTER_CONFIG_PATH": settings}
@@ -170,9 +170,9 @@ for found in entry_points(group="course.commands"):
     app.command(found.name)(found.load())
 
 
-def _workspaces(state: State) -> Path:
+def _workspaces(installation: Installation) -> Path:
     """Where the course's JupyterLab keeps its layout, apart from the one of the user's own; begun with the table of contents open."""
-    directory = state.root / "workspaces"
+    directory = installation.root / "workspaces"
     private_directory(directory)
     if not (directory / WORKSPACE).exists():
         shutil.copy(JUPYTER / "workspace.json", directory / WORKSPACE)
@@ -194,10 +194,13 @@ def _show(box: Box, as_json: bool) -> None:
             table.add_row(machine.name, machine.address, machine.backend, memory)
         out.print(table)
     if state.checkpoints:
-        out.print(f"Checkpoints: {', '.join(state.checkpoints)}")
+        table = Table("checkpoint", "", box=None, pad_edge=False)
+        for saved in state.checkpoints:
+            table.add_row(saved.name, saved.misfit or f"back to it with: course rewind {saved.name}")
+        out.print(table)
 
 
-def _machines() -> list[Status]:
+def _machines() -> list[InstanceStatus]:
     """How the machines beside the box are."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(Instance.status, machines.all()))

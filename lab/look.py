@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from lab.box import images
+from lab.box.build import images
 from lab.box.errors import CourseError
 from lab.box.wait import wait_for
 

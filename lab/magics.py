@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import no_var_expand
 
 from lab.box.errors import UsageError, WaitTimeout
-from lab.box.machine import SHELL_TIMEOUT_S
+from lab.box.machine.base import SHELL_TIMEOUT_S
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

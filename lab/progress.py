@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from lab.box import INSIDE
+from lab.box.core.inside import inside_a_box
 
 UNANSWERED = "unanswered"
 FILE = "progress.json"
@@ -48,12 +48,12 @@ class Progress:
 
 def read() -> Progress:
     """What was kept; nothing where nothing was, or where it can't be read."""
-    if INSIDE.exists():
+    if inside_a_box():
         return Progress()
-    from lab.box.state import State  # noqa: PLC0415  (a box lacks what it imports)
+    from lab.box.core.installation import Installation  # noqa: PLC0415  (a box lacks what it imports)
 
     try:
-        kept = json.loads((State.open().root / FILE).read_text())
+        kept = json.loads((Installation.open().root / FILE).read_text())
         predictions = {str(key): Predicted(**one) for key, one in kept["predictions"].items()}
         return Progress(predictions, {str(name): float(score) for name, score in kept["tasks"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -63,12 +63,12 @@ def read() -> Progress:
 @contextmanager
 def changing() -> Iterator[Progress]:
     """What was kept, to be changed within the ``with`` block, and kept again."""
-    if INSIDE.exists():
+    if inside_a_box():
         yield Progress()
         return
-    from lab.box.state import State, lock  # noqa: PLC0415
+    from lab.box.core.installation import Installation, lock  # noqa: PLC0415
 
-    root = State.open().root
+    root = Installation.open().root
     with lock(root, "progress"):
         progress = read()
         yield progress

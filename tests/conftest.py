@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.box import life, qemu
-from lab.box.box import Box
+from lab.box import lifecycle
+from lab.box.core.installation import Installation
+from lab.box.drivers.microvm import qemu
 from lab.box.errors import CourseError
-from lab.box.state import State
+from lab.box.instances.box import Box
 from tests.support.engine import answering_engine, private_engine, why_not
 
 ROOT = Path(__file__).parents[1]
@@ -42,11 +43,11 @@ def engine() -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Installation:
-    """A course of the tests' own, on one backend, with a box that runs."""
+class Running:
+    """An installation of the tests' own, on one backend, with a box that runs."""
 
     backend: str
-    state: State
+    installation: Installation
     box: Box
     environment: dict[str, str] = field(repr=False)
     """For commands that shall find this installation."""
@@ -65,7 +66,7 @@ def built() -> Path:
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
-def installation(request: pytest.FixtureRequest, built: Path) -> Iterator[Installation]:
+def running(request: pytest.FixtureRequest, built: Path) -> Iterator[Running]:
     """An installation on each backend in turn; its box is shared, so a test that changes it asks for ``fresh``, or cleans up."""
     backend = request.param
     if backend == "microvm" and qemu.version() is None:
@@ -74,30 +75,30 @@ def installation(request: pytest.FixtureRequest, built: Path) -> Iterator[Instal
         if backend == "container":
             patch.setenv("DOCKER_HOST", request.getfixturevalue("engine"))
         patch.setenv("COURSE_STATE", str(built / backend))
-        state = State.open()
-        box = life.up(backend, state=state)
-        yield Installation(backend, state, box, dict(os.environ))
-        life.down(state)
+        installation = Installation.open()
+        box = lifecycle.up(backend, installation=installation)
+        yield Running(backend, installation, box, dict(os.environ))
+        lifecycle.down(installation)
 
 
 @pytest.fixture
-def here(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
+def here(running: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
     """The installation, made the one that ``connect()`` and the command line find."""
     for name in ("COURSE_STATE", "DOCKER_HOST"):
-        if name in installation.environment:
-            monkeypatch.setenv(name, installation.environment[name])
+        if name in running.environment:
+            monkeypatch.setenv(name, running.environment[name])
         else:
             monkeypatch.delenv(name, raising=False)
-    return installation
+    return running
 
 
 @pytest.fixture
-def box(here: Installation) -> Box:
+def box(here: Running) -> Box:
     """A box that is up; brought up again if the test before took it down."""
     try:
         here.box.status()
     except CourseError:
-        life.up(here.backend, state=here.state)
+        lifecycle.up(here.backend, installation=here.installation)
     return here.box
 
 

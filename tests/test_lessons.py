@@ -16,7 +16,7 @@ from rubric.course import lessons
 from rubric.points import POINTS, Point, faults
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
@@ -52,7 +52,7 @@ def test_a_prediction_has_its_form_in_a_tour_too(lesson: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
+@pytest.mark.parametrize("running", ["container"], indirect=True)
 def test_runs_and_leaves_nothing(lesson: Path, fresh: Box, tmp_path: Path) -> None:
     before = inventory(fresh)
     run(lesson, tmp_path)
@@ -61,7 +61,7 @@ def test_runs_and_leaves_nothing(lesson: Path, fresh: Box, tmp_path: Path) -> No
 
 @pytest.mark.full
 @pytest.mark.timeout(2700)
-@pytest.mark.parametrize("installation", ["container", "microvm"], indirect=True)
+@pytest.mark.parametrize("running", ["container", "microvm"], indirect=True)
 def test_runs_twice_in_a_row_and_leaves_nothing(lesson: Path, fresh: Box, tmp_path: Path) -> None:
     before = inventory(fresh)
 
@@ -71,7 +71,7 @@ def test_runs_twice_in_a_row_and_leaves_nothing(lesson: Path, fresh: Box, tmp_pa
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+@pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 def test_the_gallery_runs_and_leaves_nothing(fresh: Box, tmp_path: Path) -> None:
     before = inventory(fresh)
     run(GALLERY, tmp_path)
@@ -79,7 +79,7 @@ def test_the_gallery_runs_and_leaves_nothing(fresh: Box, tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("installation", ["microvm"], indirect=True)
+@pytest.mark.parametrize("running", ["microvm"], indirect=True)
 def test_the_tour_runs_on_a_virtual_machine(fresh: Box, tmp_path: Path) -> None:
     before = inventory(fresh)
     run(LESSONS[0], tmp_path)

@@ -11,7 +11,7 @@ from lab.box.wait import wait_for
 from lab.look import affordable, bars, between, clean, localhost, pid, used_mb
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 PAIR = """
 docker run -d --name look-app --ipc shareable app:v1
@@ -28,7 +28,7 @@ def pair(box: Box) -> Iterator[Box]:
     clean(box, "look-")
 
 
-@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+@pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 def test_two_that_share_a_network_have_one_localhost(pair: Box) -> None:
     assert between(pair, {name: pid(pair, name) for name in ("look-app", "look-helper")}).up == {"uts", "pid", "mnt"}
     assert "count: 1\n" in localhost(pair, "look-app")
@@ -36,7 +36,7 @@ def test_two_that_share_a_network_have_one_localhost(pair: Box) -> None:
     assert localhost(pair, "look-helper", port=9090, patience_s=0) == ""
 
 
-@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+@pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 def test_memory_that_containers_use_is_counted_together(box: Box) -> None:
     before = used_mb(box)
     fill = f"base python3 -c 'import time; kept = bytearray({FILLED_MB} * 10**6); time.sleep(600)'"
@@ -65,7 +65,7 @@ def test_what_is_counted_is_whole_and_what_is_measured_has_its_unit(capsys: pyte
     ]
 
 
-@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+@pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 @pytest.mark.usefixtures("box")
 def test_where_the_quota_refuses_there_are_fewer_machines_and_it_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -11,7 +11,7 @@ from traitlets.config import Config
 
 import lab.box
 from lab.box.errors import UsageError, WaitTimeout
-from lab.box.machine import Result
+from lab.box.machine.base import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

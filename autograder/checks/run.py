@@ -16,10 +16,10 @@ from autograder.checks.dice import Dice
 from autograder.checks.fact import Verdict
 from autograder.checks.register import Check
 from autograder.checks.task import Task, load
-from lab.box import INSIDE
+from lab.box.core.inside import inside_a_box
 from lab.box.errors import CourseError, UsageError, WaitTimeout
+from lab.box.instances.peering import authorize
 from lab.box.machine import Machine
-from lab.box.peer import admit
 
 HOLD_S = 2.0
 """A state must hold for so long to be confirmed."""
@@ -68,7 +68,7 @@ def _hire(machine: Machine, task: Task, short: str, *, cold: bool) -> None:
     Raises:
         CourseError: this is inside a box, where no machine can be made; or they could not be had.
     """
-    if INSIDE.exists():
+    if inside_a_box():
         why = "Machines belong to the computer that the box runs on."
         raise CourseError(f"The task {task.name} needs machines, so it can't begin inside a box.", why, f'task("{task.name}"), outside')
     from lab.box import machines  # noqa: PLC0415  (whose import an emulated kernel inside a box would wait for)
@@ -80,7 +80,7 @@ def _hire(machine: Machine, task: Task, short: str, *, cold: bool) -> None:
         made = []
         with suppress(UsageError):  # a container does not boot
             made = [machines.create(name, cold=True) for name in task.roles.values() if cold]
-        admit(machine, made or machines.fleet(*task.roles.values()))
+        authorize(machine, made or machines.fleet(*task.roles.values()))
     except BaseException:
         task.dismiss()
         raise

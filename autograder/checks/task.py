@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from lab.box import INSIDE
+from lab.box.core.inside import inside_a_box
 from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
-from lab.box.peer import Peer
+from lab.box.machine.peer import Peer
 from lab.look import clean
 
 Value = str | int | float | list[str] | list[int]
@@ -65,7 +65,7 @@ class Task:
         Raises:
             CourseError: one is gone.
         """
-        if INSIDE.exists():
+        if inside_a_box():
             return {role: Peer(name) for role, name in self.roles.items()}
         if not self.roles:
             return {}
@@ -102,7 +102,7 @@ class Task:
 
     def dismiss(self) -> None:
         """Delete its machines; from inside a box that can't be done."""
-        if self.roles and not INSIDE.exists():
+        if self.roles and not inside_a_box():
             from lab.box import machines  # noqa: PLC0415
 
             machines.delete(*self.roles.values())

@@ -6,15 +6,13 @@ box, inside a box the machine that it stands on.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.box.core.inside import inside_a_box
 from lab.box.errors import CourseError
 
 if TYPE_CHECKING:
     from lab.box.machine import Machine
-
-INSIDE = Path("/usr/lib/course/agent.py")
 
 
 def connect() -> Machine:
@@ -23,11 +21,11 @@ def connect() -> Machine:
     Raises:
         BoxNotRunning: there is none; says how to get one.
     """
-    if INSIDE.exists():
-        from lab.box.here import Here  # noqa: PLC0415
+    if inside_a_box():
+        from lab.box.machine.local import LocalMachine  # noqa: PLC0415
 
-        return Here()
-    from lab.box.life import current  # noqa: PLC0415
+        return LocalMachine()
+    from lab.box.lifecycle import current  # noqa: PLC0415
 
     return current()
 

@@ -55,3 +55,7 @@ class WaitTimeout(CourseError):
 
 class NotOnThisBackend(CourseError):
     """The backend can't do this; says what to do instead."""
+
+
+class NotManaged(CourseError):
+    """This code can use the machine, but neither see what it costs nor end it: it is inside a box, or the machine is the box itself."""

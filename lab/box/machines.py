@@ -7,28 +7,24 @@ each other by name and address, and nobody else sees them.  ``course down`` remo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 
-from lab.box import INSIDE, golden, kvm, life, processes, roster, segment
-from lab.box.build import Artefacts, build
-from lab.box.container import Container
-from lab.box.doctor import why_no_qemu
-from lab.box.errors import CourseError, NoBackend, UsageError
-from lab.box.instance import Instance
+from lab.box import lifecycle
+from lab.box.core.inside import inside_a_box
+from lab.box.core.installation import Installation
+from lab.box.core.instance_dir import InstanceDir, box_record
+from lab.box.core.progress import Progress, Quiet
+from lab.box.core.record import Record
+from lab.box.drivers import registry
+from lab.box.drivers.base import Backend, Driver
+from lab.box.errors import CourseError, UsageError
+from lab.box.instances import golden_image, inventory, membership, quota, startup
+from lab.box.instances.instance import Instance
 from lab.box.machine import Machine
-from lab.box.microvm import Microvm
-from lab.box.place import Place, machines_of
-from lab.box.processes import Process
-from lab.box.progress import Progress, Quiet
-from lab.box.record import Record
-from lab.box.state import State, lock
-from lab.box.template import Template, chosen
 
 START_ENGINE = "(modprobe -a $(cat /etc/course/modules); rm -f /run/course/hold-dockerd) > /dev/null 2>&1 &"
-BACKENDS = ("", "microvm", "container")
 
 
 def create(
@@ -62,10 +58,9 @@ def require_room(more: int) -> None:
     Raises:
         CourseError: the quota does not allow so many.
     """
-    state = _state()
-    life.current(state)
-    if box := Record.load(state):
-        roster.require_quota(state, box.backend, more)
+    installation = _installation()
+    box = _running_box(installation)
+    quota.require(installation, box.backend, len(inventory.taken(installation)), more)
 
 
 def find(name: str) -> Instance:
@@ -74,33 +69,30 @@ def find(name: str) -> Instance:
     Raises:
         UsageError: there is none.
     """
-    state = _state()
-    known = roster.listed(state)
+    installation = _installation()
+    known = inventory.listed(installation)
     if name not in known:
         have = f"There are: {', '.join(known)}." if known else "There is none yet."
         raise UsageError(f"There is no machine {name!r}.", have, f'machines.create("{name}")')
-    return Instance(known[name], _backend(known[name]))
+    return Instance(known[name], registry.driver_of(known[name]))
 
 
 def all() -> list[Instance]:  # noqa: A001  (read as machines.all())
     """Every machine, by name; also those that were stopped."""
-    return [Instance(place, _backend(place)) for place in roster.listed(_state()).values()]
+    return [Instance(directory, registry.driver_of(directory)) for directory in inventory.listed(_installation()).values()]
 
 
 def console(name: str) -> str:
     """What a machine has printed so far, also while it is still being created; nothing where there is none of that name."""
-    state = _state()
-    record = roster.taken(state).get(name)
-    return _backend(roster.place_of(state, record)).console() if record else ""
+    installation = _installation()
+    record = inventory.taken(installation).get(name)
+    return registry.driver_of(inventory.directory_of(installation, record)).console() if record else ""
 
 
 def delete(*names: str) -> None:
     """Remove machines, all where none is named; what is gone already is fine."""
-    state = _state()
-    places = [place for name, place in roster.listed(state).items() if not names or name in names]
-    _remove(places)
-    if places:
-        introduce(state)
+    listed = inventory.listed(_installation())
+    membership.remove([directory for name, directory in listed.items() if not names or name in names])
 
 
 def bake(machine: Machine, name: str) -> None:
@@ -113,154 +105,103 @@ def bake(machine: Machine, name: str) -> None:
         UsageError: that is no name for an image.
         CourseError: the machine could not be read.
     """
-    if not roster.NAME.fullmatch(name):
+    if not inventory.NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} can't be the name of an image.", "Small letters, digits and hyphens make one.", 'machines.bake(machine, "web")'
         )
-    golden.bake(_state(), machine, name)
+    golden_image.bake(_installation(), machine, name)
 
 
 def images() -> list[str]:
     """The names of the images that were baked."""
-    return golden.names(_state())
+    return golden_image.names(_installation())
 
 
 def forget(*images: str) -> None:
     """Remove images, all where none is named; machines that were made from them stay."""
-    golden.forget(_state(), *images)
-
-
-def introduce(state: State, new: Sequence[str] = ()) -> None:
-    """Tell every machine, and the box, who is there now.
-
-    Args:
-        state: of the installation.
-        new: those that know already.
-    """
-    box = Record.load(state)
-    with lock(machines_of(state), "introduce"), ThreadPoolExecutor(8) as pool:
-        places = [place for place in roster.listed(state).values() if place.name not in new]
-        jobs = [pool.submit(_tell, state, place) for place in [*places, *([Place(state, box.backend)] if box else [])]]
-        for job in jobs:
-            with suppress(CourseError):  # it does not run, or breaks down at this moment
-                job.result()
-
-
-def _tell(state: State, place: Place) -> None:
-    runs, peers = _backend(place), roster.addresses(state, place.backend)
-    if not runs.alive():
-        return
-    if place.is_box and peers:
-        runs.join(peers)
-    else:
-        runs.access.control({"peers": peers})
+    golden_image.forget(_installation(), *images)
 
 
 def _create(names: Sequence[str], *, image: str, recipe: str, cold: bool, backend: str, progress: Progress | None) -> list[Instance]:
-    state = _state()
-    life.current(state)
-    box = Record.load(state)
-    assert box
-    kind = _kind(box, backend, cold=cold)
+    installation = _installation()
+    box = _running_box(installation)
+    runs = _backend(installation, box, backend, boot=cold)
     if image:
-        golden.require(state, image)
-    with lock(state.boxes, "life", shared=True):
-        make = _maker(state, box, kind, progress or Quiet(), cold=cold)
-        environment = box.engine if kind == "container" else {}
-        places = roster.reserve(state, kind, segment.opened(state, kind, environment), names, environment=environment, clear=_remove)
-        told = roster.addresses(state, kind)
+        golden_image.require(installation, image)
+    with installation.keeping_the_box():
+        like = box.origin if box.backend == runs.name else None
+        origin = runs.prepare(installation, Quiet() if progress is None else progress, like=like, boot=cold)
+        prefix = runs.open_segment(installation, origin)
+        directories = inventory.reserve(installation, runs.name, origin, prefix, names, clear=membership.clear)
+        peers = membership.peers(installation, runs.name)
+
+        def start(directory: InstanceDir) -> Instance:
+            return _start(runs.driver(directory, origin, boot=cold), directory, peers, image, recipe, cold=cold)
+
         try:
-            with ThreadPoolExecutor(len(places) or 1) as pool:
-                made = list(pool.map(lambda place: _start(make(place), place, told, image, recipe, cold=cold), places))
+            with ThreadPoolExecutor(len(directories) or 1) as pool:
+                made = list(pool.map(start, directories))
         except OSError as error:  # docker's errors are some
-            _remove(places)
+            membership.clear(directories)
             raise CourseError("The machine did not start.", f"{error}.", "course status, and once more") from None
         except BaseException:
-            _remove(places)
+            membership.clear(directories)
             raise
-    introduce(state, names if roster.addresses(state, kind) == told else ())
+    membership.update_peers(installation, names if membership.peers(installation, runs.name) == peers else ())
     return made
 
 
-def _start(runs: Microvm | Container, place: Place, peers: Mapping[str, str], image: str, recipe: str, *, cold: bool) -> Instance:
+def _start(driver: Driver, directory: InstanceDir, peers: Mapping[str, str], image: str, recipe: str, *, cold: bool) -> Instance:
     """Start a machine; it is listed, and others learn of it, only when it is what was asked for."""
-    ready_s = runs.up(peers)
-    golden.apply(place.state, Instance(place, runs), image, recipe)
+    record = startup.start(driver, directory, peers=peers)
+    machine = Instance(directory, driver)
+    golden_image.apply(directory.installation, machine, image, recipe)
     if cold:
-        Instance(place, runs).sh(START_ENGINE, check=True)
-    record = place.load()
-    assert record
-    place.save(replace(record, ready_s=ready_s))
-    return Instance(place, runs)
+        machine.sh(START_ENGINE, check=True)
+    directory.save(replace(directory.load() or record, ready_s=record.ready_s))
+    return Instance(directory, driver)
 
 
-def _kind(box: Record, backend: str, *, cold: bool) -> str:
+def _backend(installation: Installation, box: Record, wanted: str, *, boot: bool) -> Backend:
     """What is to run a machine.
 
     Raises:
-        UsageError: there is no such backend, or it can't boot.
+        UsageError: there is no such backend, or its machines lack what was asked for.
         NoBackend: it can't run here.
     """
-    if backend not in BACKENDS:
+    if wanted not in ("", *registry.BACKENDS):
         raise UsageError(
-            f"There is no backend {backend!r}.", "There is microvm, beside the box's own.", 'machines.create(…, backend="microvm")'
+            f"There is no backend {wanted!r}.", "There is microvm, beside the box's own.", 'machines.create(…, backend="microvm")'
         )
-    kind = backend or box.backend
-    if kind == "container" != box.backend:
-        raise UsageError("A virtual machine has no containers beside it.", "Your box runs on microvm.", "machines.create(…)")
-    if kind == "microvm" and (lack := why_no_qemu()):
-        raise NoBackend("No virtual machine can be started here.", f"{lack}.", "course doctor")
-    if cold and kind == "container":
+    runs = registry.BACKENDS[wanted or box.backend]
+    if runs.name != box.backend and not runs.features.beside_others:
+        why = f"Your box runs on {box.backend}."
+        raise UsageError(f"There can be no machine on the {runs.name} backend beside your box.", why, "machines.create(…)")
+    if boot and not runs.features.boots:
         raise UsageError(
-            "A container does not boot.",
+            f"A machine on the {runs.name} backend does not boot.",
             "It uses the kernel of the computer that it runs on.",
             'machines.create(…, backend="microvm", cold=True)',
         )
-    return kind
+    return runs if runs.name == box.backend else registry.require(installation, runs.name)
 
 
-def _maker(state: State, box: Record, kind: str, progress: Progress, *, cold: bool) -> Callable[[Place], Microvm | Container]:
-    """How to make machines like the box, or virtual ones beside a box that is a container."""
-    if kind == "container":
-        return lambda place: Container(place, box.recipe, box.engine)
-    artefacts = Artefacts.of(state, box.recipe) if box.backend == kind else build(state, progress)
-    if cold:
-        accelerator = box.accelerator if box.backend == kind else "kvm" if kvm.probe(state).works else "tcg"
-        return lambda place: Microvm(place, artefacts, Template.of(state, artefacts.key, accelerator), cold=True)
-    warm = Template.of(state, box.recipe, box.accelerator)
-    template = warm if box.backend == kind and warm.state.exists() else chosen(state, artefacts, progress)
-    return lambda place: Microvm(place, artefacts, template)
+def _running_box(installation: Installation) -> Record:
+    """The record of the box.
+
+    Raises:
+        BoxNotRunning: there is none that runs.
+    """
+    lifecycle.current(installation)
+    record = box_record(installation)
+    assert record
+    return record
 
 
-def _backend(place: Place) -> Microvm | Container:
-    """What runs a machine that is recorded."""
-    record = place.load() or Record(place.name, place.backend, "tcg", 0.0, Process(0, 0.0))
-    if place.backend == "container":
-        return Container(place, record.recipe, record.engine)
-    return Microvm(place, Artefacts.of(place.state, record.recipe), Template.of(place.state, record.recipe, record.accelerator))
-
-
-def _remove(places: Sequence[Place]) -> None:
-    """End machines, side by side, and give their names back."""
-
-    def remove(place: Place) -> None:
-        try:
-            _backend(place).stop()
-        except CourseError:
-            if record := place.load():
-                place.save(replace(record, maker=None))  # so that it is tried again when somebody wants the name
-            raise
-        processes.end_all(f"{place.directory}/")
-        roster.release(place)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(remove, places))
-
-
-def _state() -> State:
-    if INSIDE.exists():
+def _installation() -> Installation:
+    if inside_a_box():
         raise CourseError(
             "Nothing inside a box can make machines, or see those beside it.", "They belong to the computer that the box runs on.",
             "type it in a notebook outside",
         )  # fmt: skip
-    return State.open()
+    return Installation.open()

@@ -46,8 +46,35 @@ def wait_for(
         return attempts(look)
     except RetryError as gave_up:
         last = gave_up.last_attempt.exception()
-        seen = f"Seen last: {type(last).__name__}: {last}." + (f"\n{tail(log)}" if log else "")
+        seen = "" if isinstance(last, _NotYet) else f"Seen last: {type(last).__name__}: {last}."
+        seen = f"{seen}\n{tail(log)}".strip()
         raise WaitTimeout(f"Waited {timeout_s:g} s for {what}.", seen, "course doctor") from None
+
+
+class _NotYet(OSError):
+    """What is waited for has not come, and there is no more to say."""
+
+
+def wait_until(
+    what: str,
+    predicate: Callable[[], object],
+    *,
+    timeout_s: float,
+    every_s: float = 0.02,
+    log: Path | None = None,
+    alive: Callable[[], bool] = lambda: True,
+) -> None:
+    """Call *predicate* until it is true; for what can't say more than yes or no.  See ``wait_for``.
+
+    Raises:
+        WaitTimeout: it did not come true.
+    """
+
+    def look() -> None:
+        if not predicate():
+            raise _NotYet
+
+    wait_for(what, look, timeout_s=timeout_s, every_s=every_s, log=log, alive=alive)
 
 
 def tail(log: Path | None, lines: int = 8) -> str:

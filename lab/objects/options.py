@@ -10,7 +10,7 @@ from typing import Any
 
 from docker.types import HostConfig, Mount
 
-from lab.box.machine import API_VERSION
+from lab.box.machine.base import API_VERSION
 from lab.objects.container import ContainerSpec
 from lab.objects.container import Mount as VolumeMount
 from lab.objects.spec import PAUSE, PodSpec

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from lab.box.machine import API_VERSION, Machine
-from lab.box.over_unix import connected
+from lab.box.machine.base import API_VERSION, Machine
+from lab.box.machine.unix_http import connected
 from lab.topology.snapshot import Box, Camera
 
 SETTLE_S = 0.02
@@ -171,7 +171,7 @@ class Feed:
         self._wake.set()
 
     def _look(self) -> None:
-        from lab.box.client import client  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+        from lab.box.machine.docker_client import client  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
         engine = client(self._machine.docker_host, ANSWER_S)
         camera = Camera(self._machine, engine)
@@ -237,7 +237,7 @@ class Feed:
 
     def _gone(self) -> str:
         try:
-            return self._machine.gone()
+            return self._machine.end_reason()
         except Exception:  # who can't be asked is not known to be gone, and a thread must not end in a traceback
             log.debug("not asked", exc_info=True)
             return ""

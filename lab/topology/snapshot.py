@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from lab.box.machine import API_VERSION, Machine
-from lab.box.over_unix import connected
+from lab.box.machine.base import API_VERSION, Machine
+from lab.box.machine.unix_http import connected
 from lab.look import LOOK_S, WALLS, namespaces
 
 BOX = "box"

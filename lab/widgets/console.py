@@ -15,7 +15,7 @@ from lab.box import machines
 from lab.box.errors import CourseError
 
 if TYPE_CHECKING:
-    from lab.box.instance import Instance
+    from lab.box.instances.instance import Instance
 
 EVERY_S = 0.3
 LAST, WIDE = 12, 100

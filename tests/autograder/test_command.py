@@ -16,8 +16,8 @@ from tests.autograder.test_containers import seen_by_the_box
 from tests.support.course import course
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
-    from tests.conftest import Installation
+    from lab.box.instances.box import Box
+    from tests.conftest import Running
 
 
 def test_all_tasks_are_listed_without_a_box(tmp_path: Path) -> None:
@@ -27,8 +27,8 @@ def test_all_tasks_are_listed_without_a_box(tmp_path: Path) -> None:
     assert "Report pid, address and parent" in course("check", env=env).out
 
 
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
-def test_a_task_is_checked_from_a_terminal(here: Installation, box: Box) -> None:
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_a_task_is_checked_from_a_terminal(here: Running, box: Box) -> None:
     done = course("check", "containers.process", env=here.environment)
     assert (done.code, "has not begun" in done.err) == (1, True)
     task = begin(box, find("containers.process"))
@@ -60,8 +60,8 @@ def test_a_new_task_is_written_once(tmp_path: Path) -> None:
     assert "networks.two-bridges" in listed
 
 
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
-def test_a_task_that_is_not_graded_has_a_score_and_no_points(here: Installation, box: Box) -> None:
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_a_task_that_is_not_graded_has_a_score_and_no_points(here: Running, box: Box) -> None:
     task = begin(box, find("start.greeting"))
     try:
         perform(box, task, "docker run -d --name $container app:v1")

@@ -16,13 +16,13 @@ from lab.look import pid, walls
 
 if TYPE_CHECKING:
     from autograder.checks.task import Task
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
     from lab.box.machine import Machine
 
 __all__ = ["graded"]
 pytestmark = [
     pytest.mark.usefixtures("box"),
-    pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
+    pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 TASKS = ("process", "walls", "limits", "graceful-stop", "image", "two-processes")
 SERVICE = "python3 -I -S /srv/app/server.py"

@@ -20,10 +20,10 @@ from tests.conftest import ROOT
 from tests.support.course import traces, until
 
 if TYPE_CHECKING:
-    from tests.conftest import Installation
+    from tests.conftest import Running
 
 POINTS = {"process": 3, "walls": 3, "limits": 4, "graceful-stop": 4, "image": 4, "two-processes": 4}
-on_container = pytest.mark.parametrize("installation", ["container"], indirect=True)
+on_container = pytest.mark.parametrize("running", ["container"], indirect=True)
 
 
 class Course:
@@ -78,7 +78,7 @@ class Course:
 
 
 @pytest.fixture
-def course(here: Installation) -> Iterator[Course]:
+def course(here: Running) -> Iterator[Course]:
     # Short, because kernels talk over unix sockets.
     home = Path(f"/tmp/c-{os.getpid()}")
     home.mkdir(mode=0o700)
@@ -86,8 +86,11 @@ def course(here: Installation) -> Iterator[Course]:
         yield Course(home, here.environment)
     finally:
         shutil.rmtree(home)
-    until("boxes that were for grading to go", lambda: not list(here.state.beside.glob("[0-9]*")))
-    until("their guards to go", lambda: not [trace for trace in traces(here.state.root, here.state.runtime) if "beside" in trace])
+    until("boxes that were for grading to go", lambda: not list(here.installation.ephemeral.glob("[0-9]*")))
+    until(
+        "their guards to go",
+        lambda: not [trace for trace in traces(here.installation.root, here.installation.runtime) if "beside" in trace],
+    )
 
 
 def model(course: Course) -> dict[str, str]:

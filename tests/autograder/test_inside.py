@@ -12,7 +12,7 @@ from autograder.points import SOURCES, graded
 from tests.support.kernel import run
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 SOURCE = SOURCES / "containers/containers.ipynb"
 
@@ -22,7 +22,7 @@ def model_cells() -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+@pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 def test_the_model_answers_are_worth_all_inside_a_box(fresh: Box) -> None:
     scores = {}
     with fresh.kernel() as client:

@@ -25,14 +25,14 @@ from lab.objects.pod import Pod
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
     from lab.box.machine import Machine
-    from tests.conftest import Installation
+    from tests.conftest import Running
 
 __all__ = ["graded"]
 pytestmark = [
     pytest.mark.usefixtures("box"),
-    pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
+    pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 POOL = ("pool-1", "pool-2", "pool-3")
 SWEEP = """
@@ -44,7 +44,7 @@ TASKS = ("packing", "density", "drain", "failure")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def pool(installation: Installation) -> Iterator[None]:  # noqa: ARG001  (which is there until the machines are gone)
+def pool(running: Running) -> Iterator[None]:  # noqa: ARG001  (which is there until the machines are gone)
     yield
     machines.delete(*POOL)
 

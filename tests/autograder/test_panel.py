@@ -16,10 +16,10 @@ from tests.support.course import until
 
 if TYPE_CHECKING:
     from autograder.checks.task import Task
-    from lab.box.box import Box
-    from tests.conftest import Installation
+    from lab.box.instances.box import Box
+    from tests.conftest import Running
 
-pytestmark = pytest.mark.parametrize("installation", ["container"], indirect=True)
+pytestmark = pytest.mark.parametrize("running", ["container"], indirect=True)
 LIMITS = find("containers.limits")
 
 
@@ -56,7 +56,7 @@ def test_facts_turn_as_things_happen(box: Box, limits: Task, capsys: pytest.Capt
     assert capsys.readouterr().err == ""
 
 
-def test_an_answer_is_seen_although_no_engine_tells_of_it(box: Box, here: Installation) -> None:
+def test_an_answer_is_seen_although_no_engine_tells_of_it(box: Box, here: Running) -> None:
     process = find("containers.process")
     task = begin(box, process, again=True)
     panel = Panel(box, process)

@@ -18,13 +18,13 @@ from lab.objects.pod import Pod
 
 if TYPE_CHECKING:
     from autograder.checks.task import Task
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
     from lab.box.machine import Machine
 
 __all__ = ["graded"]
 pytestmark = [
     pytest.mark.usefixtures("box"),
-    pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
+    pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 TASKS = ("shared-walls", "localhost", "port-clash", "sidecar-logs", "init", "shared-pid", "lifecycle")
 JOIN = 'join="--network container:$pause --ipc container:$pause"\n'

@@ -12,12 +12,12 @@ from autograder.checks.fact import Verdict
 from autograder.testing import Graded, graded
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 __all__ = ["graded"]
 pytestmark = [
     pytest.mark.usefixtures("nothing_left"),
-    pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
+    pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 MODEL = """
 [ "$(docker inspect --format '{{.HostConfig.PidMode}}' $app)" ] && tree=true || tree=false

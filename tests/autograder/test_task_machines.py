@@ -12,17 +12,17 @@ from autograder.checks.fact import Fact
 from autograder.checks.task import load
 from autograder.notebook import NBGRADER, tidy
 from lab import machines
+from lab.box.channel.kernel import put_course
 from lab.box.errors import CourseError
-from lab.box.kernel import put_course
 from tests.support.course import until
 
 if TYPE_CHECKING:
     from autograder.checks.task import Task
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
     from lab.box.machine import Machine
-    from tests.conftest import Installation
+    from tests.conftest import Running
 
-pytestmark = pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 
 LOOK_INSIDE = """
 from autograder.checks.task import load
@@ -73,7 +73,7 @@ def names() -> list[str]:
     return [machine.name for machine in machines.all()]
 
 
-def test_a_tasks_machines_come_and_go_with_it(declared: register.Check, box: Box, here: Installation) -> None:
+def test_a_tasks_machines_come_and_go_with_it(declared: register.Check, box: Box, here: Running) -> None:
     assert here
     task = run.begin(box, declared)
     assert names() == [f"{task.key}-web-1", f"{task.key}-web-2"]

@@ -23,13 +23,13 @@ from lab.box import connect
 from lab.look import page, processes
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
     from lab.box.machine import Machine
-    from tests.conftest import Installation
+    from tests.conftest import Running
 
 pytestmark = [
     pytest.mark.usefixtures("box"),
-    pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
+    pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 TASKS = ("box", "golden-image", "fleet", "cost")
 KEEP = "cp -n /etc/inittab /run/inittab"
@@ -44,7 +44,7 @@ rm -f /root/*-recipe*
 
 
 @pytest.fixture(scope="module")
-def begun(installation: Installation) -> Iterator[list[Task]]:  # noqa: ARG001  (its box is the one that is found)
+def begun(running: Running) -> Iterator[list[Task]]:  # noqa: ARG001  (its box is the one that is found)
     """The task that has begun, if one has: the machines of one at a time."""
     tasks: list[Task] = []
     yield tasks

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.box import life, qemu
+from lab.box import lifecycle
+from lab.box.drivers.microvm import qemu
 from tests.support.course import COURSE, NOBODY, Done, course, course_of, own_state, traces, why_no_other_user
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
-    from tests.conftest import Installation
+    from lab.box.instances.box import Box
+    from tests.conftest import Running
 
-on_microvm = pytest.mark.parametrize("installation", ["microvm"], indirect=True)
-on_container = pytest.mark.parametrize("installation", ["container"], indirect=True)
+on_microvm = pytest.mark.parametrize("running", ["microvm"], indirect=True)
+on_container = pytest.mark.parametrize("running", ["container"], indirect=True)
 as_somebody_else = pytest.mark.skipif(bool(why_no_other_user()), reason=why_no_other_user())
 Somebody = tuple[list[str], dict[str, str]]
 WEIRD = "Übung 1, 50 % von 'allem'"
@@ -39,9 +40,9 @@ def is_a_sentence(done: Done, code: int, *says: str, then: str = "course ") -> N
 
 
 @pytest.fixture
-def empty(here: Installation) -> Iterator[dict[str, str]]:
+def empty(here: Running) -> Iterator[dict[str, str]]:
     """The environment of an installation of the same backend that has what it needs, and no box."""
-    with own_state(here.state) as root:
+    with own_state(here.installation) as root:
         yield here.environment | {"COURSE_STATE": str(root)}
 
 
@@ -62,7 +63,7 @@ def public() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_three_commands_print_the_state_for_programs(here: Installation, box: Box) -> None:
+def test_three_commands_print_the_state_for_programs(here: Running, box: Box) -> None:
     assert box
     up, status, reset, after = (
         json.loads(course(*command, "--json", env=here.environment).out) for command in (["up"], ["status"], ["reset"], ["status"])
@@ -82,20 +83,20 @@ def check_state(state: dict[str, Any], backend: str) -> None:
     assert state["memory_mb"] > 0
 
 
-def test_status_is_for_people_too(here: Installation, box: Box) -> None:
+def test_status_is_for_people_too(here: Running, box: Box) -> None:
     done = course("status", env=here.environment)
     assert done.code == 0
     assert f"{box.status().name} is up" in done.out
     assert f"export DOCKER_HOST={box.docker_host}" in done.out
 
 
-def test_a_shell_runs_what_it_reads(here: Installation, box: Box) -> None:
+def test_a_shell_runs_what_it_reads(here: Running, box: Box) -> None:
     done = course("shell", env=here.environment, stdin="hostname\necho $((6 * 7))\necho wörld >&2\nexit 3\n")
     assert (done.code, done.out, done.err) == (3, f"{box.status().name}\n42\n", "wörld\n")
 
 
-def test_two_ups_at_once_start_one_box(here: Installation) -> None:
-    life.down(here.state)
+def test_two_ups_at_once_start_one_box(here: Running) -> None:
+    lifecycle.down(here.installation)
     command = [*COURSE, "up", "--backend", here.backend, "--json"]
     both = [subprocess.Popen(command, env=here.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=120) for process in both]
@@ -104,7 +105,7 @@ def test_two_ups_at_once_start_one_box(here: Installation) -> None:
 
 
 @on_microvm
-def test_down_says_that_nothing_runs_and_the_rest_how_to_get_a_box(here: Installation, box: Box) -> None:
+def test_down_says_that_nothing_runs_and_the_rest_how_to_get_a_box(here: Running, box: Box) -> None:
     assert box
     done = course("down", env=here.environment)
     assert (done.code, done.err) == (0, "")
@@ -121,7 +122,7 @@ def test_a_wrong_backend_is_a_wrong_question(empty: dict[str, str]) -> None:
 
 
 @on_microvm
-def test_wrong_checkpoints_are_wrong_questions(here: Installation, box: Box) -> None:
+def test_wrong_checkpoints_are_wrong_questions(here: Running, box: Box) -> None:
     name = box.status().name
     is_a_sentence(course("rewind", "nope", env=here.environment), 2, "'nope'", "There are:", then="course checkpoint nope")
     for wrong in ("a/b", "", ".."):
@@ -131,7 +132,7 @@ def test_wrong_checkpoints_are_wrong_questions(here: Installation, box: Box) -> 
 
 
 @on_container
-def test_a_container_has_no_checkpoints(here: Installation, box: Box) -> None:
+def test_a_container_has_no_checkpoints(here: Running, box: Box) -> None:
     assert box
     for command in ("checkpoint", "rewind"):
         is_a_sentence(course(command, "lunch", env=here.environment), 1, "'lunch'", "container backend", then="course reset")
@@ -177,10 +178,10 @@ def test_with_no_qemu_and_an_engine_that_does_not_answer_there_is_no_box(empty: 
 
 @on_microvm
 @as_somebody_else
-def test_an_engine_that_is_not_yours_is_said(here: Installation, public: Path, somebody: Somebody) -> None:
+def test_an_engine_that_is_not_yours_is_said(here: Running, public: Path, somebody: Somebody) -> None:
     program, needs = somebody
     path = public / "docker.sock"
-    with own_state(here.state, owner=NOBODY) as root, socket.socket(socket.AF_UNIX) as engine:
+    with own_state(here.installation, owner=NOBODY) as root, socket.socket(socket.AF_UNIX) as engine:
         engine.bind(str(path))
         engine.listen()
         path.chmod(0o600)
@@ -191,7 +192,7 @@ def test_an_engine_that_is_not_yours_is_said(here: Installation, public: Path, s
 
 @on_microvm
 @as_somebody_else
-def test_a_state_directory_that_can_not_be_written_is_said(here: Installation, public: Path, somebody: Somebody) -> None:
+def test_a_state_directory_that_can_not_be_written_is_said(here: Running, public: Path, somebody: Somebody) -> None:
     assert here
     program, needs = somebody
     (public / "theirs").mkdir()
@@ -202,7 +203,7 @@ def test_a_state_directory_that_can_not_be_written_is_said(here: Installation, p
 
 @on_microvm
 @pytest.mark.parametrize("below", ["", "below/it"])
-def test_a_state_directory_that_is_a_file_is_said(here: Installation, tmp_path: Path, below: str) -> None:
+def test_a_state_directory_that_is_a_file_is_said(here: Running, tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
     state = tmp_path / "file" / below
     for command in ("up", "status", "down", "build"):
@@ -213,8 +214,8 @@ def test_a_state_directory_that_is_a_file_is_said(here: Installation, tmp_path: 
 
 
 @on_microvm
-def test_a_state_directory_may_be_called_anything(here: Installation) -> None:
-    with own_state(here.state, WEIRD) as root:
+def test_a_state_directory_may_be_called_anything(here: Running) -> None:
+    with own_state(here.installation, WEIRD) as root:
         env = {name: text for name, text in here.environment.items() if name != "DOCKER_HOST"} | {"COURSE_STATE": str(root)}
         state = json.loads(course("up", "--backend", "microvm", "--json", env=env).out)
         try:
@@ -231,13 +232,13 @@ def test_a_state_directory_may_be_called_anything(here: Installation) -> None:
 
 
 @pytest.fixture
-def doomed(here: Installation, fresh: Box) -> Iterator[Box]:
+def doomed(here: Running, fresh: Box) -> Iterator[Box]:
     """A box to break; it is not left to the next test."""
     yield fresh
-    life.down(here.state)
+    lifecycle.down(here.installation)
 
 
-def test_an_engine_that_was_broken_is_said_and_a_reset_mends_it(here: Installation, doomed: Box) -> None:
+def test_an_engine_that_was_broken_is_said_and_a_reset_mends_it(here: Running, doomed: Box) -> None:
     doomed.sh("touch /run/course/hold-dockerd; killall dockerd; while pidof dockerd; do sleep 0.1; done")
     is_a_sentence(course("status", env=here.environment), 1, "Docker Engine", then="course reset")
     is_a_sentence(course("up", env=here.environment), 1, "Docker Engine", then="course reset")
@@ -247,7 +248,7 @@ def test_an_engine_that_was_broken_is_said_and_a_reset_mends_it(here: Installati
 
 
 @on_microvm
-def test_a_box_that_does_not_answer_at_all_is_said_soon_and_a_reset_mends_it(here: Installation, doomed: Box) -> None:
+def test_a_box_that_does_not_answer_at_all_is_said_soon_and_a_reset_mends_it(here: Running, doomed: Box) -> None:
     doomed.sh("touch /run/course/hold-agent; (sleep 0.2; pkill -f ^/usr/bin/python3.*/agent.py) > /dev/null 2>&1 < /dev/null &")
     is_a_sentence(course("status", env=here.environment, timeout_s=60), 1, then="course reset")
     assert course("reset", env=here.environment).code == 0
@@ -255,13 +256,13 @@ def test_a_box_that_does_not_answer_at_all_is_said_soon_and_a_reset_mends_it(her
 
 
 @on_container
-def test_an_engine_that_has_gone_is_said_and_waited_for(here: Installation, public: Path) -> None:
+def test_an_engine_that_has_gone_is_said_and_waited_for(here: Running, public: Path) -> None:
     address = here.environment["DOCKER_HOST"]
     if not address.startswith("unix://"):
         pytest.skip("The engine is not at a socket, so it can't be taken away.")
     way = public / "docker.sock"
     way.symlink_to(address.removeprefix("unix://"))
-    with own_state(here.state) as root:
+    with own_state(here.installation) as root:
         env = here.environment | {"COURSE_STATE": str(root), "DOCKER_HOST": f"unix://{way}"}
         state = json.loads(course("up", "--backend", "container", "--json", env=env).out)
         try:

@@ -11,9 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.box import doctor, engine, kvm, qemu, rootfs
+from lab.box import doctor
+from lab.box.build import host_tools
+from lab.box.core.installation import Installation
+from lab.box.core.record import ENGINE_VARIABLES
 from lab.box.doctor import Finding, examine
-from lab.box.state import State
+from lab.box.drivers.container import engine
+from lab.box.drivers.microvm import kvm, qemu
 
 NEEDED = {*doctor.BUILD_TOOLS, "ssh", "ssh-keygen", "zstd"}
 NOTE = '#!/bin/sh\necho "$(basename "$0") $*" >> \'{log}\'\n{does}\n'
@@ -56,13 +60,13 @@ def computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Computer:
     """One that has everything but a Docker engine."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "kvm").touch()
-    for name in engine.VARIABLES:
+    for name in ENGINE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    monkeypatch.setattr(rootfs, "SYSTEM_PATH", ())
+    monkeypatch.setattr(host_tools, "SYSTEM_PATH", ())
     monkeypatch.setattr(kvm, "DEVICE", tmp_path / "kvm")
     monkeypatch.setattr(kvm, "SLOWER", 1000)  # scripts take no time worth comparing
     monkeypatch.setattr(doctor.platform, "machine", lambda: "x86_64")
@@ -123,7 +127,7 @@ def test_a_computer_that_has_nothing(computer: Computer, monkeypatch: pytest.Mon
 def test_a_program_off_the_path_of_ordinary_users_is_found(computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
     (computer.home / "sbin").mkdir()
     (computer.home / "bin/mke2fs").rename(computer.home / "sbin/mke2fs")
-    monkeypatch.setattr(rootfs, "SYSTEM_PATH", (str(computer.home / "sbin"),))
+    monkeypatch.setattr(host_tools, "SYSTEM_PATH", (str(computer.home / "sbin"),))
     assert computer.findings()["mke2fs"].found == str(computer.home / "sbin/mke2fs")
 
 
@@ -199,7 +203,7 @@ def test_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, free_gb: float
     if built:
         (tmp_path / "build").mkdir()
     roomy(monkeypatch, free_gb, memory_gb)
-    finding = doctor._state(State(tmp_path))
+    finding = doctor._room(Installation(tmp_path))
     assert verdict == ("ok" if finding.ok else "MISSING" if finding.required else "no")
     assert finding.ok or finding.mend
     assert f"{memory_gb:.1f} GB of memory" in finding.found

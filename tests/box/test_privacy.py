@@ -14,14 +14,14 @@ import psutil
 import pytest
 import requests
 
-from lab.box import life
-from lab.box.record import Record
+from lab.box import lifecycle
+from lab.box.core.instance_dir import box_record
 from tests.support.course import NOBODY, as_user, why_no_other_user
 from tests.support.nobody import ordinary_user
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
-    from tests.conftest import Installation
+    from lab.box.instances.box import Box
+    from tests.conftest import Running
 
 as_somebody_else = pytest.mark.skipif(bool(why_no_other_user()), reason=why_no_other_user())
 WAYS_IN = {"docker.sock", "ssh.sock", "dial.sock", "ssh-master"}
@@ -37,9 +37,9 @@ def busy(box: Box) -> Iterator[Box]:
         yield box
 
 
-def sockets(here: Installation) -> list[Path]:
+def sockets(here: Running) -> list[Path]:
     """All sockets of a box on this computer."""
-    found = [path for path in here.state.runtime.rglob("*") if path.is_socket()]
+    found = [path for path in here.installation.runtime.rglob("*") if path.is_socket()]
     expected = WAYS_IN | (VIRTUAL_WAYS_IN if here.backend == "microvm" else set())
     assert {path.name for path in found} >= expected
     assert len([path for path in found if path.name.startswith("k")]) >= 5
@@ -50,39 +50,41 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def ours(here: Installation) -> list[psutil.Process]:
+def ours(here: Running) -> list[psutil.Process]:
     """The processes of a box that run on this computer."""
-    record = Record.load(here.state)
+    record = box_record(here.installation)
     assert record
-    roots = [psutil.Process(found.pid) for found in (record.relay, record.machine) if found]
-    shells = [found for found in psutil.process_iter(["cmdline"]) if str(here.state.runtime) in " ".join(found.info["cmdline"] or ())]
+    roots = [psutil.Process(found.pid) for found in (record.launched.relay, record.launched.vm) if found]
+    shells = [
+        found for found in psutil.process_iter(["cmdline"]) if str(here.installation.runtime) in " ".join(found.info["cmdline"] or ())
+    ]
     return list({found.pid: found for root in (*roots, *shells) for found in (root, *root.children(recursive=True))}.values())
 
 
-def test_every_socket_is_behind_a_door_that_its_owner_alone_can_open(here: Installation, busy: Box) -> None:
+def test_every_socket_is_behind_a_door_that_its_owner_alone_can_open(here: Running, busy: Box) -> None:
     assert busy
-    runtime = here.state.runtime
+    runtime = here.installation.runtime
     directories = [runtime, *(path for path in runtime.rglob("*") if path.is_dir())]
     assert {path: oct(mode(path)) for path in directories if mode(path) != 0o700} == {}
     assert {path.stat().st_uid for path in (*directories, *sockets(here))} == {os.getuid()}
     assert Path(busy.docker_host.removeprefix("unix://")).is_relative_to(runtime)
 
 
-def test_the_doors_are_as_shut_after_a_down_and_an_up(here: Installation, box: Box) -> None:
+def test_the_doors_are_as_shut_after_a_down_and_an_up(here: Running, box: Box) -> None:
     assert box
-    life.down(here.state)
-    life.up(here.backend, state=here.state)
-    assert mode(here.state.runtime) == 0o700
+    lifecycle.down(here.installation)
+    lifecycle.up(here.backend, installation=here.installation)
+    assert mode(here.installation.runtime) == 0o700
 
 
-def test_keys_are_nobody_elses(here: Installation, busy: Box) -> None:
+def test_keys_are_nobody_elses(here: Running, busy: Box) -> None:
     assert busy
-    assert mode(here.state.root) == 0o700
-    assert mode(here.state.root / "ssh/id_ed25519") == 0o600
-    assert list(here.state.runtime.rglob("*host_key*")) == []
+    assert mode(here.installation.root) == 0o700
+    assert mode(here.installation.root / "ssh/id_ed25519") == 0o600
+    assert list(here.installation.runtime.rglob("*host_key*")) == []
 
 
-def test_no_port_is_open_but_web_addresses(here: Installation, busy: Box) -> None:
+def test_no_port_is_open_but_web_addresses(here: Running, busy: Box) -> None:
     addresses = {int(busy.url(port).rpartition(":")[2]) for port in (8080, 8081)}
     listening = {
         connection.laddr for process in ours(here) for connection in process.net_connections() if connection.status == psutil.CONN_LISTEN
@@ -94,14 +96,14 @@ def test_no_port_is_open_but_web_addresses(here: Installation, busy: Box) -> Non
         assert (answer.status_code, answer.headers["WWW-Authenticate"][:5]) == (401, "Basic")
 
 
-def test_no_password_is_on_a_command_line(here: Installation, busy: Box) -> None:
+def test_no_password_is_on_a_command_line(here: Running, busy: Box) -> None:
     password = busy.url(8080).partition("box:")[2].partition("@")[0]
     assert len(password) >= 16
     assert [process for process in ours(here) if password in " ".join(process.cmdline())] == []
 
 
 @as_somebody_else
-def test_somebody_else_can_not_connect_to_any_socket(here: Installation, busy: Box) -> None:
+def test_somebody_else_can_not_connect_to_any_socket(here: Running, busy: Box) -> None:
     assert busy
     found = sockets(here)
     with ordinary_user():
@@ -120,19 +122,19 @@ def knock(path: Path) -> str:
 
 
 @as_somebody_else
-def test_somebody_else_gets_no_shell(here: Installation, busy: Box) -> None:
+def test_somebody_else_gets_no_shell(here: Running, busy: Box) -> None:
     assert subprocess.run([*busy.ssh, "echo in"], capture_output=True, text=True, check=False).stdout == "in\n"
     done = subprocess.run([*as_user(NOBODY), *busy.ssh, "echo in"], capture_output=True, text=True, check=False, cwd="/")
     assert done.returncode != 0
     assert done.stdout == ""
     assert "Permission denied" in done.stderr
-    assert here.state
+    assert here.installation
 
 
 @as_somebody_else
-def test_somebody_else_reads_nothing_of_the_state(here: Installation, busy: Box) -> None:
+def test_somebody_else_reads_nothing_of_the_state(here: Running, busy: Box) -> None:
     assert busy
     with ordinary_user():
-        for path in (here.state.root, here.state.runtime):
+        for path in (here.installation.root, here.installation.runtime):
             with pytest.raises(PermissionError):
                 list(path.iterdir())

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from playwright.sync_api import Page  # noqa: TC002  (a runtime import all the same)
 
 from lab.box.wait import wait_for
-from tests.conftest import ROOT, Installation
+from tests.conftest import ROOT, Running
 from tests.support.jupyter import chromium, jupyterlab, open_notebook
 
 LESSON = "02_containers.ipynb"
@@ -38,9 +38,9 @@ def page(tmp_path: Path) -> Iterator[Page]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
-def test_lesson_02_runs_in_the_browser(installation: Installation, page: Page, tmp_path: Path) -> None:
-    with jupyterlab(installation.environment, tmp_path, ROOT / "notebooks") as address:
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_lesson_02_runs_in_the_browser(running: Running, page: Page, tmp_path: Path) -> None:
+    with jupyterlab(running.environment, tmp_path, ROOT / "notebooks") as address:
         open_notebook(page, address, LESSON)
         page.click('.lm-MenuBar-itemLabel:text-is("Run")')
         page.click("text=Run All Cells")

@@ -15,10 +15,10 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from lab.box.box import Box
+from lab.box.instances.box import Box
 from lab.box.wait import wait_for
 from lab.look import WALLS
-from tests.conftest import Installation
+from tests.conftest import Running
 from tests.support.jupyter import await_kernel, chromium, jupyterlab, open_notebook, run_cell, start_cell
 from tests.support.topology import SOON_MS, View, clear, docker, start
 
@@ -69,7 +69,7 @@ CORNER = """(el) => {
 MOST_PER_VIEW = 60_000
 """Letters that a picture may add to a notebook which is published."""
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("installation", ["container"], indirect=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("running", ["container"], indirect=True)]
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,11 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     scratch = tmp_path_factory.mktemp("lab")
     (scratch / "source").mkdir()
     _write(scratch / "source" / NAME, "", "")
-    with jupyterlab(installation.environment, scratch, scratch / "source") as address, chromium(scratch) as page:
+    with jupyterlab(running.environment, scratch, scratch / "source") as address, chromium(scratch) as page:
         lab = Lab(page, address, scratch / "notebooks" / NAME)
         page.on("pageerror", lambda error: lab.errors.append(f"{error}\n{error.stack}"))
         open_notebook(page, address, NAME)
@@ -534,7 +534,7 @@ def _drawn(picture: Locator) -> tuple[int, int]:
 
 
 def test_is_in_a_published_notebook_that_is_opened_without_a_network(
-    lab: Lab, view: View, box: Box, installation: Installation, tmp_path: Path
+    lab: Lab, view: View, box: Box, running: Running, tmp_path: Path
 ) -> None:
     _something_of_each(box)
     start(box, "evil", "--label", f"deployment={EVIL}")
@@ -542,7 +542,7 @@ def test_is_in_a_published_notebook_that_is_opened_without_a_network(
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", "--ExecutePreprocessor.store_widget_state=False"]
     path = tmp_path / "published.ipynb"
     _write(path, "from lab import connect, topology", "topology(connect())", "topology(connect())")
-    subprocess.run([*command, path], env=installation.environment | {"HOME": str(tmp_path)}, check=True, capture_output=True)
+    subprocess.run([*command, path], env=running.environment | {"HOME": str(tmp_path)}, check=True, capture_output=True)
 
     context = lab.page.context
     context.set_offline(offline=True)

@@ -11,7 +11,7 @@ from lab.objects.engine import together
 from lab.objects.pod import pods
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
     from lab.box.machine import Machine
 
 SWEEP = """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.box.errors import BoxNotRunning, CourseError, UsageError
-from lab.box.machine import Machine, Result
+from lab.box.machine.base import Machine, Result
 from lab.objects.cluster import Cluster
 from lab.objects.node import Node
 from lab.objects.pod import pods
@@ -15,11 +15,11 @@ from tests.objects.conftest import on_it
 from tests.objects.manifests import one, pod, sized
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 pytestmark = [
     pytest.mark.usefixtures("box"),
-    pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
+    pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 
 

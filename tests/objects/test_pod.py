@@ -19,11 +19,11 @@ from tests.objects.manifests import SLEEP, WEB, one, pod, shell
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 pytestmark = [
     pytest.mark.usefixtures("box"),
-    pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
+    pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 SLOW_S = 60.0
 """An emulated box takes its time."""

@@ -14,12 +14,12 @@ from lab.objects.podman import Played, Refused, hand_over, play
 from tests.objects.manifests import WEB, one, pod, shell
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
     from lab.box.machine import Machine
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_left"),
-    pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
+    pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 LEFT = "podman pod ls -q; podman ps -aq; podman volume ls -q; ls /run/netns"
 SLOW_S = 60.0

@@ -18,28 +18,28 @@ from tests.objects.manifests import one, pod, sized
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from lab.box.instance import Instance
-    from tests.conftest import Installation
+    from lab.box.instances.instance import Instance
+    from tests.conftest import Running
 
-pytestmark = pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 SLOW_S = 60.0
 NAMES = ("one", "two", "three")
 FLEET = ("swarm-a", "swarm-b", "swarm-c")
 
 
 @pytest.fixture(scope="module")
-def fleet(installation: Installation) -> Iterator[list[Instance]]:
+def fleet(running: Running) -> Iterator[list[Instance]]:
     """Three machines, for all tests of this module: each forms a Swarm of its own on them."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("COURSE_STATE", "DOCKER_HOST"):
-            if name in installation.environment:
-                patch.setenv(name, installation.environment[name])
+            if name in running.environment:
+                patch.setenv(name, running.environment[name])
         yield machines.fleet(*FLEET)
         machines.delete(*FLEET)
 
 
 @pytest.fixture
-def nodes(here: Installation, fleet: list[Instance]) -> list[Node]:  # noqa: ARG001  (``connect()`` finds it)
+def nodes(here: Running, fleet: list[Instance]) -> list[Node]:  # noqa: ARG001  (``connect()`` finds it)
     return [Node(name, machine, "1", "512Mi") for name, machine in zip(NAMES, fleet, strict=True)]
 
 

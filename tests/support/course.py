@@ -17,9 +17,9 @@ from typing import Any
 import docker
 import psutil
 
-from lab.box.engine import OWNER_LABEL
-from lab.box.recipe import Recipe
-from lab.box.state import State
+from lab.box.build.recipe import Recipe
+from lab.box.core.installation import Installation
+from lab.box.drivers.container.engine import OWNER_LABEL
 from lab.box.wait import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def _says(uid: int, python: str, program: str, env: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def own_state(built: State, name: str = "state", owner: int | None = None) -> Iterator[Path]:
+def own_state(built: Installation, name: str = "state", owner: int | None = None) -> Iterator[Path]:
     """A state directory of a test's own, with what another one has built; it goes with the ``with`` block.
 
     Args:
@@ -134,7 +134,7 @@ def own_state(built: State, name: str = "state", owner: int | None = None) -> It
         try:
             yield root
         finally:
-            suffix = State(root).runtime.name.rpartition("-")[2]
+            suffix = Installation(root).runtime.name.rpartition("-")[2]
             for sockets in Path("/tmp").glob(f"*course-*-{suffix}"):
                 shutil.rmtree(sockets)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
+    from lab.box.instances.box import Box
+
 
 def run(client: BlockingKernelClient, code: str, timeout_s: float = 60) -> tuple[str, str]:
     """What a cell prints, errors included, and its result.
@@ -30,3 +32,8 @@ def run(client: BlockingKernelClient, code: str, timeout_s: float = 60) -> tuple
 
     client.execute_interactive(code, timeout=timeout_s, output_hook=heard)
     return "".join(said), "".join(results)
+
+
+def kernels(box: Box) -> list[str]:
+    """The process ids of the kernels in the box, which look like the process that they are forked from, and are younger."""
+    return box.sh("pgrep -f '^/usr/bin/python3 .*/zygote.py$'", check=True).stdout.split()[1:]

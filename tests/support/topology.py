@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from lab.box.box import Box
+from lab.box.instances.box import Box
 
 SOON_MS = 1_000
 """Within which the page shows what has happened."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.box import life
+from lab.box import lifecycle
 from lab.box.errors import CourseError
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
-    from tests.conftest import Installation
+    from lab.box.instances.box import Box
+    from tests.conftest import Running
 
 SWEEP = """
 docker ps -aq | xargs -r docker rm -fv
@@ -21,12 +21,12 @@ docker network prune -f
 
 
 @pytest.fixture
-def bare(here: Installation) -> Iterator[Box]:
+def bare(here: Running) -> Iterator[Box]:
     """Like ``box``; whether it is up is asked of its engine alone, which takes half a second less."""
     try:
         here.box._access.engine_version()
     except CourseError:
-        life.up(here.backend, state=here.state)
+        lifecycle.up(here.backend, installation=here.installation)
     if here.box.docker.api.containers(all=True):
         here.box.sh(SWEEP)
     yield here.box

@@ -17,14 +17,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from lab.box.box import Box as Learners
+from lab.box.instances.box import Box as Learners
 from lab.box.machine import Machine
 from lab.topology import events
 from lab.topology.events import Feed, Seen, follow, leave, poke
 from lab.topology.snapshot import BOX, snapshot
 from tests.support.course import until
 
-on_container = pytest.mark.parametrize("installation", ["container"], indirect=True)
+on_container = pytest.mark.parametrize("running", ["container"], indirect=True)
 EVENT = json.dumps({"Type": "container", "Action": "start", "Actor": {"ID": "c", "Attributes": {}}}).encode() + b"\n"
 RENAMES = 150
 
@@ -370,7 +370,7 @@ def test_a_box_that_is_reset_is_followed_to_the_new_one(bare: Learners) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("installation", ["microvm"], indirect=True)
+@pytest.mark.parametrize("running", ["microvm"], indirect=True)
 def test_a_box_that_is_rewound_is_followed_back(bare: Learners) -> None:
     bare.docker.containers.run("base", "sleep 1000", detach=True, name="web", uts_mode="host")
     bare.checkpoint("followed")

@@ -11,9 +11,9 @@ from lab.topology.snapshot import snapshot
 from lab.widgets.inspect import LINES, command, details
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
-pytestmark = pytest.mark.parametrize("installation", ["container"], indirect=True)
+pytestmark = pytest.mark.parametrize("running", ["container"], indirect=True)
 SAME = (
     "NetworkMode", "IpcMode", "PidMode", "UTSMode", "PortBindings", "PublishAllPorts", "Binds", "Mounts", "Tmpfs", "Memory", "NanoCpus",
     "PidsLimit", "RestartPolicy", "CapAdd", "CapDrop", "Privileged", "ReadonlyRootfs", "Init", "SecurityOpt", "ExtraHosts", "AutoRemove",

@@ -17,9 +17,9 @@ from lab.topology.text import text
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from lab.box.box import Box as Machine
+    from lab.box.instances.box import Box as Machine
 
-pytestmark = pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 POD = """
 docker network create front
 docker run -d --name web-pause --network front --ipc shareable -p 8081:8080 pause

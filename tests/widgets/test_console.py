@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import machines
-from lab.box import qemu
+from lab.box.drivers.microvm import qemu
 from lab.widgets.console import LAST, boot, tail
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 
 def test_the_last_lines_are_shown_and_the_others_counted() -> None:
@@ -26,7 +26,7 @@ def test_before_anything_is_printed_the_power_is_on() -> None:
     assert tail("\n \n") == "The power is on."
 
 
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
+@pytest.mark.parametrize("running", ["container"], indirect=True)
 def test_where_no_virtual_machine_can_be_had_it_is_said(
     box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

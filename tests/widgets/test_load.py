@@ -14,7 +14,7 @@ from lab.widgets.topology import TopologyView
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 PORT = 8099
 
@@ -28,7 +28,7 @@ def web(box: Box) -> Iterator[str]:
     clean(box, "load-")
 
 
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
+@pytest.mark.parametrize("running", ["container"], indirect=True)
 def test_a_pulse_is_a_request_that_the_app_has_in_its_log(box: Box, web: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pulses = []
     monkeypatch.setattr(TopologyView, "send", lambda _, content, *__: pulses.append(content) if content["t"] == "pulse" else None)
@@ -46,7 +46,7 @@ def test_a_pulse_is_a_request_that_the_app_has_in_its_log(box: Box, web: str, mo
     assert {(pulse["id"], pulse["failed"]) for pulse in pulses} == {(f"container:{container}", False)}
 
 
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
+@pytest.mark.parametrize("running", ["container"], indirect=True)
 def test_where_no_container_answers_the_machine_pulses_that_did(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     pulses = []
     monkeypatch.setattr(TopologyView, "send", lambda _, content, *__: pulses.append(content) if content["t"] == "pulse" else None)
@@ -67,7 +67,7 @@ def test_where_no_container_answers_the_machine_pulses_that_did(box: Box, monkey
     assert all(request.id in log for request in made.requests)
 
 
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
+@pytest.mark.parametrize("running", ["container"], indirect=True)
 def test_what_fails_is_counted_by_its_reason(box: Box, web: str) -> None:
     assert load(f"{web}/nowhere", 3).failed == {"404 Not Found": 3}
     assert "404 Not Found" in repr(load(f"{web}/nowhere", 1))

@@ -14,7 +14,7 @@ from lab.widgets.meters import THE_BOX, figures, meters
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from lab.box.box import Box
+    from lab.box.instances.box import Box
 
 FIRST = "0 ns 1000000000\na memory 2000000\na cpu_us 500000\na processes 2\nb memory 1000000\nb cpu_ns 1000000000\n"
 LATER = "0 ns 3000000000\na memory 3000000\na cpu_us 1500000\na processes 3\nb memory 1000000\nb cpu_ns 1000000000\n"
@@ -36,7 +36,7 @@ def busy(box: Box) -> Iterator[str]:
     clean(box, "meters-")
 
 
-@pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+@pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 def test_a_busy_container_is_seen_beside_the_box(box: Box, busy: str) -> None:
     shown = meters(box, busy, "meters-none", every_s=0.5, for_s=60)
     try:
@@ -53,7 +53,7 @@ def test_a_busy_container_is_seen_beside_the_box(box: Box, busy: str) -> None:
     until("its thread to end", lambda: "meters" not in {thread.name for thread in threading.enumerate()})
 
 
-@pytest.mark.parametrize("installation", ["container"], indirect=True)
+@pytest.mark.parametrize("running", ["container"], indirect=True)
 def test_they_end_by_themselves_and_say_so(box: Box, busy: str) -> None:
     shown = meters(box, busy, every_s=0.1, for_s=0.2)
     until("the end", lambda: "ended at" in shown.text())

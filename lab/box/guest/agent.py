@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-import personal
+import identity
 from mux import Link, Mux, Stream, splice
 
 SSHD = ("/usr/sbin/sshd", "-i", "-e", "-f", "/etc/course/sshd_config")
@@ -58,21 +58,21 @@ async def shell(stream: Stream) -> None:
 
 
 async def control(stream: Stream) -> None:
-    """Answer one request: make this clone a machine of its own, tell it the time, or introduce it to others."""
+    """Answer one request: make this clone a machine of its own, set its clock, or tell it who else is on its segment."""
     request = b""
     while data := await stream.read():
         request += data
     try:
         asked = json.loads(request)
-        if personal.is_identity(asked):
+        if identity.is_identity(asked):
             # In a container this runs beside the set-up, which lays a new /run over what is written too early.
             while not READY.exists():  # noqa: ASYNC110, ASYNC240
                 await asyncio.sleep(REOPEN_S)
-            reply = personal.become(asked)
+            reply = identity.take_on(asked)
         elif list(asked) == ["time"]:
-            reply = personal.wake(asked)
+            reply = identity.set_clock(asked)
         else:
-            reply = personal.meet(asked)
+            reply = identity.set_peers(asked)
     except Exception as error:  # noqa: BLE001  (whatever it was, the owner gets an answer)
         reply = {"error": f"{type(error).__name__}: {error}"}
     await stream.write(json.dumps(reply).encode())

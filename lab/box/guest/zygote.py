@@ -5,7 +5,7 @@ a kernel for each request.  Everything that must differ between kernels (key, so
 socket names with the request, and Python's own generator is seeded anew in every forked child.
 
 A request is one line of JSON on ``/run/course/kernels.sock``: a Jupyter connection file with ``transport: ipc``, plus ``cwd``.  The reply
-is the kernel's process id, once it listens.
+is the kernel's process id, once it listens.  The kernel then holds the connection open until it ends: that tells whoever asked for it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def become_kernel(request: dict[str, Any], connection: socket.socket) -> None:
 
     Args:
         request: the connection file's content, and ``cwd``.
-        connection: told the process id when the kernel's sockets are bound.
+        connection: gets the process id when the kernel's sockets are bound, and is held open.
     """
     os.chdir(request.pop("cwd", "/root"))
     file = KERNELS / f"{os.getpid()}.json"
@@ -75,7 +75,6 @@ def become_kernel(request: dict[str, Any], connection: socket.socket) -> None:
     app = IPKernelApp.instance(connection_file=str(file), parent_handle=0)
     app.initialize(["--IPKernelApp.capture_fd_output=False", "--HistoryManager.enabled=False"])  # type: ignore[no-untyped-call]
     connection.sendall(f"{os.getpid()}\n".encode())
-    connection.close()
     app.start()  # type: ignore[no-untyped-call]
 
 

@@ -1,0 +1,199 @@
+"""From unpacked packages to a root file system, a disk and an initramfs, without any privilege.
+
+Nothing in the packages is *configured* when they are only unpacked, and running their maintainer scripts in an emulated machine would take
+ten minutes.  A box needs few of those steps, so they are done here by hand: accounts, name service, certificates, alternatives, the
+linker's cache, compiled Python.  Programs of the new file system that are needed for it run on the builder's computer through their own
+dynamic linker; ``fakeroot`` makes the files root's.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from lab.box.build import recipe
+from lab.box.build.host_tools import find_program, run
+
+LINKER = "usr/lib64/ld-linux-x86-64.so.2"
+ALTERNATIVES = {
+    "iptables": "/usr/sbin/iptables-legacy",
+    "iptables-save": "/usr/sbin/iptables-legacy-save",
+    "iptables-restore": "/usr/sbin/iptables-legacy-restore",
+    "ip6tables": "/usr/sbin/ip6tables-legacy",
+    "ip6tables-save": "/usr/sbin/ip6tables-legacy-save",
+    "ip6tables-restore": "/usr/sbin/ip6tables-legacy-restore",
+}
+"""The legacy tables save about a second per emulated container start against iptables-nft."""
+BY_NAME = {"awk": "mawk", "which": "which.debianutils", "pager": "less", "editor": "nano", "vi": "busybox", "nc": "busybox"}
+SYSTEM_ACCOUNTS = {"sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nologin"}
+COURSE_CODE = "usr/local/lib/course"
+"""Where the course's own package goes when a box starts a kernel; empty in the template."""
+OWN = (
+    "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/machine-id", "etc/mtab", "etc/ssh/course_host_key", ".dockerenv", "root/.ssh",
+    "root/.bash_history", COURSE_CODE, "var/lib/docker", "var/lib/containerd", "var/lib/containers", "run", "tmp", "dev", "proc", "sys",
+    "usr/lib/modules", "usr/lib/course/docker",
+)  # fmt: skip
+"""What is a machine's own, or an engine's, or not on its disk: no golden image has it."""
+UNNEEDED = (
+    f"usr/local/lib/python{recipe.PYTHON}/dist-packages/debugpy",  # the debugger's 150 modules would double a kernel's emulated start
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "usr/lib/systemd",
+    "usr/share/bash-completion/completions",
+)
+
+
+def run_inside(root: Path, program: str, *arguments: str, name: str = "", env: dict[str, str] | None = None) -> str:
+    """Run a program of the new file system on the builder's computer, through its own dynamic linker and libraries."""
+    libraries = f"{root}/usr/lib/x86_64-linux-gnu"
+    called = ["--argv0", name] if name else []
+    return run(root / LINKER, "--library-path", libraries, *called, root / program, *arguments, env=env)
+
+
+def finish(root: Path, wheels: Path, kernel: Path) -> None:
+    """Do by hand what the packages' own scripts would have done.
+
+    Args:
+        root: unpacked packages; changed in place.
+        wheels: Python packages for the learner's kernel.
+        kernel: unpacked kernel package.
+    """
+    shutil.copytree(wheels, root / "usr/local/lib" / f"python{recipe.PYTHON}" / "dist-packages", dirs_exist_ok=True)
+    for directory in UNNEEDED:
+        shutil.rmtree(root / directory, ignore_errors=True)
+    _accounts(root)
+    _names_and_links(root)
+    _course_files(root)
+    shutil.copytree(kernel / "lib/modules", root / "usr/lib/modules", dirs_exist_ok=True)
+    release = kernel_release(kernel)
+    run_inside(root, "usr/bin/kmod", "-b", str(root), release, name="depmod")
+    run("ldconfig", "-r", root)
+    compile_python(root)
+    _list_files(root)
+
+
+def _list_files(root: Path) -> None:
+    """Write down all names, in the order of ``LC_ALL=C sort``: what a golden image must remove is found with it."""
+    names = [path.relative_to(root) for path in root.rglob("*")]
+    listed = sorted(os.fsencode(name) for name in names if not any(name.is_relative_to(own) for own in OWN))
+    (root / "usr/lib/course/files").write_bytes(b"".join(b"./%s\n" % name for name in listed))
+
+
+def compile_python(root: Path) -> None:
+    """Byte-compile all Python with the box's own interpreter: emulated imports of sources would cost over a minute."""
+    python = f"usr/bin/python{recipe.PYTHON}"
+    places = [root / "usr/lib" / f"python{recipe.PYTHON}", root / "usr/local/lib", root / "usr/lib/course", root / "usr/lib/python3"]
+    run_inside(
+        root, python, "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", "/",
+        "-x", r"/(test|tests|idlelib|lib2to3|bad_coding.*)/", *map(str, places), env={"PYTHONHOME": str(root / "usr")},
+    )  # fmt: skip
+
+
+def _accounts(root: Path) -> None:
+    for name in ("passwd", "group"):
+        shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / f"etc/{name}")
+    passwd = (root / "etc/passwd").read_text().replace("root:*:", "root:x:").replace("/root:/bin/sh", "/root:/bin/bash")
+    (root / "etc/passwd").write_text(passwd + "\n".join(SYSTEM_ACCOUNTS.values()) + "\n")
+    (root / "etc/group").write_text((root / "etc/group").read_text() + "docker:x:101:\n")
+    users = [line.split(":")[0] for line in (root / "etc/passwd").read_text().splitlines()]
+    (root / "etc/shadow").write_text("".join(f"{user}:*:19700:0:99999:7:::\n" for user in users))
+    (root / "etc/shadow").chmod(0o640)
+
+
+def _names_and_links(root: Path) -> None:
+    shutil.copy(root / "usr/share/libc-bin/nsswitch.conf", root / "etc/nsswitch.conf")
+    bundle = root / "etc/ssl/certs/ca-certificates.crt"
+    bundle.parent.mkdir(parents=True, exist_ok=True)
+    bundle.write_bytes(b"".join(path.read_bytes() for path in sorted((root / "usr/share/ca-certificates").rglob("*.crt"))))
+    for name, target in ALTERNATIVES.items():
+        _link(root / "usr/sbin" / name, target)
+    for name, target in BY_NAME.items():
+        if not (root / "usr/bin" / name).exists() and (root / "usr/bin" / target).is_file():
+            _link(root / "usr/bin" / name, target)
+    _link(root / "usr/sbin/init", "../bin/busybox")
+    for name, target in (("run", "/run"), ("lock", "/run/lock")):
+        shutil.rmtree(root / "var" / name, ignore_errors=True)
+        _link(root / "var" / name, target)
+    (root / "tmp").chmod(0o1777)
+    for directory in ("var/lib/docker", "var/lib/containerd", "var/lib/containers", "var/tmp", "etc/ssh"):
+        (root / directory).mkdir(parents=True, exist_ok=True)
+    (root / "var/tmp").chmod(0o1777)
+    (root / "etc/hostname").write_text("box\n")
+    (root / "etc/resolv.conf").write_text("")
+    (root / "etc/fstab").write_text("")
+
+
+def _course_files(root: Path) -> None:
+    programs, settings = root / "usr/lib/course", root / "etc/course"
+    programs.mkdir(parents=True)
+    settings.mkdir()
+    for path in recipe.GUEST.iterdir():
+        if path.is_file() and path.name not in ("__init__.py", "requirements.txt", "initramfs-init"):
+            shutil.copy(path, programs / path.name)
+    for path in (recipe.GUEST / "etc").iterdir():
+        if path.is_dir():
+            shutil.copytree(path, root / "etc" / path.name, dirs_exist_ok=True)
+        else:
+            shutil.copy(path, (root / "etc" if path.name == "inittab" else settings) / path.name)
+    (root / COURSE_CODE).mkdir(parents=True)
+    (root / "usr/lib/python3/dist-packages/course.pth").write_text(f"/{COURSE_CODE}\n")
+    (settings / "modules").write_text("".join(f"{module}\n" for module in recipe.SERVICE_MODULES))
+    (root / "root/.bashrc").write_text("PS1='\\h:\\w# '\nalias ll='ls -l'\n")
+
+
+def _link(path: Path, target: str) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def kernel_release(kernel: Path) -> str:
+    """The version string of the unpacked kernel, such as ``6.1.0-40-cloud-amd64``."""
+    return next((kernel / "lib/modules").iterdir()).name
+
+
+def write_initramfs(root: Path, kernel: Path, scratch: Path, out: Path) -> None:
+    """Pack BusyBox, the first modules in the order in which they must be loaded, and the first program into a compressed cpio archive."""
+    modules = root / "usr/lib/modules" / kernel_release(kernel)
+    needs = {}
+    for line in (modules / "modules.dep").read_text().splitlines():
+        path, _, rest = line.partition(":")
+        needs[Path(path).name.removesuffix(".ko").replace("-", "_")] = [*reversed(rest.split()), path]
+    order = list(dict.fromkeys(path for name in recipe.BOOT_MODULES for path in needs[name.replace("-", "_")]))
+    for directory in ("bin", "dev", "lower", "upper", "root", "modules", "proc", "sys"):
+        (scratch / directory).mkdir(parents=True)
+    shutil.copy(root / "usr/bin/busybox", scratch / "bin/busybox")
+    shutil.copy(recipe.GUEST / "initramfs-init", scratch / "init")
+    for path in order:
+        shutil.copy(modules / path, scratch / "modules")
+    (scratch / "modules/order").write_text("".join(f"{Path(path).name}\n" for path in order))
+    names = "\0".join(sorted(str(path.relative_to(scratch)) for path in scratch.rglob("*")))
+    archive = subprocess.run(
+        ["fakeroot", "cpio", "--quiet", "-0", "-o", "-H", "newc"], input=names.encode(), cwd=scratch, stdout=subprocess.PIPE, check=True
+    ).stdout
+    out.write_bytes(gzip.compress(archive, compresslevel=1))
+
+
+def write_disk(root: Path, out: Path) -> None:
+    """Make an ext4 image of the file system, everything owned by root, with nothing mounted."""
+    used_kb = int(run("du", "-sk", root).split()[0])
+    out.unlink(missing_ok=True)
+    run(
+        "fakeroot",
+        find_program("mke2fs") or "mke2fs",
+        "-q",
+        "-t",
+        "ext4",
+        "-O",
+        "^has_journal",
+        "-m",
+        "0",
+        "-d",
+        root,
+        out,
+        f"{used_kb * 12 // 10 + 65536}k",
+    )

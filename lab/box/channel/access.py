@@ -1,0 +1,190 @@
+"""The owner's ways into a box, all through its relay's sockets: the Docker API, SSH, web pages, and a control request.
+
+See ``relay.py`` for the process that serves the sockets and ``guest/agent.py`` for the other end.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.box.core import processes
+from lab.box.errors import BoxNotRunning, CourseError
+from lab.box.machine.base import API_TIMEOUT_S
+from lab.box.machine.unix_http import connected
+from lab.box.wait import wait_for
+
+if TYPE_CHECKING:
+    import docker
+
+ANSWER_TIMEOUT_S, PING_TIMEOUT_S = 15, 5
+SSH_TIMEOUT_S = 90
+
+
+@dataclass(frozen=True)
+class Access:
+    """The ways in.
+
+    Args:
+        directory: where the relay's sockets are; private and short.
+    """
+
+    directory: Path
+
+    @property
+    def docker_host(self) -> str:
+        """For ``DOCKER_HOST``."""
+        return f"unix://{self.directory}/docker.sock"
+
+    @cached_property
+    def docker(self) -> docker.DockerClient:
+        """A client of the box's engine."""
+        from lab.box.machine.docker_client import client  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+
+        return client(self.docker_host, API_TIMEOUT_S)
+
+    def engine_version(self) -> str:
+        """The version of the box's engine: asked for, so this also tells whether it works.
+
+        Raises:
+            CourseError: it doesn't answer.
+        """
+        try:
+            return str(json.loads(self.ask_engine("/version", ANSWER_TIMEOUT_S))["Version"])
+        except (OSError, ValueError, KeyError) as error:
+            raise CourseError("The box's Docker Engine does not answer.", f"{error}.", "course reset") from None
+
+    def ping(self) -> None:
+        """Return where the engine answers.
+
+        Raises:
+            OSError: it does not, or not yet.
+        """
+        self.ask_engine("/_ping", PING_TIMEOUT_S)
+
+    def ask_engine(self, path: str, timeout_s: float) -> bytes:
+        """What the engine answers to one plain request: without docker's client, whose import takes longer than the answer.
+
+        Raises:
+            OSError: it doesn't answer, or refuses.
+        """
+        connection = connected(self.docker_host, timeout_s)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            if answer.status != HTTPStatus.OK:
+                raise ConnectionError(f"{answer.status} {answer.reason}")
+            return answer.read()
+        except HTTPException as error:
+            raise ConnectionError(f"it broke off: {error}") from None
+        finally:
+            connection.close()
+
+    @property
+    def ssh(self) -> list[str]:
+        """The ``ssh`` command up to the host; what follows is run on the box."""
+        return ["ssh", "-F", str(self.directory / "ssh_config"), "box"]
+
+    @property
+    def host_key(self) -> str:
+        """The machine's public key, as ``known_hosts`` has it, without a name."""
+        return (self.directory / "known_hosts").read_text().partition(" ")[2].strip()
+
+    def dial(self, target: str) -> socket.socket:
+        """A connection to something in the box.
+
+        Raises:
+            BoxNotRunning: the relay doesn't answer.
+        """
+        connection = self._relay()
+        connection.sendall(f"dial {target}\n".encode())
+        return connection
+
+    def ask(self, request: str) -> str:
+        """One of the relay's own verbs: ``listen PATH TARGET``, ``url PORT``, ``pid``.
+
+        Raises:
+            BoxNotRunning: the relay doesn't answer.
+        """
+        with self._relay() as connection:
+            connection.sendall(f"{request}\n".encode())
+            return connection.makefile().readline().strip()
+
+    def _relay(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(self.directory / "dial.sock"))
+        except OSError as error:
+            connection.close()
+            raise BoxNotRunning("The box can't be reached.", f"Its relay doesn't answer: {error.strerror}.", "course up") from None
+        return connection
+
+    def control(self, request: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
+        """Have the box's agent take on an identity.
+
+        Raises:
+            CourseError: the agent refused, or did not answer.
+        """
+        with self.dial("control") as connection:
+            connection.settimeout(timeout_s)
+            connection.sendall(json.dumps(request).encode())
+            connection.shutdown(socket.SHUT_WR)
+            try:
+                answer = json.loads(connection.makefile().read() or '{"error": "no answer"}')
+            except (OSError, ValueError) as error:
+                answer = {"error": str(error)}
+        if "error" in answer:
+            raise CourseError("The box did not take on its identity.", str(answer["error"]), "course reset")
+        return dict(answer)
+
+    def start_ssh(self) -> processes.Process:
+        """Open the SSH connection that all shells share, in the background, so that the first command doesn't wait for a handshake.
+
+        Raises:
+            CourseError: there is no ``ssh`` here.
+        """
+        program = shutil.which("ssh")
+        if not program:
+            raise CourseError("No shell can be opened on the box.", "The ssh command is not installed.", "course doctor")
+        master = processes.spawn([program, *self.ssh[1:-1], "-N", "box"], self.directory / "ssh.log")
+        (self.directory / "ssh.pid").write_text(json.dumps(asdict(master)))
+        return master
+
+    def await_ssh(self) -> None:
+        """Return when the shared connection is open; open it where it is not.
+
+        Raises:
+            WaitTimeout: it can't be opened.
+        """
+        socket_path = self.directory / "ssh-master"
+        if socket_path.exists():
+            return
+        try:
+            master = processes.Process(**json.loads((self.directory / "ssh.pid").read_text()))
+        except (OSError, ValueError, TypeError):
+            master = self.start_ssh()
+        if not master.alive and not socket_path.exists():
+            master = self.start_ssh()
+        log = self.directory / "ssh.log"
+        wait_for(
+            "a shell on the box", socket_path.stat, timeout_s=SSH_TIMEOUT_S, log=log, alive=lambda: master.alive or socket_path.exists()
+        )
+
+
+def start_relay(directory: Path, transport: dict[str, str | list[str]], log: Path, env: dict[str, str] | None = None) -> processes.Process:
+    """Start a relay; it opens its sockets when the channel is there, so it may be started together with the box.
+
+    Args:
+        directory: where its sockets go.
+        transport: see ``relay.serve``.
+        log: gets its complaints.
+        env: set in its environment, such as DOCKER_HOST.
+    """
+    return processes.spawn_module("lab.box.channel.relay", str(directory), json.dumps(transport), log=log, env=env)

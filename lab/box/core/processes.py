@@ -1,0 +1,99 @@
+"""Processes that outlive the command that started them, and how to be sure that it is still them.
+
+A process id alone may have been given to somebody else since; the id together with the time of its start may not.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from lab.box.errors import WaitTimeout
+from lab.box.wait import wait_until
+
+LAUNCHER = Path(__file__).with_name("detach.py")
+CHECKOUT = Path(__file__).parents[3]
+"""The directory that ``lab`` is in, wherever the course was found."""
+GONE_S = 10
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process, told apart from a later one with the same id."""
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        """The process with this id; one that has ended already is never alive."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess:
+            return cls(pid, 0.0)
+
+    @property
+    def alive(self) -> bool:
+        """Is it still there, and not only waiting to be collected by its parent?"""
+        return self._find() is not None
+
+    @property
+    def memory_mb(self) -> float:
+        """Its proportional share of memory: what it has for itself, and its part of what it shares, in MB."""
+        found = self._find()
+        return float(found.memory_full_info().pss) / 1e6 if found else 0.0
+
+    def kill(self) -> None:
+        """End it at once; return when it is gone."""
+        if found := self._find():
+            with suppress(psutil.NoSuchProcess):
+                found.kill()
+            with suppress(WaitTimeout):
+                wait_until(f"process {self.pid} to end", lambda: not self.alive, timeout_s=GONE_S, every_s=0.005)
+
+    def _find(self) -> psutil.Process | None:
+        try:
+            found = psutil.Process(self.pid)
+            if abs(found.create_time() - self.started) < 1 and found.status() != psutil.STATUS_ZOMBIE:
+                return found
+        except psutil.NoSuchProcess:
+            pass
+        return None
+
+
+def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: dict[str, str] | None = None) -> Process:
+    """Start a process that goes on when its starter and the terminal have ended (see ``detach.py``).
+
+    Args:
+        command: program, as a path, and arguments.
+        log: gets its output.
+        fds: file descriptors that it inherits, with their numbers.
+        env: set in its environment.
+    """
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(log), *command]
+    done = subprocess.run(launcher, pass_fds=fds, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, check=True)
+    return Process.of(int(done.stdout))
+
+
+def spawn_module(name: str, *arguments: str, log: Path, env: dict[str, str] | None = None) -> Process:
+    """Start one of the course's own modules, as ``python -m`` does, wherever the course was found; see ``spawn``."""
+    paths = os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")])
+    return spawn([sys.executable, "-m", name, *arguments], log, env={"PYTHONPATH": paths, **(env or {})})
+
+
+def end_all(marker: str) -> None:
+    """End every process of this user whose command line contains *marker*, such as a directory that only the course uses.
+
+    Who asks for it is spared, and so is the shell that it was typed in.
+    """
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for found in psutil.process_iter(["cmdline", "uids"]):
+        command = " ".join(found.info["cmdline"] or ())
+        if found.pid not in spared and marker in command and found.info["uids"].real == os.getuid():
+            Process.of(found.pid).kill()

@@ -1,0 +1,1 @@
+"""The ``container`` backend: one container per machine, on a Docker engine that the learner already has."""

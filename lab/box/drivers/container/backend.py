@@ -1,0 +1,75 @@
+"""Whether containers can be machines on this computer: a Docker engine answers, and gets the box's image."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from lab.box.build.steps import build
+from lab.box.core.installation import Installation
+from lab.box.core.instance_dir import InstanceDir
+from lab.box.core.progress import Progress
+from lab.box.core.record import Origin, Record
+from lab.box.drivers.base import Finding, Lack
+from lab.box.drivers.container import engine, image, network
+from lab.box.drivers.container.driver import FEATURES, ContainerDriver
+
+
+class ContainerBackend:
+    """Runs machines as containers on the learner's own Docker engine."""
+
+    name = "container"
+    features = FEATURES
+    cost_mb = 150
+
+    def lack(self, installation: Installation) -> Lack | None:
+        """Why no engine can be used; nothing where one answers."""
+        found = engine.find(installation)
+        return None if found.answers else Lack(found.why, found.try_next)
+
+    def fast(self, installation: Installation) -> bool:  # noqa: ARG002  (others look there)
+        """Containers always run at the processor's own speed."""
+        return True
+
+    def findings(self, installation: Installation) -> list[Finding]:
+        """The engine."""
+        found = engine.find(installation)
+        seen = f"version {found.version} at {found.address}" if found.answers else found.why
+        return [Finding("a Docker Engine, for the container backend", found.answers, seen, found.try_next)]
+
+    def prepare(self, installation: Installation, progress: Progress, *, like: Origin | None = None, boot: bool = False) -> Origin:  # noqa: ARG002
+        """Build what is missing, and give the engine the box's image; the like of a machine that runs needs nothing.
+
+        Raises:
+            CourseError: a step failed; says why and what to do.
+        """
+        if like:
+            return like
+        artefacts, environment = build(installation, progress), engine.find(installation).environment
+        image.prepare(installation, artefacts, environment, progress)
+        return Origin(artefacts.key, "native", environment)
+
+    def driver(self, directory: InstanceDir, origin: Origin, *, boot: bool = False) -> ContainerDriver:  # noqa: ARG002  (it never boots)
+        """The driver of one machine."""
+        return ContainerDriver(directory, origin)
+
+    def open_segment(self, installation: Installation, origin: Origin) -> str:
+        """Have a network on the engine."""
+        with closing(engine.client(origin.engine)) as outer:
+            return network.address_on(network.segment(outer, installation), 0).rpartition(".")[0]
+
+    def same_computer(self, origin: Origin) -> bool:
+        """Whether the engine is on this computer: it is spoken to through a socket here."""
+        return origin.engine.get("DOCKER_HOST", "unix://").startswith("unix://")
+
+    def remove_all(self, installation: Installation, record: Record | None) -> None:
+        """Remove every container, volume and network that has the installation's label.
+
+        They are on the engine of the box; where the box is no container, what an earlier one left may be on the engine that answers.
+
+        Raises:
+            CourseError: the engine of the box can't be reached.
+        """
+        if record and record.backend == self.name:
+            engine.remove_ours(record.origin.engine, installation.owner)
+        elif (found := engine.find(installation)).answers:
+            engine.remove_ours(found.environment, installation.owner)

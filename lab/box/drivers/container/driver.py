@@ -1,0 +1,184 @@
+"""Runs one machine as a container, with an engine of its own inside, on a Docker engine that the learner already has."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from lab.box.channel.access import Access
+from lab.box.core.installation import lock
+from lab.box.core.instance_dir import InstanceDir
+from lab.box.core.record import Launched, Origin
+from lab.box.drivers.base import Checkpoint, Features
+from lab.box.drivers.container import engine, network, node
+from lab.box.drivers.container.image import image_of
+from lab.box.errors import BoxNotRunning, CourseError, NotOnThisBackend
+from lab.box.wait import wait_for
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+T = TypeVar("T")
+FEATURES = Features(checkpoints=False, boots=False, own_kernel=False, beside_others=False)
+REPAIR_TIMEOUT_S = 60
+
+
+class ContainerDriver:
+    """The driver of one machine that is a container.
+
+    Args:
+        directory: where its sockets and logs are.
+        origin: names its image, and the engine that it is on.
+    """
+
+    features = FEATURES
+
+    def __init__(self, directory: InstanceDir, origin: Origin) -> None:
+        self.origin, self.access = origin, Access(directory.sockets)
+        self._directory, self._environment = directory, origin.engine
+
+    def launch(self, name: str, checkpoint: str = "") -> Launched:
+        """Run a pristine container, and a relay into it.
+
+        Raises:
+            NotOnThisBackend: there are no checkpoints.
+            CourseError: the engine refused it.
+        """
+        if checkpoint:
+            self.require_checkpoint(checkpoint)
+        installation, image = self._directory.installation, image_of(self.origin.recipe)
+        with closing(engine.client(self._environment)) as outer:
+            connected = self._network(outer)
+            container = node.run(outer, self._environment, installation, image=image, name=name, machine=self._directory.name, **connected)
+        relay = node.start_relay_into(str(container.name), self._environment, self._directory.sockets, self._directory.log)
+        return Launched(relay, container=str(container.name))
+
+    def _network(self, outer: docker.DockerClient) -> dict[str, Any]:
+        """How the engine is to connect it: the box with nothing at first, a machine beside it with the segment."""
+        if self._directory.is_box:
+            return {"network_mode": "none"}
+        segment = network.segment(outer, self._directory.installation)
+        address = outer.api.create_endpoint_config(ipv4_address=network.address_on(segment, self._directory.number))
+        return {"network": segment.name, "networking_config": {segment.name: address}}
+
+    def interface(self) -> dict[str, str]:
+        """Nothing: the engine outside gives it its addresses."""
+        return {}
+
+    def connect(self) -> None:
+        """Connect the box with the segment, where it is not yet: a container on the network ``none`` has to leave that first.
+
+        Raises:
+            BoxNotRunning: its container has ended.
+            CourseError: the engine refuses.
+        """
+        import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+
+        try:
+            with closing(engine.client(self._environment)) as outer:
+                segment, container = network.segment(outer, self._directory.installation), outer.containers.get(self._container())
+                connected = container.attrs["NetworkSettings"]["Networks"]
+                if segment.name not in connected:
+                    for name in connected:
+                        outer.networks.get(name).disconnect(container)
+                    segment.connect(container, ipv4_address=network.address_on(segment, self._directory.number))
+        except (docker.errors.DockerException, OSError) as error:
+            raise CourseError("Your box could not be connected with the machines.", f"{error}.", "course reset") from None
+
+    def stop(self) -> None:
+        """Remove the container, its volume and its relay's sockets.
+
+        Raises:
+            CourseError: the engine can't be reached.
+        """
+        record = self._directory.load()
+        if record and record.launched:
+            record.launched.relay.kill()
+        engine.remove_ours(self._environment, self._directory.installation.owner, self._directory.name)
+        shutil.rmtree(self._directory.sockets, ignore_errors=True)
+
+    def repair(self) -> None:
+        """Start the relay again where it was killed and the container still runs.
+
+        Raises:
+            BoxNotRunning: the container has ended.
+            WaitTimeout: the engine inside did not answer through the new relay.
+        """
+        with lock(self._directory.files, "repair"):
+            record = self._directory.load()
+            if not record or not record.launched or record.launched.relay.alive:
+                return
+            relay = node.start_relay_into(self._container(), self._environment, self._directory.sockets, self._directory.log)
+            self._directory.save(replace(record, launched=replace(record.launched, relay=relay)))
+            wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=self._directory.log)
+
+    def alive(self) -> bool:
+        """Whether the container runs."""
+        return bool(self._ask(node.running))
+
+    def memory_mb(self) -> float:
+        """The memory of the container and of the relay, in MB; 0 where it does not run."""
+        record = self._directory.load()
+        if not record or not record.launched or not self.alive():
+            return 0.0
+        used = self._ask(lambda container: container.stats(stream=False, one_shot=True)["memory_stats"].get("usage", 0))
+        return float(used or 0) / 1e6 + record.launched.relay.memory_mb
+
+    def console(self) -> str:
+        """What its first process has printed."""
+        return str(self._ask(lambda container: container.logs().decode(errors="replace")) or "")
+
+    def engine_log(self) -> str:
+        """The last lines of the engine inside, or of the container where it has ended."""
+        return str(self._ask(node.engine_log) or "")
+
+    def checkpoint(self, name: str) -> NoReturn:
+        """A container can't be saved while it runs.
+
+        Raises:
+            NotOnThisBackend: always.
+        """
+        raise _no_checkpoints(f"The checkpoint {name!r} was not saved.")
+
+    def require_checkpoint(self, name: str) -> NoReturn:
+        """A container can't be saved while it runs, so there is no checkpoint.
+
+        Raises:
+            NotOnThisBackend: always.
+        """
+        raise _no_checkpoints(f"The box was not rewound to {name!r}.")
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """None: see ``checkpoint``."""
+        return ()
+
+    def _container(self) -> str:
+        """The name of the container.
+
+        Raises:
+            BoxNotRunning: it has ended.
+        """
+        record = self._directory.load()
+        if record and record.launched and self.alive():
+            return record.launched.container
+        raise BoxNotRunning("There is no box.", "Its container has ended, or its Docker engine does not answer.", "course up")
+
+    def _ask(self, question: Callable[[Container], T]) -> T | None:
+        """What the container answers, or nothing where there is none, or its engine can't be reached."""
+        import docker  # noqa: PLC0415
+
+        record = self._directory.load()
+        if not record or not record.launched or not record.launched.container:
+            return None
+        with suppress(docker.errors.DockerException, OSError), closing(engine.client(self._environment)) as outer:
+            return question(outer.containers.get(record.launched.container))
+        return None
+
+
+def _no_checkpoints(what: str) -> NotOnThisBackend:
+    why = "On the container backend the box is an ordinary container, whose running processes Docker can't save."
+    return NotOnThisBackend(what, why, "course reset (back to pristine), or course up --backend microvm, which can go back in time")

@@ -1,0 +1,169 @@
+"""Checkpoints: a running virtual machine, saved as a compressed file under a name, with a note of what it belongs to.
+
+A saved machine is its memory and the state of its devices, and no disk: it can only be put back on the disk that it had, by a QEMU that
+makes the same hardware.  So the recipe, the accelerator, our choice of hardware and QEMU's version are kept beside it, and compared before
+the machine that runs is given up for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab.box.core.record import Origin
+from lab.box.drivers.base import Checkpoint
+from lab.box.drivers.microvm import qemu
+from lab.box.drivers.microvm.qemu import VirtualMachine
+from lab.box.errors import CourseError, UsageError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+UNKNOWN = "It was saved by an earlier version of the course, which did not note what it belongs to."
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """What a saved machine can be put back on, and nothing else.
+
+    Args:
+        recipe: the key of the recipe that its disk was made by.
+        accelerator: ``kvm`` or ``tcg``.
+        hardware: the key of the virtual hardware, as the course asks for it.
+        qemu: QEMU's version, as ``7.2``.
+    """
+
+    recipe: str
+    accelerator: str
+    hardware: str
+    qemu: str
+
+    def misfit(self, now: Belonging) -> str:
+        """Why a machine that was saved with this can't be put back *now*, one sentence; empty where it can."""
+        if self.recipe != now.recipe:
+            return f"It belongs to a box of another recipe ({self.recipe}; yours is {now.recipe}), whose disk holds other files."
+        if self.accelerator != now.accelerator:
+            return f"It was saved under {self.accelerator}, and your box runs under {now.accelerator}."
+        if self.hardware != now.hardware:
+            return "It was saved by another version of the course, whose virtual machines have other hardware."
+        if self.qemu != now.qemu:
+            return f"It was saved by QEMU {self.qemu}, and QEMU {now.qemu} is installed now."
+        return ""
+
+
+class Checkpoints:
+    """The checkpoints of one machine.
+
+    Args:
+        directory: holds them.
+        origin: of the machine as it is now.
+    """
+
+    def __init__(self, directory: Path, origin: Origin) -> None:
+        self._directory, self._origin = directory, origin
+
+    def all(self) -> tuple[Checkpoint, ...]:
+        """Those that there are, oldest first."""
+        found = sorted(self._directory.glob("*.zst"), key=lambda path: path.stat().st_mtime)
+        if not found:
+            return ()
+        now = self._now()
+        return tuple(self._read(path, now) for path in found)
+
+    def require(self, name: str) -> Checkpoint:
+        """The checkpoint of that name, which fits.
+
+        Raises:
+            UsageError: there is none, or it does not fit.
+        """
+        path = self._path(name)
+        if not path.exists():
+            known = ", ".join(checkpoint.name for checkpoint in self.all()) or "none yet"
+            raise UsageError(f"There is no checkpoint {name!r}.", f"There are: {known}.", f"course checkpoint {name}")
+        found = self._read(path, self._now())
+        if not found.fits:
+            what = f"The checkpoint {name!r} does not fit your box any more."
+            raise UsageError(what, found.misfit, "course status (shows which checkpoints still fit)")
+        return found
+
+    def save(self, name: str, vm: VirtualMachine, hostname: str) -> None:
+        """Save a machine that runs, in the place of an earlier checkpoint of that name.
+
+        Args:
+            name: of the checkpoint.
+            vm: the machine.
+            hostname: of the machine.
+
+        Raises:
+            UsageError: that is no name for a checkpoint.
+            CourseError: it could not be saved, for want of space, say.
+        """
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch, note = path.with_suffix(".partial"), path.with_suffix(".partial-json")
+        try:
+            with scratch.open("wb") as file:
+                packer = subprocess.Popen(["zstd", "-1", "-q", "-c"], stdin=subprocess.PIPE, stdout=file)
+                assert packer.stdin
+                with packer.stdin:
+                    vm.save(packer.stdin, stopped=False)
+            if packer.wait():
+                raise CourseError(f"The checkpoint {name!r} could not be written.", f"zstd ended with {packer.returncode}.", "df -h")
+            note.write_text(json.dumps({"hostname": hostname, "belonging": asdict(self._now())}))
+            path.unlink(missing_ok=True)  # an earlier machine must never stand beside the note of this one
+            note.rename(_note(path))
+            scratch.rename(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+            note.unlink(missing_ok=True)
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[int]:
+        """A descriptor from which the saved machine reads as it was.
+
+        Raises:
+            UsageError: there is no such checkpoint, or it does not fit.
+            CourseError: the file is damaged, and so what read it failed.
+        """
+        self.require(name)
+        unpacker = subprocess.Popen(["zstd", "-d", "-q", "-c", str(self._path(name))], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert unpacker.stdout
+        try:
+            with unpacker.stdout:
+                yield unpacker.stdout.fileno()
+        except CourseError:
+            if unpacker.wait() > 0:
+                raise CourseError(
+                    f"The checkpoint {name!r} is damaged.", "It can't be unpacked, so the box was ended.", "course up"
+                ) from None
+            raise
+        finally:
+            unpacker.wait()
+
+    def _now(self) -> Belonging:
+        version = ".".join((qemu.version() or "").split(".")[:2])
+        return Belonging(self._origin.recipe, self._origin.accelerator, qemu.hardware_key(), version)
+
+    @staticmethod
+    def _read(path: Path, now: Belonging) -> Checkpoint:
+        try:
+            note = json.loads(_note(path).read_text())
+            return Checkpoint(path.stem, str(note["hostname"]), Belonging(**note["belonging"]).misfit(now))
+        except (OSError, ValueError, TypeError, KeyError):
+            return Checkpoint(path.stem, misfit=UNKNOWN)
+
+    def _path(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} can't be the name of a checkpoint.",
+                "A name has 1 to 40 letters, digits, hyphens or underscores, and starts with a letter or a digit.",
+                "course checkpoint before-lunch",
+            )
+        return self._directory / f"{name}.zst"
+
+
+def _note(path: Path) -> Path:
+    return path.with_suffix(".json")

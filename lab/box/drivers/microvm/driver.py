@@ -1,0 +1,162 @@
+"""Runs one virtual machine: a clone of a warm template, or one that boots, in QEMU as an ordinary user."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from lab.box.build.steps import Artefacts
+from lab.box.channel.access import Access, start_relay
+from lab.box.core.installation import lock
+from lab.box.core.instance_dir import InstanceDir
+from lab.box.core.processes import Process
+from lab.box.core.record import Launched, Origin
+from lab.box.drivers.base import Checkpoint, Features
+from lab.box.drivers.microvm import network
+from lab.box.drivers.microvm.checkpoint import Checkpoints
+from lab.box.drivers.microvm.qemu import VirtualMachine
+from lab.box.drivers.microvm.template import Template
+from lab.box.errors import CourseError
+from lab.box.wait import wait_for
+
+FEATURES = Features(checkpoints=True, boots=True, own_kernel=True, beside_others=True)
+REPAIR_TIMEOUT_S = 90
+
+
+class MicrovmDriver:
+    """The driver of one virtual machine.
+
+    Args:
+        directory: where its sockets, checkpoints and logs are.
+        origin: names its kernel and disk, and the template that it is a clone of.
+        boot: it is no clone, but boots; its template is not needed.
+    """
+
+    features = FEATURES
+
+    def __init__(self, directory: InstanceDir, origin: Origin, *, boot: bool = False) -> None:
+        self.origin, self.access = origin, Access(directory.sockets)
+        self._directory, self._boot = directory, boot
+        self._template = Template.of(directory.installation, origin.recipe, origin.accelerator)
+        self._checkpoints = Checkpoints(directory.checkpoints, origin)
+
+    @property
+    def _vm(self) -> VirtualMachine:
+        installation = self._directory.installation
+        return VirtualMachine(
+            Artefacts.of(installation, self.origin.recipe), None if self._boot else self._template.memory, self._directory.sockets,
+            self._directory.console, self.origin.accelerator, switch=network.switch_socket(installation),
+        )  # fmt: skip
+
+    def launch(self, name: str, checkpoint: str = "") -> Launched:  # noqa: ARG002  (its agent is told the name)
+        """Start QEMU and a relay: a pristine clone, a machine that boots, or one that goes on from a checkpoint.
+
+        Raises:
+            UsageError: there is no such checkpoint, or it does not fit.
+            CourseError: there is nothing to clone it from, or QEMU did not start.
+        """
+        with self._saved_state(checkpoint) as incoming:
+            relay = self._start_relay()
+            began = time.monotonic()
+            vm = self._vm.start(self._directory.log, incoming)
+            return Launched(relay, vm, running_s=round(time.monotonic() - began, 3))
+
+    @contextmanager
+    def _saved_state(self, checkpoint: str) -> Iterator[int | None]:
+        """A descriptor of the state that the machine goes on from; nothing where it boots."""
+        if checkpoint:
+            with self._checkpoints.opened(checkpoint) as descriptor:
+                yield descriptor
+        elif self._boot:
+            yield None
+        else:
+            self._require_template()
+            with self._template.state.open("rb") as saved:
+                yield saved.fileno()
+
+    def _require_template(self) -> None:
+        if not self._template.state.exists():
+            raise CourseError(
+                "No pristine box can be made.", "Yours was made by another version of the course, whose template is gone.",
+                "course down; course up",
+            )  # fmt: skip
+
+    def _start_relay(self) -> Process:
+        return start_relay(self._directory.sockets, {"unix": str(self._vm.agent)}, self._directory.log)
+
+    def interface(self) -> dict[str, str]:
+        """The address of its network card on the switch, and its IP address."""
+        number = self._directory.number
+        return {"mac": network.mac(number), "address": f"{network.PREFIX}.{number}/24"}
+
+    def connect(self) -> None:
+        """Nothing: its network card is always connected with the switch, and has an address once the agent has set it."""
+
+    def stop(self) -> None:
+        """Kill QEMU and the relay, and remove the sockets."""
+        record = self._directory.load()
+        if record and record.launched:
+            for process in (record.launched.vm, record.launched.relay):
+                if process:
+                    process.kill()
+        shutil.rmtree(self._directory.sockets, ignore_errors=True)
+
+    def repair(self) -> None:
+        """Start the relay again where it was killed and QEMU still runs.
+
+        Raises:
+            WaitTimeout: the engine did not answer through the new one.
+        """
+        with lock(self._directory.files, "repair"):
+            record = self._directory.load()
+            if not record or not record.launched or record.launched.relay.alive or not self.alive():
+                return
+            self._directory.save(replace(record, launched=replace(record.launched, relay=self._start_relay())))
+            wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=self._directory.log)
+
+    def alive(self) -> bool:
+        """Whether QEMU runs."""
+        record = self._directory.load()
+        return bool(record and record.launched and record.launched.vm and record.launched.vm.alive)
+
+    def memory_mb(self) -> float:
+        """The memory of QEMU and of the relay, each one's share of what it shares with others, in MB; 0 where it does not run."""
+        record = self._directory.load()
+        if not record or not record.launched or not record.launched.vm:
+            return 0.0
+        return record.launched.vm.memory_mb + record.launched.relay.memory_mb
+
+    def console(self) -> str:
+        """What its kernel printed as it booted; nothing where it is a clone, which never did."""
+        console = self._directory.console
+        return console.read_text(errors="replace") if console.exists() else ""
+
+    def engine_log(self) -> str:
+        """Nothing: that log is inside the machine."""
+        return ""
+
+    def checkpoint(self, name: str) -> None:
+        """Save it as it is: it stands still while it is saved, for a second or so, and is then told what time it is.
+
+        Raises:
+            UsageError: that is no name for a checkpoint.
+            CourseError: it could not be saved, for want of space, say.
+        """
+        record = self._directory.load()
+        self._checkpoints.save(name, self._vm, record.name if record else "")
+        self.access.control({"time": time.time()})
+
+    def require_checkpoint(self, name: str) -> Checkpoint:
+        """The checkpoint of that name, which the machine can be put back to.
+
+        Raises:
+            UsageError: there is no such checkpoint, or it does not fit.
+        """
+        return self._checkpoints.require(name)
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Its checkpoints, oldest first."""
+        return self._checkpoints.all()

@@ -1,0 +1,117 @@
+"""A machine that is ready before anybody asks for it.
+
+A template is made once per recipe and accelerator: boot, start the engine, load the course's images, hand Podman those that its pods are
+made of, start and remove a container, import what a learner's kernel needs.  Then the machine stops, and its memory (a file) and the state
+of its devices (another) are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.box.build.steps import Artefacts
+from lab.box.channel.access import Access, start_relay
+from lab.box.channel.identity import new_identity
+from lab.box.core.installation import Installation, lock
+from lab.box.core.progress import Progress
+from lab.box.drivers.microvm import kvm
+from lab.box.drivers.microvm.qemu import VirtualMachine, hardware_key
+from lab.box.errors import CourseError, WaitTimeout
+from lab.box.wait import wait_for
+
+BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
+WARM_IMAGE = "app:v1"
+HAND_OVER = f"set -o pipefail; docker save {WARM_IMAGE} base | podman load --quiet"
+"""Podman has a store of its own, and an emulated machine takes half a minute to fill it: see ``objects.podman.hand_over``."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A saved machine; both files are read-only once made."""
+
+    memory: Path
+    state: Path
+    accelerator: str
+
+    @classmethod
+    def of(cls, installation: Installation, recipe: str, accelerator: str) -> Template:
+        """The template of this recipe and of the machine that the course makes now, whether it is there or not."""
+        steps = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:6]
+        home = installation.templates / f"{recipe}-{hardware_key()}-{steps}-{accelerator}"
+        return cls(home / "memory", home / "state", accelerator)
+
+
+def _template(installation: Installation, artefacts: Artefacts, accelerator: str, progress: Progress) -> Template:
+    """The template for this recipe and accelerator, made when it is missing.
+
+    Raises:
+        WaitTimeout: the machine did not get ready.
+        CourseError: it could not be warmed or saved.
+    """
+    made = Template.of(installation, artefacts.key, accelerator)
+    out = made.state.parent
+    with lock(installation.templates, "template"):
+        if not out.exists():
+            for outdated in installation.templates.glob("*-*"):
+                shutil.rmtree(outdated)
+            scratch = out.with_name("partial")
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
+            _make(installation, artefacts, accelerator, scratch, progress)
+            scratch.rename(out)
+    return made
+
+
+def prepare(installation: Installation, artefacts: Artefacts, progress: Progress) -> Template:
+    """A template under KVM where that works, else emulated.  A KVM that fails with a real kernel is not asked again."""
+    if kvm.probe(installation).works:
+        try:
+            return _template(installation, artefacts, "kvm", progress)
+        except (WaitTimeout, CourseError) as error:
+            kvm.distrust(installation, f"the course's machine did not get ready under it: {error.what}")
+    return _template(installation, artefacts, "tcg", progress)
+
+
+def _make(installation: Installation, artefacts: Artefacts, accelerator: str, out: Path, progress: Progress) -> None:
+    directory = installation.socket_directory("template")
+    vm = VirtualMachine(artefacts, out / "memory", directory, out / "log", accelerator, writes_memory=True)
+    qemu, relay = vm.start(out / "log"), start_relay(directory, {"unix": str(vm.agent)}, out / "log")
+    try:
+
+        def wait(what: str, probe: Callable[[], None]) -> None:
+            wait_for(what, probe, timeout_s=BOOT_TIMEOUT_S[accelerator], every_s=0.2, log=out / "log", alive=lambda: qemu.alive)
+
+        _warm(installation, artefacts.images, Access(directory), wait, progress)
+        with progress.step("Saving the warm machine"), (out / "state").open("wb") as file:
+            vm.save(file, stopped=True)
+    finally:
+        relay.kill()
+        qemu.kill()
+        shutil.rmtree(directory)
+
+
+def _warm(
+    installation: Installation, images: Path, access: Access, wait: Callable[[str, Callable[[], None]], None], progress: Progress
+) -> None:
+    with progress.step("Booting a machine and starting its Docker Engine"):
+        wait("the machine's Docker Engine", access.ping)
+        access.control(new_identity(installation, access.directory, "box", own_kernel=True))
+    with progress.step("Loading the course's images into it"), images.open("rb") as archive:
+        access.docker.images.load(archive)
+        wait("Podman's images", lambda: _succeeds(access, HAND_OVER))
+    with progress.step("Warming it up: a container, a shell, a kernel"):
+        access.docker.containers.run(WARM_IMAGE, ["true"], entrypoint="", remove=True)
+        wait("the kernel's zygote", lambda: _succeeds(access, "test -S /run/course/kernels.sock"))
+        access.docker.close()
+
+
+def _succeeds(access: Access, command: str) -> None:
+    access.await_ssh()
+    done = subprocess.run([*access.ssh, command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConnectionError(done.stderr.strip() or f"{command}: exit code {done.returncode}")

@@ -1,0 +1,98 @@
+"""A second installation, with a pristine box of its own, for a process that must not touch the learner's: one that grades, or Validate.
+
+It shares what was built and has a box, keys and an owner label of its own.  It belongs to one process and goes when that ends, however it
+ends: a small process of its own (``python -m lab.box.ephemeral PID ROOT``) waits for that.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from lab.box import lifecycle
+from lab.box.core.installation import Installation, private_directory
+from lab.box.core.instance_dir import box_record
+from lab.box.core.processes import spawn_module
+from lab.box.core.record import ENGINE_VARIABLES, Record
+from lab.box.errors import CourseError
+from lab.box.instances.box import Box
+
+SHARED = ("build", "templates")
+REMEMBERED = ("kvm.json", "rights.json")
+
+
+def enter() -> Box:
+    """A pristine box in an installation of this process's own; from now on the process finds this installation, and not the learner's.
+
+    Raises:
+        CourseError: the box could not be had.
+    """
+    home = Installation.open()
+    if (home.root.parent.name, home.root.name) == (home.ephemeral.name, str(os.getpid())):
+        return lifecycle.current(home)  # it has entered already
+    root = home.ephemeral / str(os.getpid())
+    shutil.rmtree(root, ignore_errors=True)
+    for directory in (home.ephemeral, root):
+        private_directory(directory)
+    for name in SHARED:
+        (home.root / name).mkdir(exist_ok=True)
+        (root / name).symlink_to(home.root / name)
+    for name in REMEMBERED:
+        if (home.root / name).exists():
+            shutil.copy(home.root / name, root / name)
+    record = box_record(home)
+    _set({**_outer(home, record), "COURSE_STATE": str(root)})
+    spawn_module("lab.box.ephemeral", str(os.getpid()), str(root), log=home.ephemeral / "log")
+    box = lifecycle.up(record.backend if record else "auto", installation=Installation(root))
+    os.environ["DOCKER_HOST"] = box.docker_host
+    return box
+
+
+def _outer(home: Installation, record: Record | None) -> dict[str, str | None]:
+    """The variables that name the engine which the learner's box runs on: in a notebook DOCKER_HOST is that box itself."""
+    if str(home.runtime) not in os.environ.get("DOCKER_HOST", ""):
+        return {}
+    return {name: (record.origin.engine if record else {}).get(name) for name in ENGINE_VARIABLES}
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def remove(root: Path) -> None:
+    """Take its box down, and forget it.
+
+    Raises:
+        CourseError: an engine that it was on can't be reached; what is needed to try again is kept.
+    """
+    lifecycle.down(Installation(root))
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def sweep(home: Installation) -> None:
+    """Remove those whose process has ended, and that nobody removed: where the computer itself went down, say."""
+    for root in home.ephemeral.glob("[0-9]*"):
+        if not Path(f"/proc/{root.name}").exists():
+            with suppress(CourseError):
+                remove(root)
+
+
+def _outlive(pid: int, root: Path) -> None:
+    with suppress(ProcessLookupError):
+        end = select.poll()
+        end.register(os.pidfd_open(pid), select.POLLIN)
+        end.poll()
+    remove(root)
+
+
+if __name__ == "__main__":
+    _outlive(int(sys.argv[1]), Path(sys.argv[2]))

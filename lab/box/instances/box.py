@@ -1,0 +1,138 @@
+"""The learner's box, as lessons, checks and the command line hold it, whichever backend runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.box.core.instance_dir import InstanceDir
+from lab.box.core.progress import Progress
+from lab.box.drivers.base import Checkpoint, Driver
+from lab.box.errors import BoxNotRunning
+from lab.box.instances import membership, startup
+from lab.box.instances.remote import RemoteMachine
+
+if TYPE_CHECKING:
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    from lab.box.channel.kernel import BoxKernel
+
+
+@dataclass(frozen=True)
+class BoxStatus:
+    """How a running box is; times in seconds under names that end in ``_s``, memory in MB."""
+
+    name: str
+    backend: str
+    accelerator: str
+    docker_host: str
+    engine_version: str
+    ready_s: float
+    memory_mb: float
+    checkpoints: tuple[Checkpoint, ...]
+
+
+class Box(RemoteMachine):
+    """The learner's disposable machine, reached from their own computer.
+
+    Args:
+        directory: the box's.
+        driver: runs it.
+    """
+
+    def __init__(self, directory: InstanceDir, driver: Driver) -> None:
+        super().__init__(driver.access)
+        self._directory, self._driver = directory, driver
+
+    @contextmanager
+    def kernel(self, cwd: str = "/root") -> Iterator[BlockingKernelClient]:
+        """A Jupyter kernel *inside* the box, forked from a warm one, with a key of its own; it ends with the ``with`` block.
+
+        Args:
+            cwd: its working directory, a path in the box.
+
+        Raises:
+            CourseError: it did not start.
+        """
+        from lab.box.channel.kernel import client_of_kernel  # noqa: PLC0415  (jupyter_client is slow to import)
+
+        with client_of_kernel(self, self._access, cwd) as client:
+            yield client
+
+    def start_kernel(self, cwd: str = "/root") -> BoxKernel:
+        """A Jupyter kernel inside the box that goes on until somebody ends it; see ``kernel``."""
+        from lab.box.channel.kernel import start  # noqa: PLC0415
+
+        return start(self, self._access, cwd)
+
+    def reset(self, progress: Progress | None = None) -> None:
+        """Put a pristine box, with another name, in the place of this one; checkpoints stay, and so do the machines beside it.
+
+        Args:
+            progress: shows what has to be waited for, where something else changes the box; printed where none is given.
+
+        Raises:
+            CourseError: it did not start; there is no box then.
+        """
+        with self._directory.installation.changing_the_box("resetting the box", progress):
+            self._replace()
+
+    def rewind(self, name: str, progress: Progress | None = None) -> None:
+        """Go back to a checkpoint: processes, files, containers, the host name, everything.
+
+        Args:
+            name: of the checkpoint.
+            progress: as ``reset`` takes it.
+
+        Raises:
+            UsageError: there is no such checkpoint, or it does not fit the box any more; the box goes on as it is.
+            NotOnThisBackend: the backend has no checkpoints; says what to do instead.
+            CourseError: it did not start; there is no box then.
+        """
+        with self._directory.installation.changing_the_box(f"rewinding the box to {name}", progress):
+            saved = self._driver.require_checkpoint(name)
+            self._replace(saved.hostname, saved.name)
+
+    def _replace(self, hostname: str = "", checkpoint: str = "") -> None:
+        startup.end(self._driver, self._directory)
+        startup.start(self._driver, self._directory, name=hostname, checkpoint=checkpoint)
+        membership.rejoin_segment(self._directory.installation)
+
+    def checkpoint(self, name: str, progress: Progress | None = None) -> None:
+        """Save the box as it is, under a name.
+
+        Args:
+            name: of the checkpoint.
+            progress: as ``reset`` takes it.
+
+        Raises:
+            UsageError: that is no name for a checkpoint.
+            NotOnThisBackend: the backend has no checkpoints; says what to do instead.
+            CourseError: it could not be saved, for want of space, say.
+        """
+        with self._directory.installation.changing_the_box(f"saving the box as {name}", progress):
+            self._driver.checkpoint(name)
+
+    def checkpoints(self) -> tuple[str, ...]:
+        """The names of the box's checkpoints, oldest first."""
+        return tuple(checkpoint.name for checkpoint in self._driver.checkpoints())
+
+    def status(self) -> BoxStatus:
+        """How the box is.
+
+        Raises:
+            BoxNotRunning: it has gone.
+            CourseError: its engine does not answer.
+        """
+        record = self._directory.load()
+        if not record or not self._driver.alive():
+            raise BoxNotRunning("There is no box.", "What ran it has ended, or does not answer.", "course up")
+        return BoxStatus(
+            record.name, record.backend, record.origin.accelerator, self.docker_host, self._access.engine_version(), record.ready_s,
+            round(self._driver.memory_mb()), self._driver.checkpoints(),
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<box at {self.docker_host}>"

@@ -1,0 +1,66 @@
+"""How many machines there may be beside the box: a number, and the memory that is free."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+
+from lab.box.core.installation import Installation
+from lab.box.core.instance_dir import box_record
+from lab.box.drivers.registry import BACKENDS
+from lab.box.errors import CourseError, UsageError
+
+MOST = 5
+QUOTA = "COURSE_MACHINES"
+"""The variable that allows more machines, or fewer."""
+GROUPS = Path("/sys/fs/cgroup")
+
+
+def require(installation: Installation, backend: str, there: int, more: int) -> None:
+    """Make sure that more machines are allowed.
+
+    Args:
+        installation: whose machines.
+        backend: what is to run them.
+        there: how many there are.
+        more: how many are to come.
+
+    Raises:
+        UsageError: the variable that sets the quota holds no number.
+        CourseError: the quota does not allow so many, or there is no memory for them.
+    """
+    allowed = os.environ.get(QUOTA) or str(MOST)
+    if not allowed.isdecimal():
+        raise UsageError(f"{QUOTA} says how many machines there may be.", f"{allowed!r} is no number.", f"unset {QUOTA}")
+    most = int(allowed)
+    if there + more > most:
+        have = f"You have {there} and asked for {more} more."
+        raise CourseError(
+            f"The quota allows {most} machines beside your box.", have, f"machines.delete(…), or {QUOTA}={there + more} in the environment"
+        )
+    record, runs = box_record(installation), BACKENDS[backend]
+    if record and record.backend == backend and not runs.same_computer(record.origin):
+        return
+    free, need = free_mb(), runs.cost_mb * more
+    if need > free:
+        raise CourseError(
+            f"The quota allows no more machines: {more} more need {need} MB of memory.", f"{free:.0f} MB are free on this computer.",
+            "machines.delete(…), or close some programs",
+        )  # fmt: skip
+
+
+def free_mb() -> float:
+    """The memory that this process's computer, or the container that it is in, has to spare, in MB."""
+    return min([psutil.virtual_memory().available / 1e6, *_left_in_group(GROUPS)])
+
+
+def _left_in_group(group: Path) -> list[float]:
+    """What a control group allows beyond what is used and can't be dropped; nothing where it sets no limit."""
+    try:
+        limit, used = int((group / "memory.max").read_text()), int((group / "memory.current").read_text())
+        kept = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return [(limit - used + int(kept["inactive_file"])) / 1e6]
+    except (OSError, ValueError, KeyError):
+        return []

@@ -1,0 +1,191 @@
+"""What a learner's box and the machine that a graded notebook stands on have in common.
+
+Imports nothing but the standard library, because it is also used inside a box.
+"""
+
+from __future__ import annotations
+
+import io
+import shlex
+import subprocess
+import tarfile
+import time
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from lab.box.core.inside import BOX
+from lab.box.errors import CourseError, NotManaged, WaitTimeout
+
+if TYPE_CHECKING:
+    import docker
+
+SHELL_TIMEOUT_S = 60.0
+API_TIMEOUT_S = 180.0
+API_VERSION = "1.45"
+"""Of the engine that is in every box; named, so that a client need not ask first."""
+ENDED_BY_TIMEOUT = (124, 137, 255, -9)
+"""Exit codes of coreutils' ``timeout``, or of SSH, when the time was up: a command that heeds the signal, and one that must be killed."""
+NOT_COPIED = ("__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command on the box came to."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def __str__(self) -> str:
+        return self.stdout + self.stderr
+
+
+class Machine:
+    """A machine with a Docker Engine on it: what a learner's box, and the machine that a graded notebook stands on, have in common."""
+
+    name = BOX
+    """What the others on its segment call it."""
+    managed = False
+    """Whether its ``memory_mb``, ``ready_s`` and ``stop`` work: only for a machine beside the box, and only from outside the box."""
+
+    def end_reason(self) -> str:
+        """Why it does not run, where it is known that it does not and won't again; else empty."""
+        return ""
+
+    @property
+    def memory_mb(self) -> float:
+        """The memory that it costs the computer which it runs on, in MB.
+
+        Raises:
+            NotManaged: see ``managed``.
+        """
+        raise self._not_managed("What the machine costs its computer can't be measured")
+
+    @property
+    def ready_s(self) -> float:
+        """The seconds from the request until it could be used.
+
+        Raises:
+            NotManaged: see ``managed``.
+        """
+        raise self._not_managed("How long the machine took to be ready is not known")
+
+    def stop(self) -> None:
+        """Pull its plug.
+
+        Raises:
+            NotManaged: see ``managed``.
+        """
+        raise self._not_managed("The machine can't be stopped")
+
+    def _not_managed(self, what: str) -> NotManaged:
+        why = f"{self.name} is managed by the computer that it runs on, and this code can't reach that."
+        return NotManaged(f"{what} from here.", why, f'machines.find("{self.name}"), in a notebook outside the box')
+
+    @property
+    def docker(self) -> docker.DockerClient:
+        """A client of the machine's engine."""
+        raise NotImplementedError
+
+    @property
+    def docker_host(self) -> str:
+        """For ``DOCKER_HOST``."""
+        raise NotImplementedError
+
+    def _command(self, command: str) -> list[str]:
+        raise NotImplementedError
+
+    def url(self, port: int) -> str:
+        """A web address that reaches a TCP port of the machine from where this code runs."""
+        raise NotImplementedError
+
+    def sh(self, command: str, *, timeout: float = SHELL_TIMEOUT_S, check: bool = False, stdin: bytes = b"") -> Result:
+        """Run a command in a root shell on the machine.
+
+        Args:
+            command: for ``bash``; may be many lines.
+            timeout: seconds, after which the command is ended there, too.
+            check: raise when the exit code is not 0.
+            stdin: what the command reads.
+
+        Raises:
+            WaitTimeout: it took longer than *timeout*.
+            CourseError: *check* is set and it failed.
+        """
+        began = time.monotonic()
+        done = self._run(command, timeout, stdin)
+        if done.returncode in ENDED_BY_TIMEOUT and time.monotonic() - began >= timeout:
+            raise WaitTimeout(
+                f"A command took longer than {timeout:g} s and was ended: {command[:80]}", done.stdout.decode(errors="replace")[-500:]
+            )
+        result = Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        if check and result.code:
+            raise CourseError(f"A command on the box failed with exit code {result.code}: {command[:80]}", str(result).strip()[-500:])
+        return result
+
+    def _run(self, command: str, timeout: float, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+        bounded = f"timeout --kill-after=2 {timeout:g} bash -c {shlex.quote(command)}"
+        try:
+            return subprocess.run(self._command(bounded), input=stdin, capture_output=True, timeout=timeout + 15, check=False)
+        except subprocess.TimeoutExpired:
+            raise WaitTimeout(f"The box did not answer within {timeout + 15:g} s.", "", "course status") from None
+
+    def put(self, local: str | Path, remote: str) -> None:
+        """Copy a file or a directory to the machine, as *remote*; root owns the copy.
+
+        Raises:
+            CourseError: there is no such file, or it can't be written there.
+        """
+        source, target = Path(local), PurePosixPath(remote)
+        if not source.exists():
+            raise CourseError(f"There is no file {source} to put on the box.", f"Looked in {source.absolute().parent}.", "check its name")
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            tar.add(source, target.name, filter=_owned_by_root)
+        where = shlex.quote(str(target.parent))
+        self._moved(f"mkdir -p {where} && tar -x -C {where}", packed.getvalue(), f"{source} could not be put at {remote}.")
+
+    def get(self, remote: str, local: str | Path) -> None:
+        """Copy a file or a directory from the machine, as *local*.
+
+        Raises:
+            CourseError: there is no such file, or it can't be written here.
+        """
+        source, target = PurePosixPath(remote), Path(local)
+        command = f"tar -c -C {shlex.quote(str(source.parent))} {shlex.quote(source.name)}"
+        packed = self._moved(command, b"", f"{remote} could not be fetched from the box.")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+                for member in tar.getmembers():
+                    self._unpack(tar, member, target.joinpath(*PurePosixPath(member.name).parts[1:]))
+        except OSError as error:
+            why = f"{error.strerror}: {error.filename}."
+            raise CourseError(f"{remote} could not be written to {target}.", why, "check the path") from None
+
+    @staticmethod
+    def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+        """Write one member: files and directories only, because a box must not place links or devices on the computer that it runs on."""
+        if ".." in PurePosixPath(member.name).parts:
+            raise CourseError(f"The box sent a file with a name that leads elsewhere: {member.name!r}.", "It was not written.")
+        content = tar.extractfile(member) if member.isfile() else None
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+        elif content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.read())
+            path.chmod(member.mode & 0o755 | 0o600)
+
+    def _moved(self, command: str, data: bytes, complaint: str) -> bytes:
+        done = self._run(command, SHELL_TIMEOUT_S * 5, data)
+        if done.returncode:
+            raise CourseError(complaint, done.stderr.decode(errors="replace").strip(), "check the path")
+        return done.stdout
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    if PurePosixPath(member.name).name in NOT_COPIED:
+        return None
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member

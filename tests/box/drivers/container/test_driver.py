@@ -1,0 +1,43 @@
+"""A machine that is a container: where its start fails, nothing of it stays on the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.box import lifecycle
+from lab.box.core.installation import Installation
+from lab.box.core.instance_dir import box_record
+from lab.box.drivers.container import node
+from lab.box.errors import CourseError
+from lab.box.instances import startup
+from tests.support.course import own_state, traces
+
+if TYPE_CHECKING:
+    from tests.conftest import Running
+
+pytestmark = pytest.mark.parametrize("running", ["container"], indirect=True)
+
+
+def test_a_box_that_can_not_be_reached_leaves_nothing(here: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_state(here.installation) as root:
+        installation = Installation(root)
+        monkeypatch.setattr(node, "AGENT", ["/usr/bin/false"])
+        with pytest.raises(CourseError) as raised:
+            lifecycle.up("container", installation=installation)
+        assert raised.value.what == "What was to bring the box's relay has ended."
+        assert "no greeting" in raised.value.why
+        assert traces(root, installation.runtime, here.environment) == []
+        assert box_record(installation) is None
+
+
+def test_a_box_whose_engine_does_not_come_up_says_its_last_words_and_leaves_nothing(here: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_state(here.installation) as root:
+        installation = Installation(root)
+        monkeypatch.setattr(startup, "READY_TIMEOUT_S", 4)
+        monkeypatch.setattr("lab.box.channel.access.Access.ping", lambda _: open("/nowhere"))  # noqa: PTH123, SIM115
+        with pytest.raises(CourseError, match="Waited 4 s for the box's Docker Engine") as raised:
+            lifecycle.up("container", installation=installation)
+        assert "level=info" in raised.value.why
+        assert traces(root, installation.runtime, here.environment) == []

@@ -1,0 +1,47 @@
+"""An installation beside the learner's own: a pristine box for one process, which goes with it, however it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.course import traces, until
+
+if TYPE_CHECKING:
+    from lab.box.instances.box import Box
+    from tests.conftest import Running
+
+SCRIPT = """
+import os, sys
+from lab.box import connect
+from lab.box.ephemeral import enter
+box = enter()
+assert enter().docker_host == box.docker_host == connect().docker_host == os.environ["DOCKER_HOST"]
+print(box.docker_host, box.sh("hostname; ls /root").stdout.split(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, None])
+def test_it_is_pristine_and_goes_with_its_process(here: Running, box: Box, end: signal.Signals | None) -> None:
+    box.sh("touch /root/mine")
+    env = here.environment | {"DOCKER_HOST": box.docker_host}  # as in a notebook
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        address, said = process.stdout.readline().split(maxsplit=1)
+        assert address != box.docker_host
+        assert box.status().name not in said
+        assert "mine" not in said
+        if end:
+            process.send_signal(end)
+        else:
+            process.stdin.close()
+    until("it to go", lambda: not [trace for trace in traces(here.installation.root, here.installation.runtime) if "beside/" in trace])
+    assert list(here.installation.ephemeral.glob("[0-9]*")) == []
+    assert box.sh("ls /root").stdout == "mine\n"
+    box.sh("rm /root/mine")
