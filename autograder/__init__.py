@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autograder.notebook import answer, check, connect, solution, task, tidy
     from autograder.panel import watch
-    from autograder.standing import progress
+    from autograder.progress_view import progress
 
 __all__ = ["answer", "check", "connect", "progress", "solution", "task", "tidy", "watch"]
-ELSEWHERE = {"progress": "autograder.standing", "watch": "autograder.panel"}
+ELSEWHERE = {"progress": "autograder.progress_view", "watch": "autograder.panel"}
 
 
 def __getattr__(name: str) -> object:

@@ -19,9 +19,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autograder.checks.register import checks, find
-from autograder.checks.run import begin, begun, judge
-from autograder.checks.task import DIRECTORY, Task, give
+from autograder.framework.register import checks, find
+from autograder.framework.run import begin, begun, judge
+from autograder.framework.task import DIRECTORY, Task, give
 from autograder.points import SOURCES, grade_id, points
 from lab.box import connect as current_machine
 from lab.box.errors import CourseError, UsageError
@@ -129,7 +129,7 @@ def tidy(*names: str) -> None:
     there = set(machine.sh(f"ls {DIRECTORY} 2>/dev/null").stdout.split())
     for name in sorted(there & set(names or checks())):
         if NBGRADER in os.environ:
-            begun(machine, name).dismiss()  # the box goes as a whole; machines cost too much to wait for that
+            begun(machine, name).delete_machines()  # the box goes as a whole; machines cost too much to wait for that
         else:
             begun(machine, name).clear(machine)
 

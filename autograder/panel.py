@@ -15,10 +15,10 @@ from typing import Any
 
 import ipywidgets
 
-from autograder.checks import register
-from autograder.checks.fact import Verdict
-from autograder.checks.register import find
-from autograder.checks.run import begun, judge
+from autograder.framework import register
+from autograder.framework.fact import Verdict
+from autograder.framework.register import find
+from autograder.framework.run import begun, judge
 from autograder.notebook import NBGRADER
 from lab.box import connect
 from lab.box.errors import CourseError

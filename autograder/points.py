@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from autograder.checks.register import OVERLAY
+from autograder.framework.register import OVERLAY
 from lab.box.errors import CourseError
 
 SOURCES = Path(__file__).parents[1] / "exercises/source"

@@ -13,7 +13,7 @@ from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.checks.run import NotBegun
+from autograder.framework.run import NotBegun
 
 THE_STUDENTS_OWN = (NotBegun.__name__,)
 

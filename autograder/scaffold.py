@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from autograder.checks.register import checks
+from autograder.framework.register import checks
 from autograder.points import grade_id
 from lab.box.errors import CourseError, UsageError
 
@@ -20,11 +20,11 @@ CHECK = Template('''\
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, state
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, state
 from lab.box.machine import Machine
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from autograder.checks.fact import Verdict
-from autograder.checks.register import find
-from autograder.checks.run import begin, judge
-from autograder.checks.task import Task, give
+from autograder.framework.fact import Verdict
+from autograder.framework.register import find
+from autograder.framework.run import begin, judge
+from autograder.framework.task import Task, give
 from lab.box import connect
 from lab.box.machine import Machine
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.standing import rows, text
+from autograder.progress_view import rows, text
 from lab.progress import FILE, UNANSWERED, Predicted, Progress, changing, reached, read, to_recall
 
 if TYPE_CHECKING:

@@ -50,6 +50,40 @@ def wait_for(
         raise WaitTimeout(f"Waited {timeout_s:g} s for {what}.", seen, "course doctor") from None
 
 
+class NotYet(OSError):
+    """A predicate was false."""
+
+
+def wait_until(
+    what: str,
+    predicate: Callable[[], bool],
+    *,
+    timeout_s: float,
+    every_s: float = 0.02,
+    log: Path | None = None,
+    alive: Callable[[], bool] = lambda: True,
+) -> None:
+    """Call *predicate* until it is true.  An ``OSError`` that it raises, such as a refused connection, counts as false.
+
+    Args:
+        what: what is waited for, to be read after "waited for".
+        predicate: looks once, and says whether it is so.
+        timeout_s: seconds until it is given up.
+        every_s: seconds between two looks.
+        log: its last lines are shown when the wait fails.
+        alive: false when there is no use in waiting any longer.
+
+    Raises:
+        WaitTimeout: it did not become true.
+    """
+
+    def probe() -> None:
+        if not predicate():
+            raise NotYet("it was not so")
+
+    wait_for(what, probe, timeout_s=timeout_s, every_s=every_s, log=log, alive=alive)
+
+
 def tail(log: Path | None, lines: int = 8) -> str:
     """The last lines of a log, or nothing."""
     try:

@@ -190,8 +190,8 @@ def test_what_moodle_and_canvas_give_is_collected(tmp_path: Path) -> None:
 
 BROKEN = '''
 import threading
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
 
 def broken(name, timeout_s=60):
     def note(look):

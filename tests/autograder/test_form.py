@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder.checks.register import checks
+from autograder.framework.register import checks
 from autograder.points import SOURCES, grade_id, graded, points
 
 NOTEBOOKS = sorted(SOURCES.glob("*/*.ipynb"))

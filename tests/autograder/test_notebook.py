@@ -14,9 +14,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import autograder
-from autograder.checks import register, run
-from autograder.checks.fact import Fact
-from autograder.checks.task import LARGEST_ANSWER, Task, load
+from autograder.framework import register, run
+from autograder.framework.fact import Fact
+from autograder.framework.task import LARGEST_ANSWER, Task, load
 from autograder.notebook import NBGRADER
 from autograder.points import SOURCES
 from lab.box.errors import CourseError, UsageError
@@ -34,12 +34,12 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
     monkeypatch.delenv(NBGRADER, raising=False)
-    for module in ("autograder.notebook", "autograder.checks.run", "autograder.checks.task"):
+    for module in ("autograder.notebook", "autograder.framework.run", "autograder.framework.task"):
         if hasattr(sys.modules.get(module), "DIRECTORY"):
             monkeypatch.setattr(f"{module}.DIRECTORY", str(tmp_path / "tasks"))
     monkeypatch.setattr("autograder.notebook.current_machine", lambda: local)
     monkeypatch.setattr("autograder.notebook.points", lambda _: 4.0)
-    monkeypatch.setattr("autograder.checks.task.clean", lambda *_: None)
+    monkeypatch.setattr("autograder.framework.task.clean", lambda *_: None)
     yield local
     for name in [name for name in register.checks() if name.startswith("test.")]:
         del register._known[name]  # type: ignore[attr-defined]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.checks.register import find
-from autograder.checks.run import begin
+from autograder.framework.register import find
+from autograder.framework.run import begin
 from autograder.notebook import NBGRADER, answer
 from autograder.panel import Panel, watch
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from autograder.checks.task import Task
+    from autograder.framework.task import Task
     from lab.box.box import Box
     from tests.conftest import Installation
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, gone, said, state, words
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, said, state, task_container_lost, words
 from lab.box.machine import Machine
 from lab.look import NAMESPACES
 from lab.look import walls as walls_of
@@ -32,12 +32,12 @@ LEAVE_OUT = ("docker run has an option for each kind of namespace.", "docker run
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     """One container that lacks some walls, and a wall to leave out of another."""
     kinds = sorted(FLAGS)
-    return {"container": f"{key}-open", "_gone": dice.some(kinds, 1, 2), "mine": f"{key}-mine", "leave_out": dice.one(kinds)}
+    return {"container": f"{key}-open", "_shared": dice.some(kinds, 1, 2), "mine": f"{key}-mine", "leave_out": dice.one(kinds)}
 
 
 def start(machine: Machine, task: Task) -> None:
     """Start a container without the walls that were drawn."""
-    flags = " ".join(FLAGS[kind] for kind in task._gone)  # noqa: SLF001  (a parameter that the learner does not get)
+    flags = " ".join(FLAGS[kind] for kind in task._shared)  # noqa: SLF001  (a parameter that the learner does not get)
     machine.sh(f"docker run -d --name {task.container} {flags} base {IDLE}", check=True)
 
 
@@ -48,7 +48,7 @@ def walls(machine: Machine, task: Task) -> Iterator[Fact]:
     if state(found) == "running":
         yield from _named(task, walls_of(machine, task.container).private & ASKED)
     else:
-        yield gone(task, found, task.container)
+        yield task_container_lost(task, found, task.container)
     yield _mine(machine, task)
 
 

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, number, page, said, state
-from autograder.checks.vms.listeners import listeners, prepare
+from autograder.checks.vms.ports import look_at, prepare
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, number, page, said, state
 from lab.box.machine import Machine
 from lab.look import processes
 
@@ -71,7 +71,7 @@ class Told:
 def cost(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report seconds to start, memory and processes of a machine and of a container that run the same app."""
     vm = task.machines["vm"]
-    serves = listeners(vm, task.port)[0][task.port].page("greeting") == task.greeting
+    serves = look_at(vm, task.port)[task.port].page("greeting") == task.greeting
     found = container(machine, task.container)
     pid = int(found["State"]["Pid"]) if found and state(found) == "running" else 0
     greets = bool(pid) and task.greeting in page(machine, pid, 8080)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autograder.checks.containers.walls import ASKED, FLAGS
-from autograder.checks.fact import Verdict
-from autograder.checks.register import find
-from autograder.checks.run import begin
+from autograder.framework.fact import Verdict
+from autograder.framework.register import find
+from autograder.framework.run import begin
 from autograder.testing import Graded, graded
 from lab.look import pid, walls
 
 if TYPE_CHECKING:
-    from autograder.checks.task import Task
+    from autograder.framework.task import Task
     from lab.box.box import Box
     from lab.box.machine import Machine
 

@@ -1,14 +1,14 @@
-"""Lesson 00: what a check is, on the smallest thing that there is to check."""
+"""A container that says a greeting: the first task that a learner meets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, page, state
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, page, state
 from lab.box.machine import Machine
 
 PATIENCE_S = 5

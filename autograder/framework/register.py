@@ -1,4 +1,7 @@
-"""All checks there are, by name: those of this package, and those of a private folder of an instructor (``COURSE_OVERLAY``)."""
+"""All checks there are, by name: those of ``autograder.checks``, and those of a teacher's private folder (``COURSE_OVERLAY``).
+
+Checks are found by looking into these folders when the first one is asked for, so the framework imports none of them by name.
+"""
 
 from __future__ import annotations
 
@@ -14,36 +17,37 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Literal
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.task import Task, Value
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.task import Task, Value
 from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
 
 Kind = Literal["state", "answer", "program"]
 Look = Callable[[Machine, Task], Iterator[Fact]]
 OVERLAY = "COURSE_OVERLAY"
-NO_CHECKS = {"dice", "fact", "register", "run", "task", "tools"}
-"""The modules of this package that are not a topic."""
+TOPICS = "autograder.checks"
+"""The package that has a folder for each topic."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A task, as the one who grades sees it.
+    """A task, with what is needed to begin it and to look at it.
 
     Args:
         name: ``topic.task``.
-        kind: *state*: what is on the machine when the check looks; *answer*: what the learner reports; *program*: what the learner leaves
-            under a fixed name, to be started and driven by the check.
-        parts: how many facts there are when all is seen.
-        look: yields them.
-        draw: the task's parameters, drawn afresh for every run; ``key`` is there already, and names what belongs to it.
+        kind: what is looked at.  *state*: what is on the machine when the check looks; *answer*: what the learner reports; *program*: what
+            the learner leaves under a fixed name, and the check starts and drives.
+        parts: how many facts *look* yields when it can look at everything.
+        look: looks at the machine, and yields facts.
+        draw: draws the task's parameters anew for each run, given the run's key; names that begin with the key are removed with the task.
         prepare: puts on the machine what the learner starts from.
-        timeout_s: after which it is given up.
-        answers: the names that an answer may have; any where there are none.
+        timeout_s: seconds until a look is given up.
+        answers: the names that an answer may have; where there are none, any name will do.
         graded: it stands in an assignment, and is worth points.
-        machines: the roles of the machines that it needs beside the box: made when it begins, found in ``task.machines``, gone with it.
-        cold: they boot from the kernel on, where that can be had, for a task in which it counts how long a machine takes.
+        machines: the roles of the machines that it needs beside the box.  They are made when the task begins, are found in
+            ``task.machines``, and are deleted with the task.
+        cold: the machines boot a kernel of their own where the driver can do that, because the task measures how long a start takes.
     """
 
     name: str
@@ -60,7 +64,7 @@ class Check:
 
     @property
     def goal(self) -> str:
-        """What is to be achieved, in a sentence."""
+        """What the learner is to achieve, in a sentence: the first line of the docstring of *look*."""
         return (self.look.__doc__ or "").strip().splitlines()[0]
 
 
@@ -68,12 +72,12 @@ _known: dict[str, Check] = {}
 
 
 def nothing_to_draw(dice: Dice, key: str) -> Mapping[str, Value]:  # noqa: ARG001
-    """For a task whose key is its only parameter."""
+    """For a task without parameters."""
     return {}
 
 
 def nothing_to_prepare(machine: Machine, task: Task) -> None:
-    """For a task that starts from a pristine machine."""
+    """For a task that starts from the machine as it is."""
 
 
 def check(
@@ -89,17 +93,22 @@ def check(
     machines: tuple[str, ...] = (),
     cold: bool = False,
 ) -> Callable[[Look], Look]:
-    """Make a generator of facts known as a check; see ``Check`` for the arguments."""
+    """Register a function that yields facts as the check of a task; see ``Check`` for the arguments."""
 
-    def note(look: Look) -> Look:
+    def register(look: Look) -> Look:
         _known[name] = Check(name, kind, parts, look, draw, prepare, timeout_s, answers, graded, machines, cold)
         return look
 
-    return note
+    return register
 
 
 def checks() -> Mapping[str, Check]:
-    """All of them, by name."""
+    """All checks, by name.
+
+    Raises:
+        UsageError: the private folder does not exist.
+        CourseError: a file of the private folder can't be read.
+    """
     _load(os.environ.get(OVERLAY, ""))
     return _known
 
@@ -108,7 +117,7 @@ def find(name: str) -> Check:
     """The check with this name.
 
     Raises:
-        UsageError: there is none; names one that is alike.
+        UsageError: there is none; the message names the one whose name is most alike.
         CourseError: a file of the private folder can't be read.
     """
     known = checks()
@@ -121,11 +130,8 @@ def find(name: str) -> Check:
 
 @cache
 def _load(overlay: str) -> None:
-    import autograder.checks as package  # noqa: PLC0415
-
-    for module in iter_modules(package.__path__):
-        if module.name not in NO_CHECKS:
-            import_module(f"{package.__name__}.{module.name}")
+    for topic in iter_modules(import_module(TOPICS).__path__):
+        import_module(f"{TOPICS}.{topic.name}")
     if overlay and not Path(overlay).is_dir():
         raise UsageError(f"There is no folder {overlay}.", f"{OVERLAY} names it.", f"export {OVERLAY}=/your/folder, or unset {OVERLAY}")
     for path in sorted(Path(overlay).absolute().glob("checks/*.py")) if overlay else ():

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Verdict
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Verdict
 from autograder.testing import Graded, graded
 
 if TYPE_CHECKING:

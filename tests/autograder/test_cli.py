@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.checks.register import find
-from autograder.checks.run import begin
+from autograder.framework.register import find
+from autograder.framework.run import begin
 from autograder.testing import perform
-from tests.autograder.test_containers import seen_by_the_box
+from tests.autograder.checks.test_containers import seen_by_the_box
 from tests.support.course import course
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""Where the pods of a task run: asked of the engines on its nodes, whoever started them and with what.
+"""Which pods of a task run on which of its nodes, as the engines on the nodes say.
 
-A pod is found by its name.  A container whose name begins with it belongs to it, which is true of a pod of ``lab.objects`` as of one that
-was made with ``docker run``; pause alone is not taken for a pod.  What pods ask for and what nodes have are parameters of the task, a line
-each: ``NAME CPU MEMORY``.
+A pod is found by its name: a container belongs to it if its name is the pod's, or begins with it.  That holds for a pod of ``lab.objects``
+and for one that was made with ``docker run``.  A pause container alone does not count as a pod.  What pods request and what nodes have are
+parameters of the task, one line each: ``NAME CPU MEMORY``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from autograder.checks.fact import Fact
-from autograder.checks.task import Task
+from autograder.framework.fact import Fact
+from autograder.framework.task import Task
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
 from lab.objects.engine import together
@@ -32,29 +32,34 @@ COUNT = (
 
 
 def pod(name: str, cpu: str, memory: str) -> PodSpec:
-    """The app as a pod, which asks for so much."""
+    """A pod that runs the app and requests so much of a processor and of memory."""
     asks = {"resources": {"requests": {"cpu": cpu, "memory": memory}}}
     spec = {"terminationGracePeriodSeconds": GRACE_S, "containers": [{"name": "app", "image": "app:v1", **asks}]}
     return read({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
 
 
-def asked(lines: Iterable[str]) -> list[PodSpec]:
-    """Pods, from lines of a task; what stands after the memory is left out."""
+def pods_from(lines: Iterable[str]) -> list[PodSpec]:
+    """The pods that lines of a task describe; what stands after the memory is left out."""
     return [pod(*line.split()[:3]) for line in lines]
 
 
-def having(lines: Iterable[str], machines: Mapping[str, Machine] | None = None) -> list[Node]:
-    """Nodes, from lines of a task; for arithmetic alone where no machines are given."""
+def nodes_from(lines: Iterable[str], machines: Mapping[str, Machine] | None = None) -> list[Node]:
+    """The nodes that lines of a task describe, on these machines; without machines they are good for arithmetic only."""
     return [Node(name, (machines or {}).get(name, Machine()), cpu, memory) for name, cpu, memory in map(str.split, lines)]
 
 
 def belongs(container: str, pod: str) -> bool:
-    """Whether a container is a pod's, by their names."""
+    """Whether a container belongs to a pod, by their names."""
     return container == pod or container.startswith(f"{pod}-")
 
 
+def first_nodes(lines: Iterable[str]) -> dict[str, str]:
+    """The node that each pod starts on, by the pod's name, from lines of a task that name it at the end."""
+    return {line.split()[0]: line.split()[3] for line in lines}
+
+
 def start(task: Task, lines: Iterable[str]) -> None:
-    """Start pods on the nodes that their lines name at the end."""
+    """Start each pod on the node that its line names at the end."""
     machines = task.machines
 
     def run(line: str) -> None:
@@ -66,12 +71,12 @@ def start(task: Task, lines: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Copy:
-    """A container of a pod that runs on a node.
+    """A running container of a pod.
 
     Args:
-        pod: whose it is.
-        node: that it runs on.
-        id: of the container.
+        pod: the name of the pod.
+        node: the name of the node that it runs on.
+        id: the engine's id of the container.
     """
 
     pod: str
@@ -80,13 +85,13 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Placed:
-    """Pods on nodes, at a moment.
+class Placement:
+    """Which pods run on which nodes, at one moment.
 
     Args:
-        pods: all there are in the task.
-        nodes: likewise.
-        copies: what runs.
+        pods: all pods of the task, by name.
+        nodes: all nodes of the task, by name.
+        copies: the containers that run.
         down: the names of the nodes that do not answer.
     """
 
@@ -95,18 +100,18 @@ class Placed:
     copies: Sequence[Copy]
     down: frozenset[str] = frozenset()
 
-    def where(self, pod: str) -> set[str]:
-        """The nodes that a pod runs on."""
+    def nodes_of(self, pod: str) -> set[str]:
+        """The names of the nodes that a pod runs on."""
         return {copy.node for copy in self.copies if copy.pod == pod}
 
-    def on(self, node: str) -> list[PodSpec]:
+    def pods_on(self, node: str) -> list[PodSpec]:
         """The pods that run on a node."""
-        return [spec for name, spec in self.pods.items() if node in self.where(name)]
+        return [spec for name, spec in self.pods.items() if node in self.nodes_of(name)]
 
     @property
-    def over(self) -> list[str]:
-        """Which nodes are asked for more than they have, and for how much more."""
-        free = {name: node.free(self.on(name)) for name, node in self.nodes.items()}
+    def overcommitted(self) -> list[str]:
+        """For each node whose pods request more than it has, a phrase that says how much more."""
+        free = {name: node.free(self.pods_on(name)) for name, node in self.nodes.items()}
         return [f"{name} is asked for {_more(left)} more than it has" for name, left in free.items() if left.cpu < 0 or left.memory < 0]
 
 
@@ -116,17 +121,20 @@ def _more(left: Resources) -> str:
     return " and ".join(filter(None, parts))
 
 
-def look(nodes: Sequence[Node], pods: Sequence[PodSpec]) -> Placed:
-    """What runs where now; a node whose engine does not answer is down."""
+def look(nodes: Sequence[Node], pods: Sequence[PodSpec]) -> Placement:
+    """Which pods run on which nodes now.  A node whose engine does not answer is down."""
     names = [it.name for it in pods]
     found = dict(zip((node.name for node in nodes), together(lambda node: _running(node, names), nodes), strict=True))
     down = frozenset(name for name, there in found.items() if there is None)
     everyone = [copy for there in found.values() for copy in there or ()]
-    return Placed({it.name: it for it in pods}, {node.name: node for node in nodes}, everyone, down)
+    return Placement({it.name: it for it in pods}, {node.name: node for node in nodes}, everyone, down)
 
 
 def _running(node: Node, names: Sequence[str]) -> list[Copy] | None:
-    """Its containers, by a shell: a client of a dead machine's engine leaves sockets behind.  Nothing where there is no answer."""
+    """The containers on a node that belong to these pods; None where the node does not answer.
+
+    A shell asks the engine, because a client of a dead machine's engine would leave sockets behind.
+    """
     try:
         said = node.machine.sh(LIST, timeout=ANSWER_S)
         listed = json.loads(said.stdout) if said.code == 0 else None
@@ -138,16 +146,16 @@ def _running(node: Node, names: Sequence[str]) -> list[Copy] | None:
     return [Copy(pod, node.name, one) for pod in names for name, one in there if belongs(name, pod)]
 
 
-def started(placed: Placed, pod: str, node: str) -> float:
+def started(placement: Placement, pod: str, node: str) -> float:
     """When the first container of a pod was started on a node: seconds since 1970, by that machine's clock."""
-    api = placed.nodes[node].machine.docker.api
-    moments = [api.inspect_container(copy.id)["State"]["StartedAt"] for copy in placed.copies if (copy.pod, copy.node) == (pod, node)]
+    api = placement.nodes[node].machine.docker.api
+    moments = [api.inspect_container(copy.id)["State"]["StartedAt"] for copy in placement.copies if (copy.pod, copy.node) == (pod, node)]
     return min(datetime.fromisoformat(f"{moment[:26].rstrip('Z')}+00:00").timestamp() for moment in moments)
 
 
-def room(placed: Placed, *, shown: bool) -> Fact:
-    """That no node is asked for more than it has, once something was *shown*."""
-    over = placed.over
+def no_node_overcommitted(placement: Placement, *, shown: bool) -> Fact:
+    """The fact that no node's pods request more than it has; it counts only once something was *shown*."""
+    over = placement.overcommitted
     saw = "; ".join(over) if over else "none" if shown else "nothing to see yet"
     first = f"{over[0]}." if over else "It counts once the pods are there."
     return Fact("nodes asked for too much", shown and not over, saw, (first, *COUNT))

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.checks.fact import Verdict
-from autograder.checks.register import find
-from autograder.checks.run import begin, judge
-from autograder.checks.task import Task, give
 from autograder.checks.vms import box as vms_box
 from autograder.checks.vms import fleet as vms_fleet
 from autograder.checks.vms import golden_image
+from autograder.framework.fact import Verdict
+from autograder.framework.register import find
+from autograder.framework.run import begin, judge
+from autograder.framework.task import Task, give
 from autograder.testing import Act, Graded, perform
 from lab.box import connect
 from lab.look import page, processes

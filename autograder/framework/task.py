@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from lab.box import INSIDE
+from autograder.framework import task_machines
 from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
-from lab.box.peer import Peer
 from lab.look import clean
 
 Value = str | int | float | list[str] | list[int]
@@ -40,14 +39,14 @@ SCALARS = (str, int, float, bool)
 
 @dataclass(frozen=True)
 class Task:
-    """One task of one run.  Its parameters are attributes: ``task.port``.
+    """A task that has begun.  Its parameters are attributes: ``task.port``.
 
     Args:
         name: ``topic.task``.
-        key: a word of this run; what the learner makes for the task has a name that starts with it.
-        values: the parameters.
-        answers: what the learner has reported.
-        asked: how often the learner has asked how far it is.
+        key: a word that this run alone has; what the learner makes for the task has a name that starts with it.
+        values: the parameters, by their names.
+        answers: what the learner has reported, by name.
+        asked: how many times the learner has had it checked.
         roles: the names of the machines that were made for it, by what they are for.
     """
 
@@ -60,22 +59,12 @@ class Task:
 
     @property
     def machines(self) -> dict[str, Machine]:
-        """The machines that were made for it, by role: the same on the learner's computer and inside the box.
+        """The machines that were made for it, by role, on the learner's computer and inside the box alike.
 
         Raises:
             CourseError: one is gone.
         """
-        if INSIDE.exists():
-            return {role: Peer(name) for role, name in self.roles.items()}
-        if not self.roles:
-            return {}
-        from lab.box import machines  # noqa: PLC0415  (whose import an emulated kernel inside a box would wait for)
-
-        there = {machine.name: machine for machine in machines.all()}
-        for role, name in self.roles.items():
-            if name not in there:
-                raise CourseError(f"The machine {role} of {self.name} is gone.", f"It was {name}.", f'task("{self.name}", again=True)')
-        return {role: there[name] for role, name in self.roles.items()}
+        return task_machines.find(self.name, self.roles)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -89,35 +78,38 @@ class Task:
         return "\n".join([self.name, *(f"  {name:<{width}}  {value}" for name, value in rows.items())])
 
     def begin(self, machine: Machine) -> Task:
-        """Write its parameters to the machine.  Those that start with an underscore were for who prepares it, and are dropped."""
+        """Write it to the machine, and return it as it was written: without parameters whose names start with an underscore.
+
+        Those are for *prepare* alone, because they may tell the answer.
+        """
         public = {name: value for name, value in self.values.items() if not name.startswith("_")}
         _write(machine, self.name, json.dumps({"key": self.key, "values": public, "roles": self.roles}))
         return Task(self.name, self.key, public, roles=self.roles)
 
     def clear(self, machine: Machine) -> None:
-        """Remove what was made for it: machines, containers, images, networks, volumes, and files in /root, by their names, and itself."""
+        """Remove the task, and all that was made for it.
+
+        That is its machines, and whatever has a name that starts with its key: containers, images, networks, volumes, and files in /root.
+        """
         clean(machine, self.key)
-        self.dismiss()
+        self.delete_machines()
         machine.sh(f"rm -f {DIRECTORY}/{shlex.quote(self.name)}*")
 
-    def dismiss(self) -> None:
-        """Delete its machines; from inside a box that can't be done."""
-        if self.roles and not INSIDE.exists():
-            from lab.box import machines  # noqa: PLC0415
-
-            machines.delete(*self.roles.values())
+    def delete_machines(self) -> None:
+        """Delete the machines that were made for it; does nothing inside a box, where that can't be done."""
+        task_machines.delete(self.roles)
 
 
 def load(machine: Machine, name: str, *, asking: bool = False) -> Task | None:
-    """The task as the machine has it; nothing where it has not begun.
+    """The task as the machine keeps it; None where it has not begun.
 
     Args:
-        machine: keeps it.
+        machine: that keeps it.
         name: ``topic.task``.
-        asking: count this as one more time that the learner asks.
+        asking: count this as one more time that the learner has it checked.
 
     Raises:
-        CourseError: its files make no sense.
+        CourseError: its files can't be read as a task.
     """
     settings = f"cd {DIRECTORY} 2>/dev/null && task={shlex.quote(name)} more={int(asking)} most={2 * LARGEST_ANSWER}\n"
     lines = machine.sh(settings + LOAD).stdout.splitlines()
@@ -132,10 +124,10 @@ def load(machine: Machine, name: str, *, asking: bool = False) -> Task | None:
 
 
 def give(machine: Machine, task: str, answers: Mapping[str, object]) -> dict[str, Answer]:
-    """Keep answers for a task; those that are still ``...`` or None are left out.
+    """Write answers to a task to the machine, and return them as they were written: without those that are still ``...`` or None.
 
     Raises:
-        UsageError: one is not text, a number, or a list of such; or all together are too long.
+        UsageError: one is not text, a number, or a list of these; or all together are too long.
     """
     given = {name: _plain(name, value) for name, value in answers.items() if value is not ... and value is not None}
     text = json.dumps(given)

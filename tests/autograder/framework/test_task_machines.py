@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.checks import register, run
-from autograder.checks.fact import Fact
-from autograder.checks.task import load
+from autograder.framework import register, run
+from autograder.framework.fact import Fact
+from autograder.framework.task import load
 from autograder.notebook import NBGRADER, tidy
 from lab import machines
 from lab.box.errors import CourseError
@@ -17,7 +17,7 @@ from lab.box.kernel import put_course
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from autograder.checks.task import Task
+    from autograder.framework.task import Task
     from lab.box.box import Box
     from lab.box.machine import Machine
     from tests.conftest import Installation
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("installation", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 
 LOOK_INSIDE = """
-from autograder.checks.task import load
+from autograder.framework.task import load
 from lab import connect
 task = load(connect(), "test.crew")
 for role, machine in task.machines.items():
@@ -34,8 +34,8 @@ for role, machine in task.machines.items():
     print(role, *name, machine.docker.info()["Name"], machine.url(80))
 """
 BEGIN_INSIDE = """
-from autograder.checks.register import find
-from autograder.checks.run import begin
+from autograder.framework.register import find
+from autograder.framework.run import begin
 from lab import connect, machines
 import sys
 from lab.box.errors import CourseError
@@ -46,7 +46,7 @@ for wish in (lambda: machines.create("x"), lambda: begin(connect(), find("test.c
         print(error.what)
 """
 DECLARE = """
-from autograder.checks.register import check
+from autograder.framework.register import check
 check("test.crew", kind="state", parts=2, machines=("web-1", "web-2"))(lambda machine, task: iter(()))
 """
 

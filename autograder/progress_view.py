@@ -8,7 +8,7 @@ from html import escape
 
 import ipywidgets
 
-from autograder.checks.register import checks
+from autograder.framework.register import checks
 from lab.look import table
 from lab.progress import UNANSWERED, Progress, read
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.checks import run
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Verdict
 from autograder.checks.nodes import density, drain, failure, packing
-from autograder.checks.nodes.placed import asked, having
-from autograder.checks.register import find
-from autograder.checks.task import Task, give
+from autograder.checks.nodes.placement import nodes_from, pods_from
+from autograder.framework import run, task_machines
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Verdict
+from autograder.framework.register import find
+from autograder.framework.task import Task, give
 from autograder.panel import Panel
 from autograder.testing import Graded, graded
 from lab.box import machines
@@ -53,17 +53,17 @@ def pool(installation: Installation) -> Iterator[None]:  # noqa: ARG001  (which 
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks borrow the machines of the one before: making them is tested elsewhere, and takes long.  A dead one is made anew."""
 
-    def lend(_: Machine, task: Task, __: str, **___: bool) -> None:
+    def lend(_: Machine, __: str, roles: dict[str, str], **___: bool) -> None:
         there = {it.name: it for it in machines.all() if it.alive}
-        names = POOL[: len(task.roles)]
+        names = POOL[: len(roles)]
         if missing := [name for name in names if name not in there]:
             machines.delete(*missing)
             machines.fleet(*missing)
         together(lambda name: there[name].sh(SWEEP), [name for name in names if name in there])
-        cast("dict[str, str]", task.roles).update(zip(task.roles, names, strict=True))
+        roles.update(zip(roles, names, strict=True))
 
-    monkeypatch.setattr(run, "_hire", lend)
-    monkeypatch.setattr(Task, "dismiss", lambda _: None)
+    monkeypatch.setattr(task_machines, "create", lend)
+    monkeypatch.setattr(task_machines, "delete", lambda _: None)
 
 
 def hints(verdict: Verdict) -> str:
@@ -71,7 +71,7 @@ def hints(verdict: Verdict) -> str:
 
 
 def cluster(task: Task) -> Cluster:
-    return Cluster(*having(task.nodes, task.machines))
+    return Cluster(*nodes_from(task.nodes, task.machines))
 
 
 def by_hand(task: Task, placements: Mapping[str, str]) -> None:
@@ -103,7 +103,7 @@ def test_an_empty_answer_is_worth_nothing(graded: Graded, task: str) -> None:
 
 
 def plan(task: Task) -> Plan:
-    return schedule(asked(task.pods), having(task.nodes))
+    return schedule(pods_from(task.pods), nodes_from(task.nodes))
 
 
 def reported(_: Machine, task: Task) -> Answers:
@@ -112,7 +112,7 @@ def reported(_: Machine, task: Task) -> Answers:
 
 
 def packed(_: Machine, task: Task) -> Answers:
-    ((pending, why),) = cluster(task).run(*asked(task.pods)).pending.items()
+    ((pending, why),) = cluster(task).run(*pods_from(task.pods)).pending.items()
     return {"pending": pending, "why": why}
 
 
@@ -125,7 +125,7 @@ def packed_by_hand(_: Machine, task: Task) -> Answers:
 
 
 def packed_by_first_fit(_: Machine, task: Task) -> Answers:
-    by_hand(task, packing.first_fit(asked(task.pods), having(task.nodes)))
+    by_hand(task, packing.first_fit(pods_from(task.pods), nodes_from(task.nodes)))
     return None
 
 
@@ -173,9 +173,9 @@ def test_a_reason_speaks_of_every_node(graded: Graded) -> None:
 def test_what_is_drawn_can_be_solved() -> None:
     for seed in range(20):
         drawn = packing.draw(Dice(seed), "packing-abcd")
-        decided = schedule(asked(drawn["pods"]), having(drawn["nodes"]))  # type: ignore[arg-type]
+        decided = schedule(pods_from(drawn["pods"]), nodes_from(drawn["nodes"]))  # type: ignore[arg-type]
         assert len(decided.pending) == 1
-        services = asked(density.draw(Dice(seed), "density-abcd")["services"])  # type: ignore[arg-type]
+        services = pods_from(density.draw(Dice(seed), "density-abcd")["services"])  # type: ignore[arg-type]
         assert density.nodes_for(services) == density.by_sum(services) + 1
         assert len(drain.draw(Dice(seed), "drain-abcd")["pods"]) == 5  # type: ignore[arg-type]
 
@@ -184,20 +184,20 @@ def test_what_is_drawn_can_be_solved() -> None:
 
 
 def measured(_: Machine, task: Task) -> Answers:
-    services = asked(task.services)
+    services = pods_from(task.services)
     Pod.create(task.machines["vm"], services[0]).start()
-    Cluster(*having([f"node {task.size}"], task.machines)).run(*services)
+    Cluster(*nodes_from([f"node {task.size}"], task.machines)).run(*services)
     return counted(task)
 
 
 def counted(task: Task) -> dict[str, object]:
-    vms, nodes = len(task.services), density.nodes_for(asked(task.services))
+    vms, nodes = len(task.services), density.nodes_for(pods_from(task.services))
     paid = {role: float(task.machines[role].memory_mb) for role in density.ROLES}
     return {"vms": vms, "nodes": nodes, "vms_mb": vms * paid["vm"], "nodes_mb": nodes * paid["node"]}
 
 
 def measured_by_hand(_: Machine, task: Task) -> Answers:
-    there = schedule(asked(task.services), having([f"node {task.size}"])).placements
+    there = schedule(pods_from(task.services), nodes_from([f"node {task.size}"])).placements
     by_hand(task, {task.services[-1].split()[0]: "vm"})
     by_hand(task, there)
     return {name: f"{value:.0f}" for name, value in counted(task).items()}  # type: ignore[str-bytes-safe]
@@ -212,7 +212,7 @@ def test_what_the_same_work_costs(graded: Graded, way: object) -> None:
 def test_a_sum_is_no_packing_and_what_is_off_about_a_memory_is_told(graded: Graded, box: Box) -> None:
     def wrong(machine: Machine, task: Task) -> Answers:
         right = dict(measured(machine, task) or {})
-        return right | {"nodes": density.by_sum(asked(task.services)), "vms_mb": task.machines["vm"].memory_mb, "nodes_mb": 20}
+        return right | {"nodes": density.by_sum(pods_from(task.services)), "vms_mb": task.machines["vm"].memory_mb, "nodes_mb": 20}
 
     verdict = graded("nodes.density", wrong)
     assert [fact.ok for fact in verdict.facts] == [True, True, True, False, False, False]
@@ -337,7 +337,7 @@ def asked_too_late(_: Machine, task: Task) -> None:
     """Who asks the machines when one is dead does not hear what ran there."""
     task.machines[task.node].stop()
     left = [line for line in task.nodes if not line.startswith(task.node)]
-    Cluster(*having(left, task.machines)).recover()
+    Cluster(*nodes_from(left, task.machines)).recover()
 
 
 def both_to_one(_: Machine, task: Task) -> None:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autograder.checks.fact import Verdict
-from autograder.checks.pods import drive
+from autograder.checks.pods import programs
 from autograder.checks.pods.port_clash import APPS
-from autograder.checks.register import find
-from autograder.checks.run import begin, judge
-from autograder.checks.task import give
+from autograder.framework.fact import Verdict
+from autograder.framework.register import find
+from autograder.framework.run import begin, judge
+from autograder.framework.task import give
 from autograder.testing import Graded, graded
 from lab.objects.pod import Pod
 
 if TYPE_CHECKING:
-    from autograder.checks.task import Task
+    from autograder.framework.task import Task
     from lab.box.box import Box
     from lab.box.machine import Machine
 
@@ -569,7 +569,7 @@ def test_what_does_not_make_a_pod_is_told(graded: Graded, script: str, hint: str
 
 @pytest.mark.full
 def test_a_program_that_does_not_end_is_ended(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drive, "RUN_S", 3)
+    monkeypatch.setattr(programs, "RUN_S", 3)
     verdict = graded("pods.lifecycle", ONE + "sed -i s/-d// $create")
     assert verdict.score == 0
     assert "docker run without -d waits" in hints(verdict)
