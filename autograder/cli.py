@@ -1,4 +1,4 @@
-"""What this package adds to the ``course`` command.  What its commands need is loaded when they are called."""
+"""The commands that this package adds to ``course``.  Each imports what it needs when it is called, so that ``course`` starts quickly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Folder = Annotated[Path, typer.Option("--overlay", help="Your private folder, wh
 
 
 def check(name: Name = "", as_json: AsJson = False) -> None:
-    """Tell how far a task on your box is; exit code 0 when it is complete."""
+    """Check a task on your box, and print what was seen; exit code 0 when it is complete."""
     from autograder.framework.register import checks, find  # noqa: PLC0415
     from autograder.framework.run import judge  # noqa: PLC0415
     from autograder.points import points  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""How far a learner is in the course: the tasks of each topic, and the predictions of each lesson."""
+"""A learner's progress, as ``course progress`` and a notebook show it: the tasks of each topic, and the predictions of each lesson."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lab.progress import UNANSWERED, Progress, read
 
 @dataclass(frozen=True)
 class Row:
-    """One topic of tasks, or one lesson's predictions.
+    """The progress in one topic of tasks, or in one lesson's predictions.
 
     Args:
-        what: it is.
-        done: tasks that were complete once, or predictions that were committed.
-        of: how many there are; predictions count when they have been asked.
-        note: such as how many predictions came true.
+        what: the topic or the lesson.
+        done: how many tasks were complete at some time, or how many predictions were made.
+        of: how many tasks there are, or how many predictions were asked for.
+        note: which tasks were begun, or how many predictions came true.
     """
 
     what: str
@@ -31,7 +31,7 @@ class Row:
 
 
 def rows(progress: Progress) -> Iterator[Row]:
-    """What was done, the topics of tasks first."""
+    """A row for each topic of tasks, then one for each lesson."""
     topics: dict[str, list[str]] = {}
     for name in sorted(checks()):
         topics.setdefault(name.partition(".")[0], []).append(name)
@@ -49,12 +49,12 @@ def rows(progress: Progress) -> Iterator[Row]:
 
 
 def text(progress: Progress) -> str:
-    """A table of it."""
+    """The progress as a table of text."""
     return table(("what", "done", "of", ""), *((row.what, row.done, row.of, row.note) for row in rows(progress)))
 
 
 class ProgressView(ipywidgets.HTML):  # type: ignore[misc]
-    """A bar for each row, as it stands now."""
+    """The progress as it is now, with a bar for each row; text where there is no browser."""
 
     def __init__(self) -> None:
         kept = read()
@@ -72,5 +72,5 @@ class ProgressView(ipywidgets.HTML):  # type: ignore[misc]
 
 
 def progress() -> ProgressView:
-    """Show how far you are; the last expression of a cell."""
+    """Show how far you are in the course, if it is the last expression of a cell."""
     return ProgressView()

@@ -1,4 +1,4 @@
-"""What a check saw, and what it comes to."""
+"""What a check has seen: facts, and the verdict that they make together."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from textwrap import fill
 
 WIDTH = 84
-"""Validate cuts a line of its report at 87 characters."""
+"""Characters of a line: nbgrader's Validate cuts a line at 87."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing about a machine that is as it should be, or not.
+    """One thing that was looked at, and whether it is right.
 
     Args:
         what: the thing, as a learner would call it.
-        ok: it is as it should be.  How that would be is not kept, because it may be the answer.
-        saw: what was observed, in words.
-        hints: what to do about it, in up to three steps, from where to look to how; never the answer itself.
+        ok: it is right.  What would be right is not kept, because that may be the answer.
+        saw: what was seen, in words.
+        hints: up to three hints, the first says where to look, the last how to do it; never the answer itself.
     """
 
     what: str
@@ -26,7 +26,7 @@ class Fact:
     hints: tuple[str, ...] = ()
 
     def text(self, hints: int) -> str:
-        """For people, with so many of its hints."""
+        """The fact in lines of text, with so many of its hints where it is wrong."""
         lines = [f"  {'✓' if self.ok else '✗'} {self.what}: {self.saw}"]
         if not self.ok:
             lines += [fill(f"→ {hint}", WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 8) for hint in self.hints[:hints]]
@@ -35,14 +35,14 @@ class Fact:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check comes to.
+    """The result of a check.
 
     Args:
         task: its name.
         facts: what was seen.
-        parts: how many facts there are when all is seen; a check that can't go on yields fewer.
-        warnings: what a learner should know although it costs nothing.
-        confirmed: it has held for a while, or need not.
+        parts: how many facts there are when the check can look at everything; one that can't go on yields fewer.
+        warnings: what a learner should know, although it costs no points.
+        confirmed: the state has lasted for a while, or does not have to.
     """
 
     task: str
@@ -53,20 +53,20 @@ class Verdict:
 
     @property
     def score(self) -> float:
-        """From 0 to 1."""
+        """The share of the facts that is right, from 0 to 1; facts that are missing count as wrong."""
         return sum(fact.ok for fact in self.facts) / self.parts
 
     @property
     def passed(self) -> bool:
-        """All is as it should be."""
+        """Whether all facts are right."""
         return self.score == 1
 
     def text(self, points: float | None = None, hints: int = 1) -> str:
-        """For people: what was seen, fact by fact.
+        """The verdict in lines of text, fact by fact.
 
         Args:
-            points: that a full verdict is worth, where it is graded.
-            hints: how many of each fact's hints are shown.
+            points: the points of a complete task; None where it is not graded.
+            hints: how many hints of each wrong fact are shown.
         """
         sure = "" if self.confirmed or not self.passed else ", so far"
         done = f"{self.score * self.parts:g} of {self.parts}" if points is None else f"{self.score * points:g} of {points:g} points"

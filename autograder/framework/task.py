@@ -1,6 +1,6 @@
-"""A task of one run: its parameters, which are drawn when it begins, and the answers that the learner gave.
+"""A task that has begun: its parameters, which are drawn when it begins, and the answers that the learner has given.
 
-Both are kept on the machine itself, in a directory that a reset empties and a checkpoint holds: so the notebook, the live panel and
+Both are files on the machine itself, in a directory that a reset empties and a checkpoint includes.  So the notebook, the live panel and
 ``course check`` see the same task, on the learner's computer and inside a box alike.
 """
 
@@ -33,7 +33,7 @@ head -c $most "$task"; echo
 [ -f "$task.answer" ] && head -c $most "$task.answer"; echo
 echo $asked
 """
-"""Three lines: the task, its answers or nothing, and how often the learner has asked."""
+"""Prints three lines: the task, its answers or an empty line, and how many times the learner has had it checked."""
 SCALARS = (str, int, float, bool)
 
 

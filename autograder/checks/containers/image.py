@@ -1,4 +1,4 @@
-"""A recipe gives the same image again; a change made by hand is in no recipe."""
+"""A recipe gives the same image each time; a change that was made by hand in one container is not in the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a control group allows, and what becomes of who wants more."""
+"""The limits of a control group, and what happens to a program that wants more memory than its limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MB = 1 << 20
 NO_LIMIT = 1 << 50
 KILLED = 137
 PAGE = 4096
-"""Bytes; the kernel rounds to it."""
+"""Bytes of a page of memory; the kernel rounds a limit to whole pages."""
 LIMIT_CPU = ("docker run has an option for that, and docker update has it, too.", "--cpus")
 LIMIT_MEMORY = ("Read the number that the kernel has, in the control group's directory.", "--memory, with m for 2**20 bytes")
 READ_BYTES = (

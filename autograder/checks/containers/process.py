@@ -52,7 +52,7 @@ def process(machine: Machine, task: Task) -> Iterator[Fact]:
 
 
 def _programs(machine: Machine) -> dict[int, tuple[int, str]]:
-    """Parent and name of every process on the box, by process id."""
+    """The parent and the name of every process on the box, by process id."""
     rows = [row.split(maxsplit=2) for row in machine.sh("ps -eo pid=,ppid=,comm=", check=True).stdout.splitlines()]
     return {int(pid): (int(parent), name) for pid, parent, name in rows}
 

@@ -16,7 +16,7 @@ from lab.box.machine import Machine
 SERVICE = "python3 -I -S /srv/app/server.py"
 BACK_S = 25
 SAID_OTHERWISE = {"up": "running"}
-"""``docker ps`` has words of its own."""
+"""The engine's state for what ``docker ps`` shows in another word."""
 LOOK = ("Ask the engine how the container is.", "docker inspect, State, Status")
 BOTH = ("PORT tells the app where to listen.", "docker logs tells what went wrong.")
 BACK = (
@@ -32,7 +32,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def start(machine: Machine, task: Task) -> None:
-    """Start two services in one container that nobody looks after."""
+    """Start two services in one container, without a program that restarts them."""
     services = " ".join(f"PORT={port} {SERVICE} &" for port in (task.first, task.second))
     machine.sh(f"docker run -d --name {task.broken} app:v1 sh -c {shlex.quote(f'{services} wait')}", check=True)
 
@@ -60,7 +60,7 @@ def two_processes(machine: Machine, task: Task) -> Iterator[Fact]:
 
 
 def _said_then(machine: Machine, task: Task) -> Fact:
-    """Exactly one of the two is dead, and the answer is what the engine says now."""
+    """The fact that one of the two services is dead, and that the learner reports the container's state as the engine gives it."""
     broken = container(machine, task.broken)
     if not broken:
         return task_container_lost(task, broken, task.broken)

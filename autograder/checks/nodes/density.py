@@ -21,7 +21,7 @@ COUNT = 9
 CPU_M, MEMORY_MI = 1000, 512
 MB = 1 << 20
 NEAR = 1.5
-"""Memory comes and goes: what was reported may be so many times more or less than what is seen now."""
+"""How many times more or less than what is measured now a figure of memory may be, because memory use changes."""
 ALONE = (
     "One service, whichever, and nothing else: that is how it was done with machines.",
     'Pod.create(density.machines["vm"], manifest).start()',
@@ -38,7 +38,7 @@ PAID = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Services of which the sum would go into one node less than they need: until it is so."""
+    """Services that need one node more than the sum of their requests; drawn again until that is so."""
     while True:
         asks = [(50 * dice.integer(5, 11), 16 * dice.integer(2, 6)) for _ in range(COUNT)]
         lines = [f"{key}-{one} {cpu}m {memory}Mi" for one, (cpu, memory) in enumerate(asks, 1)]
@@ -47,12 +47,12 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def nodes_for(pods: Sequence[PodSpec]) -> int:
-    """How few nodes of the task's size take all pods."""
+    """The least number of nodes of the task's size that have room for all pods."""
     return next(count for count in range(1, len(pods) + 1) if not schedule(pods, _nodes(count)).pending)
 
 
 def by_sum(pods: Sequence[PodSpec]) -> int:
-    """How few would, if pods could be cut into pieces."""
+    """The least number of nodes that the sum of the requests needs, as if pods could be cut into pieces."""
     total = sum((it.requests for it in pods), NOTHING)
     return max(math.ceil(total.cpu / CPU_M), math.ceil(total.memory / (MEMORY_MI * MB)))
 

@@ -42,7 +42,7 @@ ORDER = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Five pods, three of them on the node that is to be emptied; neither of the others has room for those three."""
+    """Five pods, three of them on the node that is to be drained; neither of the other nodes has room for all three."""
     while True:
         node, *others = dice.some(ROLES, 3, 3)
         at_first = [node, node, node, *others]
@@ -54,7 +54,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def _can_be_emptied(lines: Sequence[str], nodes: Sequence[str], node: str) -> bool:
-    """One pod after the other, in the order of their names, each where the least is left over."""
+    """Whether the node's pods find room on the others, placed in the order of their names, each where the least is left over."""
     *going, one, other = pods_from(lines)
     takers = [it for it in nodes_from(nodes) if it.name != node]
     there = {lines[3].split()[3]: [one], lines[4].split()[3]: [other]}
@@ -67,7 +67,7 @@ def _can_be_emptied(lines: Sequence[str], nodes: Sequence[str], node: str) -> bo
 
 
 def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
-    """Start all pods where they are at first."""
+    """Start each pod on its first node."""
     start(task, task.pods)
 
 
@@ -143,7 +143,7 @@ class Clock:
 
 
 def _clock(machine: Machine) -> Clock:
-    """A machine's clock, from some looks at it: the look that took least time is the most exact."""
+    """A machine's clock, looked at several times: the look that took the least time is the most exact."""
 
     def look() -> Clock:
         before = time.time()

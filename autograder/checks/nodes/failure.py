@@ -46,7 +46,7 @@ QUICK = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Two pods on the node that is to die, and one on each of the others, which has room for one more."""
+    """Two pods on the node that is to die, and one on each other node, which has room for one more."""
     node, *others = dice.some(ROLES, 3, 3)
     at_first = [node, node, *others]
     pods = [f"{key}-{number} 100m {16 * dice.integer(6, 8)}Mi {there}" for number, there in enumerate(at_first, 1)]

@@ -34,7 +34,7 @@ WHY = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Nodes of three kinds, and pods that fill them up: until a first fit in the order of the list leaves one more out than need be."""
+    """Nodes of three sizes, and pods that fill them; drawn again until a first fit leaves out more pods than necessary."""
     while True:
         kinds = dice.some([("2", "256Mi"), ("1", "768Mi"), ("500m", "256Mi")], 3, 3)
         nodes = [f"{role} {cpu} {memory}" for role, (cpu, memory) in zip(ROLES, kinds, strict=True)]
@@ -47,7 +47,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def _worth_it(lines: Sequence[str], nodes: Sequence[str], huge: str) -> bool:
-    """Order matters; what is left over in all is more than the pending pod asks for; and it does not lack the same everywhere."""
+    """Whether the order of pods matters, the nodes together have room for the pending pod, and it does not lack the same on each node."""
     there = nodes_from(nodes)
     pods = {it.name: it for it in pods_from(lines)}
     left = sum((node.capacity for node in there), NOTHING) - sum((it.requests for it in pods.values()), NOTHING)
@@ -59,7 +59,7 @@ def _worth_it(lines: Sequence[str], nodes: Sequence[str], huge: str) -> bool:
 
 
 def first_fit(pods: Sequence[PodSpec], nodes: Sequence[Node]) -> dict[str, str]:
-    """The obvious way: each pod in its turn on the first node that has room.  Node by pod."""
+    """The node of each pod, by pod, if each in turn is placed on the first node that has room; without those that find none."""
     held: dict[str, list[PodSpec]] = {node.name: [] for node in nodes}
     found = {}
     for it in pods:
@@ -108,7 +108,7 @@ def _pending(placement: Placement, huge: PodSpec, task: Task, *, shown: bool) ->
 
 
 def _why(placement: Placement, huge: PodSpec, task: Task) -> Fact:
-    """For each node, something that it really lacks is named, and nothing that it has."""
+    """The fact that the learner names, for each node, something that it lacks, and nothing that it has enough of."""
     told = str(task.answers.get("why") or "")
     named = named_by(told, list(placement.nodes))
     for name, node in placement.nodes.items():
@@ -125,7 +125,7 @@ def _why(placement: Placement, huge: PodSpec, task: Task) -> Fact:
 
 
 def named_by(text: str, nodes: Sequence[str]) -> dict[str, set[str]]:
-    """What a text says that nodes lack: after a node's name, up to the next one's."""
+    """What a text says that each node lacks, by node: what stands between its name and the next node's."""
     parts = re.split(rf"\b({'|'.join(map(re.escape, nodes))})\b(?=\W)", text)
     found: dict[str, set[str]] = {node: set() for node in nodes}
     for node, words in zip(parts[1::2], parts[2::2], strict=True):

@@ -54,7 +54,7 @@ def init(machine: Machine, task: Task) -> Iterator[Fact]:
 
 
 def _says(machine: Machine, task: Task, pod: Members, *, shared: bool) -> Fact:
-    """The word, and not because the app was told it: it was prepared."""
+    """The fact that the app says the word, and has read it from what the init container has prepared."""
     app = pod["app"]
     answer = page(machine, app.pid, PORT)
     told = task.word in json.dumps([(app.found or {})["Config"][key] for key in ("Entrypoint", "Cmd", "Env")])
@@ -72,7 +72,7 @@ def _says(machine: Machine, task: Task, pod: Members, *, shared: bool) -> Fact:
 
 
 def _when(member: Member, what: str) -> datetime:
-    """A time that the engine has noted."""
+    """A time from ``docker inspect``, such as ``StartedAt``."""
     return datetime.fromisoformat(str((member.found or {})["State"][what]))
 
 

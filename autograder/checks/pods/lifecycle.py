@@ -144,7 +144,7 @@ def _dead_as_one(machine: Machine, task: Task) -> Fact:
 
 
 def _whole(before: Members, pod: Members) -> bool:
-    """All are dead, or all are up again, with a new pause."""
+    """Whether the pod is one unit still: all containers have ended, or all run again with a new pause."""
     dead = not any(state(member.found) in UP for member in pod.each)
     return dead or (pod.joined("net") and pod["pause"].pid != before["pause"].pid)
 

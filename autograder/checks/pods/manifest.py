@@ -22,7 +22,7 @@ from lab.objects.manifest import load
 from lab.objects.spec import PAUSE
 
 COMPARED = ("net", "ipc", "pid", "mnt")
-"""uts is left out: Docker can't take that wall down between containers, and Podman always does."""
+"""The kinds of namespaces that are compared.  uts is left out: containers of Docker can't share it, and those of a Podman pod always do."""
 START = """
 docker run -d --name $pause --ipc shareable pause
 join="--network container:$pause --ipc container:$pause"
@@ -78,7 +78,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def make(machine: Machine, task: Task) -> None:
-    """Make the pod by hand, and give Podman the images."""
+    """Make the pod by hand, and give the images to Podman."""
     told = {"tree": task._tree, **{name: task.values[name] for name in ("pause", "app", "sidecar", "greeting")}}  # noqa: SLF001  (not for the learner)
     machine.sh("\n".join(f"{name}={shlex.quote(str(value))}" for name, value in told.items()) + START, check=True)
     podman.hand_over(machine, "app:v1", "base")
@@ -164,7 +164,7 @@ def _compared(machine: Machine, task: Task, by_hand: Walls, played: podman.Playe
 
 
 def _of_another_image(machine: Machine, task: Task, played: podman.Played) -> str:
-    """The first container whose image none by hand has, or another one has already; empty if there is none."""
+    """The first container whose image no container by hand has, or one whose image another container has taken; empty if all fit."""
     by_hand = [str((container(machine, name) or {}).get("Image", "")).rpartition(":")[2] for name in (task.app, task.sidecar)]
     for name, image in played.images.items():
         if name == PAUSE:

@@ -14,9 +14,9 @@ from autograder.inspect import listeners, look_until, said, task_container_lost,
 from lab.box.machine import Machine
 
 APPS = ("first", "second", "third", "fourth")
-"""In the order in which they are started."""
+"""The roles of the apps, in the order in which they are started."""
 CLASHES = ("0012", "0102", "0120", "0112", "0121", "0122", "0011", "0101", "0110", "0010", "0100")
-"""Which of them want the same port: one clash, or two."""
+"""The port that each app wants, as a digit: equal digits are one or two clashes."""
 LISTEN_S = 6
 SEE = ("A container that can't listen says so, and ends: docker ps -a.", "docker start the four in their order, and docker logs who ended.")
 REPAIR = (

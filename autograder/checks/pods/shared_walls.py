@@ -23,7 +23,7 @@ CALLED = ("Who joins a network is given the host name of whose it is.", "docker 
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """The names of three containers, and what they call the machine that they think they are."""
+    """The names of three containers, and the host name that they are to have."""
     return {**names(key, *ROLES), "hostname": f"shop-{dice.nonce(4)}"}
 
 

@@ -58,7 +58,7 @@ def sidecar_logs(machine: Machine, task: Task) -> Iterator[Fact]:
 
 
 def _where(machine: Machine, app: Member, shared: list[str], mark: str) -> str:
-    """How far the request has come."""
+    """A hint that says how far the request has come."""
     places = " ".join(map(shlex.quote, shared))
     if places and machine.sh(f"timeout 5 grep -rqsF {mark} {places}").code == 0:
         return "The request is in a file that both see, and was not printed. Which file does the sidecar read, and does it keep lines back?"

@@ -97,7 +97,7 @@ def _good(task: Task, port: int, seen: Port) -> bool:
 
 
 def _uptime(agent: Port) -> tuple[bool, str]:
-    """Whether the agent says how long the machine is up, and a hint."""
+    """Whether the agent says for how many seconds the machine has been up; and a hint where it does not."""
     if not agent.processes:
         return False, "Nobody listens on port {port} of the machine."
     numbers = [float(number) for line in agent.said[:-1] for number in re.findall(r"\d+(?:\.\d+)?", line)]

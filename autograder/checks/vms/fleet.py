@@ -26,7 +26,7 @@ send() {
     "http://127.0.0.1:$port/?[1-$1]"
 }
 """
-"""``send REQUESTS SECONDS OPTION``: one after the other, each in a connection of its own."""
+"""A function for a shell script: ``send REQUESTS SECONDS OPTION`` makes requests one after the other, each in a connection of its own."""
 WARM = r"""
 for look in $(seq 10); do
   send 12 20 > /tmp/$key-warm
@@ -36,7 +36,7 @@ for look in $(seq 10); do
 done
 rm -f /tmp/$key-warm
 """
-"""An entry that has just been started may not know all of them yet."""
+"""Waits until all machines answer, because an entry that has just been started may not know all of them yet."""
 SURVIVE = r"""
 until=$(($(date +%s) + within_s))
 while :; do

@@ -1,4 +1,4 @@
-"""A recipe makes the same machine every time; what somebody changed by hand is in no recipe."""
+"""A recipe makes the same machine every time; a change that was made by hand on one machine is not on the next."""
 
 from __future__ import annotations
 
