@@ -69,8 +69,8 @@ def test_an_answer_is_seen_although_no_engine_tells_of_it(box: Box, here: Instal
         task.clear(here.box)
 
 
-def test_an_engine_that_goes_is_said_and_met_again(box: Box, limits: Task) -> None:
-    assert limits
+@pytest.mark.usefixtures("limits")
+def test_an_engine_that_goes_is_said_and_met_again(box: Box) -> None:
     panel = Panel(box, LIMITS)
     try:
         until("the first look", lambda: "0 of 4" in says(panel))
@@ -81,9 +81,8 @@ def test_an_engine_that_goes_is_said_and_met_again(box: Box, limits: Task) -> No
         panel.close()
 
 
-def test_nbgrader_gets_no_panel(box: Box, limits: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert box
-    assert limits
+@pytest.mark.usefixtures("limits")
+def test_nbgrader_gets_no_panel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NBGRADER, "validate")
     assert watch("containers.limits") is None
     assert not threads()

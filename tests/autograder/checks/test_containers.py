@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autograder.checks.containers.walls import ASKED, FLAGS
-from autograder.framework.fact import Verdict
 from autograder.framework.register import find
 from autograder.framework.run import begin
-from autograder.testing import Graded, graded
+from autograder.testing import Graded, graded, hints, oks
 from lab.look import pid, walls
 
 if TYPE_CHECKING:
@@ -32,11 +31,8 @@ SERVICE = "python3 -I -S /srv/app/server.py"
 def test_an_empty_answer_is_worth_nothing(graded: Graded, task: str) -> None:
     verdict = graded(f"containers.{task}")
     assert verdict.score == 0
+    assert verdict.facts
     assert all(fact.hints for fact in verdict.facts)
-
-
-def hints(verdict: Verdict) -> str:
-    return " ".join(hint for fact in verdict.facts if not fact.ok for hint in fact.hints)
 
 
 # containers.process
@@ -122,7 +118,7 @@ def test_the_walls_that_are_there_and_a_container_without_one(graded: Graded, ma
 
 def test_the_walls_may_be_named_in_a_sentence(graded: Graded) -> None:
     verdict = graded("containers.walls", lambda machine, task: {"private": ", ".join(private(machine, task)["private"]).upper()})  # type: ignore[call-overload]
-    assert [fact.ok for fact in verdict.facts] == [True, True, False]
+    assert oks(verdict) == [True, True, False]
 
 
 def test_the_walls_may_be_named_as_the_kernel_does(graded: Graded) -> None:
@@ -146,14 +142,14 @@ def test_all_walls_are_no_answer(graded: Graded) -> None:
 
 def test_user_is_no_wall(graded: Graded) -> None:
     verdict = graded("containers.walls", lambda machine, task: {"private": [*private(machine, task)["private"], "user"]})  # type: ignore[misc]
-    assert [fact.ok for fact in verdict.facts] == [True, False, False]
+    assert oks(verdict) == [True, False, False]
     assert "user is not a wall" in hints(verdict)
 
 
 @pytest.mark.full
 def test_one_wall_forgotten_is_half_right(graded: Graded) -> None:
     verdict = graded("containers.walls", lambda machine, task: {"private": private(machine, task)["private"][1:]})  # type: ignore[index]
-    assert [fact.ok for fact in verdict.facts] == [False, True, False]
+    assert oks(verdict) == [False, True, False]
 
 
 def test_an_ordinary_container_has_all_walls(graded: Graded) -> None:

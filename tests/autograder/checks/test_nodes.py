@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from autograder.checks.nodes import density, drain, failure, packing
-from autograder.checks.nodes.placement import nodes_from, pods_from
+from autograder.checks.nodes.placement import first_nodes, nodes_from, pods_from
 from autograder.framework import run, task_machines
 from autograder.framework.dice import Dice
-from autograder.framework.fact import Verdict
 from autograder.framework.register import find
 from autograder.framework.task import Task, give
 from autograder.panel import Panel
-from autograder.testing import Graded, graded
+from autograder.testing import Graded, graded, hints, oks
 from lab.box import machines
 from lab.objects.cluster import Cluster
 from lab.objects.engine import together
-from lab.objects.node import Plan, schedule
+from lab.objects.node import Plan, fits, schedule
 from lab.objects.pod import Pod
+from lab.objects.quantity import NOTHING
 from tests.support.course import until
 
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_machines, "delete", lambda _: None)
 
 
-def hints(verdict: Verdict) -> str:
-    return " ".join(hint for fact in verdict.facts if not fact.ok for hint in fact.hints)
-
-
 def cluster(task: Task) -> Cluster:
     return Cluster(*nodes_from(task.nodes, task.machines))
 
@@ -96,6 +93,7 @@ def test_the_panel_follows_the_machines_of_a_task(box: Box) -> None:
 def test_an_empty_answer_is_worth_nothing(graded: Graded, task: str) -> None:
     verdict = graded(f"nodes.{task}")
     assert verdict.score == 0, verdict.text()
+    assert verdict.facts
     assert all(fact.hints for fact in verdict.facts)
 
 
@@ -141,7 +139,7 @@ def test_pods_that_are_packed_and_one_that_is_pending(graded: Graded, way: objec
 
 def test_a_first_fit_leaves_one_more_out(graded: Graded) -> None:
     verdict = graded("nodes.packing", packed_by_first_fit)
-    assert [fact.ok for fact in verdict.facts] == [False, True, False, False]
+    assert oks(verdict) == [False, True, False, False]
     assert "There is a way to place all but one" in hints(verdict)
     assert "The biggest first" in hints(verdict)
 
@@ -159,25 +157,56 @@ def test_a_wrong_pod_and_a_wrong_reason_are_told_so(graded: Graded) -> None:
         return {"pending": next(line.split()[0] for line in task.pods if pending not in line), "why": "n1: cpu, n2: cpu, n3: cpu"}
 
     verdict = graded("nodes.packing", packed, wrong)
-    assert [fact.ok for fact in verdict.facts] == [True, True, False, False]
+    assert oks(verdict) == [True, True, False, False]
     assert "when it is empty" in hints(verdict)
     assert "that is enough for it" in hints(verdict)
 
 
 def test_a_reason_speaks_of_every_node(graded: Graded) -> None:
-    verdict = graded("nodes.packing", packed, lambda _, task: {**reported(_, task), "why": "it is too big for n1: memory and cpu"})  # type: ignore[dict-item]
-    assert verdict.facts[2].ok
-    assert "It says nothing of n2" in hints(verdict) or "that is enough for it" in hints(verdict)
+    def of_the_first_alone(_: Machine, task: Task) -> Answers:
+        ((pending, why),) = plan(task).pending.items()
+        return {"pending": pending, "why": re.split(r"\bn2\b", why)[0]}
+
+    verdict = graded("nodes.packing", packed, of_the_first_alone)
+    assert oks(verdict) == [True, True, True, False]
+    assert "It says nothing of n2" in hints(verdict)
 
 
 def test_what_is_drawn_can_be_solved() -> None:
     for seed in range(20):
         drawn = packing.draw(Dice(seed), "packing-abcd")
-        decided = schedule(pods_from(drawn["pods"]), nodes_from(drawn["nodes"]))  # type: ignore[arg-type]
-        assert len(decided.pending) == 1
+        pods, nodes = pods_from(drawn["pods"]), nodes_from(drawn["nodes"])  # type: ignore[arg-type]
+        (pending,) = schedule(pods, nodes).pending
+        assert [it.name for it in pods if not any(fits(it, node) for node in nodes)] == [pending]
+        assert len(packing.first_fit(pods, nodes)) < len(pods) - 1
+
         services = pods_from(density.draw(Dice(seed), "density-abcd")["services"])  # type: ignore[arg-type]
-        assert density.nodes_for(services) == density.by_sum(services) + 1
-        assert len(drain.draw(Dice(seed), "drain-abcd")["pods"]) == 5  # type: ignore[arg-type]
+        fewest = density.nodes_for(services)
+        node = f"{density.CPU_M}m {density.MEMORY_MI}Mi"
+        assert [
+            bool(schedule(services, nodes_from(f"n{one} {node}" for one in range(count))).pending) for count in (fewest - 1, fewest)
+        ] == [
+            True,
+            False,
+        ]
+        asked = sum((it.requests for it in services), NOTHING)
+        assert asked.cpu <= (fewest - 1) * density.CPU_M
+        assert asked.memory <= (fewest - 1) * density.MEMORY_MI * 2**20
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_node_that_is_drawn_can_be_drained_onto_both_others_and_not_onto_one(seed: int) -> None:
+    drawn: dict[str, Any] = dict(drain.draw(Dice(seed), "drain-abcd"))
+    first, pods = first_nodes(drawn["pods"]), {it.name: it for it in pods_from(drawn["pods"])}
+    going = [pods[name] for name, node in first.items() if node == drawn["node"]]
+    others = [node for node in nodes_from(drawn["nodes"]) if node.name != drawn["node"]]
+    held = {node.name: [pods[name] for name, there in first.items() if there == node.name] for node in others}
+    assert (len(going), [len(there) for there in held.values()]) == (3, [1, 1])
+    assert [bool(schedule(going, [node], held).pending) for node in others] == [True, True]
+    in_order = sorted(going, key=lambda it: it.name)
+    there = {name: list(pods) for name, pods in held.items()}
+    for it in in_order:
+        there[schedule([it], others, there).placements[it.name]].append(it)
 
 
 # nodes.density
@@ -215,7 +244,7 @@ def test_a_sum_is_no_packing_and_what_is_off_about_a_memory_is_told(graded: Grad
         return right | {"nodes": density.by_sum(pods_from(task.services)), "vms_mb": task.machines["vm"].memory_mb, "nodes_mb": 20}
 
     verdict = graded("nodes.density", wrong)
-    assert [fact.ok for fact in verdict.facts] == [True, True, True, False, False, False]
+    assert oks(verdict) == [True, True, True, False, False, False]
     for hint in ("cut into pieces", "That is what one of them costs", "Paid is for machines"):
         assert hint in hints(verdict)
 
@@ -223,7 +252,7 @@ def test_a_sum_is_no_packing_and_what_is_off_about_a_memory_is_told(graded: Grad
     right = counted(run.begin(box, check))
     give(box, check.name, right | {name: 3 * float(str(right[name])) for name in ("nodes", "nodes_mb", "vms_mb")})
     verdict = run.judge(box, check)
-    assert [fact.ok for fact in verdict.facts] == [True, True, True, False, False, False]
+    assert oks(verdict) == [True, True, True, False, False, False]
     for hint in ("It can be done with fewer", "It is their number that is not right", "All of them together cost less"):
         assert hint in hints(verdict)
     assert "Report" not in hints(verdict)
@@ -289,7 +318,7 @@ def test_a_pod_that_ends_first_was_away(graded: Graded) -> None:
             task.machines[node].sh(f"docker run -d --name {pod.spec.name} app:v1", check=True)
 
     verdict = graded("nodes.drain", ends_first)
-    assert [fact.ok for fact in verdict.facts] == [True, True, True, False], verdict.text()
+    assert oks(verdict) == [True, True, True, False], verdict.text()
     assert "had ended on" in hints(verdict)
     assert "First start it elsewhere" in hints(verdict)
 
@@ -302,7 +331,7 @@ def test_pods_that_are_deleted_are_lost(graded: Graded) -> None:
 
 def test_all_pods_on_one_node_are_too_many(graded: Graded) -> None:
     verdict = graded("nodes.drain", all_to_one)
-    assert [fact.ok for fact in verdict.facts] == [True, True, False, True], verdict.text()
+    assert oks(verdict) == [True, True, False, True], verdict.text()
     assert "more than it has" in hints(verdict)
 
 
@@ -362,7 +391,7 @@ def test_a_machine_that_is_gone_can_not_tell(graded: Graded) -> None:
 @pytest.mark.full
 def test_the_nodes_that_are_left_have_their_room_and_no_more(graded: Graded) -> None:
     verdict = graded("nodes.failure", both_to_one)
-    assert [fact.ok for fact in verdict.facts] == [True, True, False, True], verdict.text()
+    assert oks(verdict) == [True, True, False, True], verdict.text()
 
 
 @pytest.mark.full
@@ -375,7 +404,7 @@ def test_late_is_told_how_late(graded: Graded, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(failure, "WITHIN_S", 1)
     verdict = graded("nodes.failure", late)
-    assert [fact.ok for fact in verdict.facts] == [True, True, True, False], verdict.text()
+    assert oks(verdict) == [True, True, True, False], verdict.text()
     assert "have everything ready" in hints(verdict).lower()
 
 
@@ -388,5 +417,5 @@ def test_a_drain_is_no_failure(graded: Graded) -> None:
         task.machines[task.node].stop()
 
     verdict = graded("nodes.failure", too_early)
-    assert [fact.ok for fact in verdict.facts] == [True, True, True, False], verdict.text()
+    assert oks(verdict) == [True, True, True, False], verdict.text()
     assert "That is a drain" in hints(verdict)

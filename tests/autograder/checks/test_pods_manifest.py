@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autograder.framework.dice import Dice
-from autograder.framework.fact import Verdict
-from autograder.testing import Graded, graded
+from autograder.testing import Graded, graded, hints, oks
 
 if TYPE_CHECKING:
     from lab.box.box import Box
@@ -75,14 +74,6 @@ def three_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Dice, "one", lambda *_: "own")
 
 
-def hints(verdict: Verdict) -> str:
-    return " ".join(hint for fact in verdict.facts if not fact.ok for hint in fact.hints)
-
-
-def oks(verdict: Verdict) -> list[bool]:
-    return [fact.ok for fact in verdict.facts]
-
-
 def test_an_empty_answer_is_worth_nothing(graded: Graded) -> None:
     verdict = graded("pods.manifest")
     assert verdict.score == 0
@@ -123,7 +114,7 @@ def test_a_wall_that_is_gone_and_should_not_another_image_and_another_greeting_c
 @pytest.mark.usefixtures("three_trees")
 def test_walls_towards_the_box_that_are_missing_are_named(graded: Graded) -> None:
     verdict = graded("pods.manifest", MODEL.replace("spec:", "spec:\n  hostPID: true\n  hostIPC: true"))
-    assert [fact.ok for fact in verdict.facts][3] is False
+    assert oks(verdict)[3] is False
     assert "shares ipc, pid with the box itself" in hints(verdict)
 
 

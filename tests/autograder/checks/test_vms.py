@@ -18,7 +18,7 @@ from autograder.framework.fact import Verdict
 from autograder.framework.register import find
 from autograder.framework.run import begin, judge
 from autograder.framework.task import Task, give
-from autograder.testing import Act, Graded, perform
+from autograder.testing import Act, Graded, hints, perform
 from lab.box import connect
 from lab.look import page, processes
 
@@ -74,10 +74,6 @@ def graded(box: Box, begun: list[Task]) -> Iterator[Graded]:
             machine.sh(WIPE)
 
 
-def hints(verdict: Verdict) -> str:
-    return " ".join(hint for fact in verdict.facts if not fact.ok for hint in fact.hints)
-
-
 def right(verdict: Verdict) -> list[str]:
     return [fact.what for fact in verdict.facts if fact.ok]
 
@@ -97,6 +93,7 @@ def on(role: str, script: str) -> Callable[[Machine, Task], None]:
 def test_an_empty_answer_is_worth_nothing(graded: Graded, task: str) -> None:
     verdict = graded(f"vms.{task}")
     assert verdict.score == 0
+    assert verdict.facts
     assert all(fact.hints for fact in verdict.facts)
 
 
