@@ -40,7 +40,7 @@ def test_a_page_is_asked_for_from_where_a_process_stands(serving: Box) -> None:
     assert "greeting: inspected" in page(serving, pid, 8080)
     assert "greeting: inspected" in page(serving, OF_THE_MACHINE, 9104)
     assert page(serving, OF_THE_MACHINE, 8080, patience_s=1) == ""
-    assert "greeting: inspected" in page(serving, pid, 8080, "/some/path?and=more")
+    assert "greeting: inspected" in page(serving, pid, 8080, "/?asked=by&a=check")
 
 
 def test_a_task_whose_container_is_lost_is_to_begin_again(serving: Box) -> None:
