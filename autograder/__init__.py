@@ -1,6 +1,7 @@
-"""What grades: checks that look at a machine's real state, and the panel that shows them while a learner works.
+"""Grading: checks that look at the real state of a machine, and what shows their verdicts to a learner.
 
-A notebook imports ``answer, check, connect, task, watch`` from here; nothing heavy is loaded before it is used.
+A notebook imports ``answer, check, connect, task, watch`` and the like from here.  Each is loaded when it is first used, because some are
+slow to import.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autograder.notebook import answer, check, connect, solution, task, tidy
     from autograder.panel import watch
-    from autograder.standing import progress
+    from autograder.progress_view import progress
 
 __all__ = ["answer", "check", "connect", "progress", "solution", "task", "tidy", "watch"]
-ELSEWHERE = {"progress": "autograder.standing", "watch": "autograder.panel"}
+NOT_IN_NOTEBOOK = {"progress": "autograder.progress_view", "watch": "autograder.panel"}
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        return getattr(import_module(ELSEWHERE.get(name, "autograder.notebook")), name)
+        return getattr(import_module(NOT_IN_NOTEBOOK.get(name, "autograder.notebook")), name)
     raise AttributeError(f"module 'autograder' has no attribute {name!r}")

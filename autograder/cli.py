@@ -1,4 +1,4 @@
-"""What this package adds to the ``course`` command.  What its commands need is loaded when they are called."""
+"""The commands that this package adds to ``course``.  Each imports what it needs when it is called, so that ``course`` starts quickly."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Folder = Annotated[Path, typer.Option("--overlay", help="Your private folder, wh
 
 
 def check(name: Name = "", as_json: AsJson = False) -> None:
-    """Tell how far a task on your box is; exit code 0 when it is complete."""
-    from autograder.checks.register import checks, find  # noqa: PLC0415
-    from autograder.checks.run import judge  # noqa: PLC0415
+    """Check a task on your box, and print what was seen; exit code 0 when it is complete."""
+    from autograder.framework.register import checks, find  # noqa: PLC0415
+    from autograder.framework.run import judge  # noqa: PLC0415
     from autograder.points import points  # noqa: PLC0415
     from lab.box import connect  # noqa: PLC0415
     from lab.progress import reached  # noqa: PLC0415
@@ -43,7 +43,7 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
 
 def progress(as_json: AsJson = False) -> None:
     """Tell how far you are in the course: tasks and predictions."""
-    from autograder.standing import rows, text  # noqa: PLC0415
+    from autograder.progress_view import rows, text  # noqa: PLC0415
     from lab.progress import read  # noqa: PLC0415
 
     kept = read()

@@ -1,10 +1,10 @@
-"""What a notebook says: ``task(…)`` begins one, ``answer(…)`` reports, ``check(…)`` tells how far it is.
+"""The functions that a notebook uses: ``task(…)`` begins a task, ``answer(…)`` gives answers, ``check(…)`` tells how far it is.
 
-``check`` stands alone on the last line of a test cell and returns the points.  nbgrader takes that number, and it takes a good deal else
-for *full* marks: no number at all (a semicolon is enough), ``nan``, any object.  So what is not a verdict is an error, which nbgrader
-counts as nothing, and nothing is ever written to standard error, which would cost a right answer its points.
+``check`` stands alone on the last line of a test cell and returns the points, which nbgrader takes from the cell's result.  nbgrader gives
+*full* marks for a result that is no number (a semicolon at the end is enough), for ``nan``, and for any object; and no marks where a cell
+writes to standard error.  So ``check`` returns a number or raises an error, for which nbgrader gives no points, and writes nothing there.
 
-Run by nbgrader, to grade or to validate, the notebook gets a pristine box of its own, which goes when its kernel does.
+Where nbgrader runs the notebook, to grade or to validate it, it gets a new box of its own, which is deleted when the kernel ends.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autograder.checks.register import checks, find
-from autograder.checks.run import begin, begun, judge
-from autograder.checks.task import DIRECTORY, Task, give
+from autograder.framework.register import checks, find
+from autograder.framework.run import begin, begun, judge
+from autograder.framework.task import DIRECTORY, Task, give
 from autograder.points import SOURCES, grade_id, points
 from lab.box import connect as current_machine
 from lab.box.errors import CourseError, UsageError
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 NBGRADER = "NBGRADER_EXECUTION"
-"""nbgrader sets it to ``validate`` or ``autograde``."""
+"""The variable that nbgrader sets to ``validate`` or ``autograde`` when it runs a notebook."""
 HINTS = 3
 LITERAL = 4
-"""A parameter of fewer characters may stand in a cell for something else, and so may a word, such as Always."""
+"""A parameter of fewer characters may stand in a cell by chance, and so may an ordinary word, such as Always."""
 
 
 class NotYet(CourseError):
-    """Validate shows a learner errors and nothing else: this one holds the facts of a verdict that is not full."""
+    """The facts of a verdict that is not full, as an error: nbgrader's Validate shows a learner nothing but errors."""
 
 
 def connect() -> Machine:
-    """The machine to work on: your box; a pristine one of its own where nbgrader runs the notebook; inside a box, that box.
+    """The machine to work on: your box; where nbgrader runs the notebook, a new box; inside a box, that box itself.
 
     Raises:
-        CourseError: there is none; says how to get one.
+        CourseError: there is no box; the message says how to get one.
     """
     from lab.box.core.inside import inside_a_box  # noqa: PLC0415
 
@@ -58,11 +58,11 @@ def connect() -> Machine:
 
 
 def task(name: str, *, again: bool = False) -> Task:
-    """Begin a task, or go on with the one that has begun: its parameters are drawn, and what you start from is put on the machine.
+    """Begin a task, or go on with it where it has begun: its parameters are drawn, and the machine gets what you start from.
 
     Args:
         name: such as ``containers.walls``.
-        again: draw anew; what was made for the one before is removed.
+        again: begin anew in any case; what was made for the task before is removed.
 
     Raises:
         UsageError: there is no such task.
@@ -71,10 +71,10 @@ def task(name: str, *, again: bool = False) -> Task:
 
 
 def answer(task: Task | str, **answers: object) -> None:
-    """Report what you found: text, numbers, or lists or sets of them.  Those that are still ``...`` or None are left open.
+    """Give answers to a task: text, numbers, or lists or sets of them.  An answer that is still ``...`` or None is not taken.
 
     Raises:
-        UsageError: there is no such task or answer, or the answer is of another kind, or too long.
+        UsageError: there is no such task or answer; or an answer is neither text nor number, or too long.
     """
     name = task.name if isinstance(task, Task) else task
     if known := find(name).answers:
@@ -88,15 +88,16 @@ def answer(task: Task | str, **answers: object) -> None:
 
 
 def check(name: str) -> float:
-    """Tell how far a task is; the points that it is worth now, or, where it is not graded, how many of its facts are right.
+    """Check a task, print what was seen, and return its points; where it is not graded, the number of its facts that are right.
 
     Args:
         name: such as ``containers.walls``.
 
     Raises:
-        UsageError: there is no such task, or its result would not be seen.
-        CheckFailed: it could not be checked.
-        NotYet: in Validate, where it is not complete.
+        UsageError: there is no such task; or the line ends in a semicolon, so that the result would not be shown.
+        NotBegun: the task has not begun.
+        CheckFailed: the check could not be carried out.
+        NotYet: the task is not complete, and nbgrader validates the notebook.
     """
     with _silent():
         shell = _shell()
@@ -120,26 +121,26 @@ def check(name: str) -> float:
 
 
 def tidy(*names: str) -> None:
-    """Remove what was made for tasks, and their parameters: the box is as it was.
+    """Remove tasks, and what was made for them, from the box.
 
     Args:
-        names: of the tasks; all of them where none is named.
+        names: of the tasks; without names, all tasks that have begun.
     """
     machine = current_machine()
     there = set(machine.sh(f"ls {DIRECTORY} 2>/dev/null").stdout.split())
     for name in sorted(there & set(names or checks())):
         if NBGRADER in os.environ:
-            begun(machine, name).dismiss()  # the box goes as a whole; machines cost too much to wait for that
+            begun(machine, name).delete_machines()  # the box is deleted as a whole; the machines take memory until then
         else:
             begun(machine, name).clear(machine)
 
 
 def solution(name: str) -> None:
-    """Show a worked solution, after the third hint.  It is there for who learns alone: in a course, the teacher has it.
+    """Show a worked solution, once the third hint was shown.  It is for those who learn alone: in a course, the teacher has it.
 
     Raises:
         UsageError: there is no such task.
-        CourseError: it is too early, or the solution is not here.
+        CourseError: the third hint was not shown yet, or the solution is not on this computer.
     """
     find(name)
     if NBGRADER in os.environ or begun(current_machine(), name).asked < HINTS:
@@ -148,7 +149,7 @@ def solution(name: str) -> None:
 
 
 def _solutions(name: str) -> list[str]:
-    """The solution cells of a task, which stand above its test cell."""
+    """The sources of the solution cells of a task, whose names begin with the name of its test cell."""
     found: list[str] = []
     for notebook in sorted(SOURCES.glob("*/*.ipynb")):
         for cell in json.loads(notebook.read_text())["cells"]:
@@ -163,7 +164,7 @@ def _solutions(name: str) -> list[str]:
 
 
 def _literals(mine: Task, shell: InteractiveShell | None) -> Iterator[str]:
-    """Warnings about parameters that were typed: the next run has others."""
+    """A warning for each parameter whose value stands in a cell: the next run has another value."""
     sources = [source for source in (shell.user_ns.get("In", []) if shell else []) if "task(" not in source]
     for parameter, value in mine.values.items():
         word = str(value)
@@ -173,7 +174,10 @@ def _literals(mine: Task, shell: InteractiveShell | None) -> Iterator[str]:
 
 
 def _stderr_is_stdout() -> None:
-    """Where nbgrader runs the notebook, complaints are ordinary output, a student's threads' and programs' included."""
+    """Make standard error standard output for the whole kernel, threads and programs of a student included.
+
+    Done where nbgrader runs the notebook, because it takes what is on standard error for a failure of the cell.
+    """
     sys.stderr = sys.stdout
     with suppress(OSError):
         os.dup2(1, 2)
@@ -185,7 +189,7 @@ if NBGRADER in os.environ:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing goes to standard error: nbgrader would take it for a failure, whoever said it."""
+    """Drop what is written to standard error in the ``with`` block: nbgrader would take it for a failure of the cell."""
     kept, sys.stderr = sys.stderr, io.StringIO()
     try:
         yield

@@ -1,7 +1,7 @@
-"""``watch(…)``: the facts of a task, which turn in place while a learner works.
+"""``watch(…)``: a panel that shows the facts of a task, and changes them in place while a learner works.
 
-The engine's own events tell when to look again, through the feed that the live picture uses, too; an answer that is given tells so itself,
-and the button asks at any time.  Where nobody looks (a notebook that nbgrader runs from top to bottom) there is no panel.
+It checks the task again when the engine reports an event, through the same feed as the live picture; when an answer is given; and when its
+button is pressed.  Where nbgrader runs the notebook there is no panel, because nobody would see it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 import ipywidgets
 
-from autograder.checks import register
-from autograder.checks.fact import Verdict
-from autograder.checks.register import find
-from autograder.checks.run import begun, judge
+from autograder.framework import register
+from autograder.framework.fact import Verdict
+from autograder.framework.register import find
+from autograder.framework.run import begun, judge
 from autograder.notebook import NBGRADER
 from lab.box import connect
 from lab.box.errors import CourseError
@@ -27,17 +27,17 @@ from lab.topology.events import Seen, follow, leave
 from lab.widgets.cell import ends_with_its_cell
 
 SETTLE_S = 0.3
-"""Events come in bursts; one look is taken when they have settled."""
+"""Seconds between an event and the check: events come several at a time, and one check is enough for them."""
 STYLE = "margin:0;padding:2px 8px;border-left:4px {line} {ink};white-space:pre-wrap"
 LOOKS = {True: STYLE.format(line="solid", ink="#1b7f3b"), False: STYLE.format(line="dotted", ink="#b3261e")}
 
 
 class Panel(ipywidgets.VBox):  # type: ignore[misc]
-    """What a check sees, now.
+    """What a check sees, kept up to date.
 
     Args:
         machine: to look at.
-        check: looks; one that drives what it looks at does so only when its button is pressed.
+        check: to run; a check of the kind *program*, which starts and stops things, runs only when the button is pressed.
     """
 
     def __init__(self, machine: Machine, check: register.Check) -> None:
@@ -54,33 +54,33 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         for other in self._others:
             follow(other, self._wakes, every=True)
         if check.kind != "program":
-            follow(machine, self._told, every=True)
+            follow(machine, self._heard, every=True)
         ends_with_its_cell(self.close)
 
     def close(self) -> None:
-        """Stop looking, and take the panel away."""
+        """Stop checking, and take the panel away."""
         self._closed.set()
         self._wake.set()
-        leave(self._machine, self._told)
+        leave(self._machine, self._heard)
         for other in self._others:
             leave(other, self._wakes)
         super().close()
 
     def text(self) -> str:
-        """What it shows, for who has no panel."""
+        """What the panel shows, as text."""
         return f'{self._said}\n(In text, and as it is now: check("{self._check.name}"))'
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return {**super()._repr_mimebundle_(**options), "text/plain": self.text()}
 
-    def _told(self, seen: Seen) -> None:
+    def _heard(self, seen: Seen) -> None:
         if not seen.stale:
             self._wake.set()
         elif seen.box:
             self._show(f"stale since {time.strftime('%H:%M:%S', time.localtime(seen.since))}: {seen.stale}")
 
     def _wakes(self, _: Seen) -> None:
-        """Whatever a machine of the task's own tells, its end included, is worth a look."""
+        """Check again at any event of one of the task's own machines, its end included."""
         self._wake.set()
 
     def _look(self) -> None:
@@ -106,14 +106,14 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
 
 
 def _others(machine: Machine, check: register.Check) -> list[Machine]:
-    """The machines that were made for the task, if it has begun."""
+    """The machines that were made for the task; none where it has not begun."""
     with suppress(CourseError):
         return list(begun(machine, check.name).machines.values()) if check.machines else []
     return []
 
 
 def watch(name: str) -> Panel | None:
-    """Show a task's facts, live.
+    """Show the facts of a task, kept up to date while you work; None where nbgrader runs the notebook.
 
     Args:
         name: such as ``containers.limits``.

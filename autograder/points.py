@@ -1,7 +1,7 @@
-"""What a task is worth.  There is one source: the metadata of its test cell.
+"""The points of a task, which are written in one place: nbgrader's metadata of its test cell.
 
-The notebook that runs comes first, as nbgrader has put the teacher's own metadata into it before it grades; then the sources of a private
-overlay, then the course's own.
+The cell is looked for in the notebook that runs, into which nbgrader has put the teacher's metadata before it grades; then in the sources
+of a private folder, then in the course's own.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from autograder.checks.register import OVERLAY
+from autograder.framework.register import OVERLAY
 from lab.box.errors import CourseError
 
 SOURCES = Path(__file__).parents[1] / "exercises/source"
 
 
 def grade_id(task: str) -> str:
-    """The name of a task's test cell."""
+    """The name of a task's test cell, such as ``containers-walls``."""
     return task.replace(".", "-")
 
 
 def points(task: str) -> float:
-    """How many points a task is worth.
+    """The points that a complete task is worth.
 
     Raises:
         CourseError: no notebook has a test cell for it, or one without points.
@@ -41,7 +41,7 @@ def points(task: str) -> float:
 
 
 def graded(notebook: Path) -> Iterator[dict[str, Any]]:
-    """The metadata that nbgrader keeps in a notebook's test cells; none where it can't be read."""
+    """The metadata that nbgrader keeps in each test cell of a notebook; none where the notebook can't be read."""
     try:
         cells = json.loads(notebook.read_text())["cells"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,8 +1,8 @@
-"""What a person should look at: a test cell that ended in an error says nothing about the student's work.
+"""Marks for manual grading the test cells that ended in an error which is not the student's.
 
-A check that raises, a misspelt name, an engine that was gone: nbgrader gives no points for any of them, and says so nowhere but in the
-feedback.  This preprocessor comes last in ``nbgrader autograde``; it says it in the log, and marks the cell for manual grading, so that
-the formgrader lists it.  A task that a student never began is no such error.
+A check that raises an error, a misspelt name, an engine that does not answer: nbgrader gives no points for any of them, and tells nobody
+but the student.  This preprocessor runs last in ``nbgrader autograde``.  It writes a warning to the log, and marks the cell, so that the
+formgrader lists it.  That a student has not begun a task is no such error.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.checks.run import NotBegun
+from autograder.framework.run import NotBegun
 
 THE_STUDENTS_OWN = (NotBegun.__name__,)
 
 
 class Review(NbGraderPreprocessor):  # type: ignore[misc]
-    """Marks the test cells of one submission that ended in an error which is not the student's."""
+    """The step of ``nbgrader autograde`` that marks such cells of one submission."""
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
-        """Mark them; the notebook stays as it is."""
+        """Mark such cells in the gradebook, and return the notebook unchanged."""
         about = resources["nbgrader"]
         failed = {cell.metadata.nbgrader.grade_id: error for cell in nb.cells if utils.is_grade(cell) and (error := error_of(cell))}
         if failed:
@@ -38,6 +38,6 @@ class Review(NbGraderPreprocessor):  # type: ignore[misc]
 
 
 def error_of(cell: Any) -> str:
-    """What a test cell ended in that says nothing about the student's work; empty where it ended well."""
+    """The error that a test cell ended in, in one line; empty where there was none, or where it was the student's own."""
     errors = (output for output in cell.get("outputs", []) if output.output_type == "error" and output.ename not in THE_STUDENTS_OWN)
     return next((" ".join(str(error.evalue).split())[:300] or error.ename for error in errors), "")

@@ -1,6 +1,6 @@
-"""The beginning of a task: a check that looks at something real, the cells around it, a model answer, and tests.
+"""What ``course new-task`` writes: a check, a notebook with its cells and a model answer, and tests, for a small task.
 
-What is written runs as it is, so a teacher changes a task that works rather than fill in a form.
+The small task works as it is, so that a teacher changes something that works, and does not fill in a form.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from autograder.checks.register import checks
+from autograder.framework.register import checks
 from autograder.points import grade_id
 from lab.box.errors import CourseError, UsageError
 
@@ -20,11 +20,11 @@ CHECK = Template('''\
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, state
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, state
 from lab.box.machine import Machine
 
 
@@ -76,11 +76,11 @@ def test_a_container_that_ended_says_so(graded: Graded) -> None:
 
 
 def new_task(name: str, overlay: Path) -> list[Path]:
-    """Write the beginning of a task; the files that were written, the test last.
+    """Write the files of a new task, and return their paths, the test last.
 
     Args:
         name: ``topic.task``.
-        overlay: the folder that gets ``checks``, ``source`` and ``tests``.
+        overlay: the private folder that gets ``checks``, ``source`` and ``tests``.
 
     Raises:
         UsageError: the name is not of that form, or a task has it already.

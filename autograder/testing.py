@@ -1,8 +1,8 @@
-"""For the tests of tasks: do something on the current box, and see what the check says.
+"""For tests of checks: do something on the current box, and get the verdict.
 
-``graded`` is a pytest fixture.  It begins the task anew, lets the acts happen one after the other, and gives the verdict; what was made is
-removed afterwards.  An act is a shell script, which has the task's parameters and the names of its machines as variables, or a function of
-machine and task that may return answers to give.
+``graded`` is a pytest fixture.  It begins the task anew, performs acts one after the other, and runs the check; what was made is removed
+when the test ends.  An act is a shell script, which has the task's parameters and the names of its machines as variables; or a function of
+machine and task, which may return answers to give.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from autograder.checks.fact import Verdict
-from autograder.checks.register import find
-from autograder.checks.run import begin, judge
-from autograder.checks.task import Task, give
+from autograder.framework.fact import Verdict
+from autograder.framework.register import find
+from autograder.framework.run import begin, judge
+from autograder.framework.task import Task, give
 from lab.box import connect
 from lab.box.machine import Machine
 
@@ -26,7 +26,7 @@ ACT_TIMEOUT_S = 150
 
 @pytest.fixture
 def graded() -> Iterator[Graded]:
-    """Judge a task after some acts: ``graded("containers.walls", "docker run …", lambda machine, task: {"private": ["net"]})``."""
+    """Check a task after some acts: ``graded("containers.walls", "docker run …", lambda machine, task: {"private": ["net"]})``."""
     machine = connect()
     begun: list[Task] = []
 
@@ -43,10 +43,20 @@ def graded() -> Iterator[Graded]:
 
 
 def perform(machine: Machine, task: Task, act: Act) -> None:
-    """Let one act happen."""
+    """Perform one act: run the script on the machine, or call the function and give the answers that it returns."""
     if isinstance(act, str):
         known = {**task.values, **{role.replace("-", "_"): name for role, name in task.roles.items()}}
         variables = "".join(f"export {name}={shlex.quote(str(value))}\n" for name, value in known.items())
         machine.sh(variables + act, timeout=ACT_TIMEOUT_S)
     elif answers := act(machine, task):
         give(machine, task.name, answers)
+
+
+def oks(verdict: Verdict) -> list[bool]:
+    """For each fact of a verdict, whether it is right."""
+    return [fact.ok for fact in verdict.facts]
+
+
+def hints(verdict: Verdict) -> str:
+    """All hints of the facts that are wrong, in one line, for a test to look for a few words in it."""
+    return " ".join(hint for fact in verdict.facts if not fact.ok for hint in fact.hints)

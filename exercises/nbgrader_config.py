@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nbgrader.converters import Autograde
 
-from autograder.checks.register import OVERLAY
+from autograder.framework.register import OVERLAY
 from autograder.review import Review
 
 c = get_config()  # noqa: F821  (traitlets defines it)

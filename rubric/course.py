@@ -7,7 +7,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from autograder.checks.register import checks
+from autograder.framework.register import checks
 from rubric.lesson import Lesson
 from rubric.tasks import Evidence, added, shown, steps
 from rubric.widgets import known as widgets
@@ -27,7 +27,7 @@ def tasks() -> dict[str, Evidence]:
         module = inspect.getmodule(check.look)
         if module and module.__name__.startswith(OURS):
             found[name] = Evidence(steps(inspect.getsource(module)), graded=check.graded)
-    for path in sorted(TESTS.glob("test_*.py")):
+    for path in sorted(TESTS.rglob("test_*.py")):
         for name, more in shown(path.read_text(), found).items():
             found[name] = added(found[name], more)
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.panel import Panel
-from autograder.standing import ProgressView
+from autograder.progress_view import ProgressView
 from lab.widgets.meters import Meters
 from lab.widgets.predict import Prediction
 from lab.widgets.topology import TopologyView

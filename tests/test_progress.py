@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.standing import rows, text
-from lab.progress import FILE, UNANSWERED, Predicted, Progress, changing, reached, read, to_recall
+from lab.progress import FILE, Predicted, Progress, reached, read, to_recall
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,15 +44,3 @@ def test_wrong_predictions_of_earlier_lessons_come_back_first() -> None:
     }
     assert to_recall(made, "03", 9) == ["02.wrong", "01.wrong", "01.right"]
     assert to_recall(made, "03", 1) == ["02.wrong"]
-
-
-def test_how_far_one_is_counts_tasks_and_predictions() -> None:
-    reached("containers.walls", 1.0)
-    reached("containers.limits", 0.5)
-    with changing() as progress:
-        progress.predictions["02.more"] = Predicted("How many?", answer=3, measured=3, right=True)
-        progress.predictions["02.less"] = Predicted("How few?", answer=UNANSWERED)
-    shown = {row.what: (row.done, row.of, row.note) for row in rows(read())}
-    assert shown["tasks of containers"] == (1, 6, "begun: limits")
-    assert shown["predictions of lesson 02"] == (1, 2, "1 came true")
-    assert "begun: limits" in text(read())

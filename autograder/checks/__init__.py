@@ -1,1 +1,1 @@
-"""One module per topic; a check looks at a machine and yields facts."""
+"""One folder for each topic; a check looks at a machine and yields facts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,8 +10,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder.checks.register import checks
-from autograder.points import SOURCES, grade_id, graded, points
+from autograder.framework.register import checks
+from autograder.points import SOURCES, grade_id, graded
 
 NOTEBOOKS = sorted(SOURCES.glob("*/*.ipynb"))
 SOLUTION = re.compile(r"^### BEGIN SOLUTION\n(.+\n)+?### END SOLUTION$", re.MULTILINE)
@@ -72,14 +71,3 @@ def test_cells_have_names_of_their_own(notebook: Path) -> None:
 def test_every_graded_check_has_one_test_cell() -> None:
     marks = Counter(metadata["grade_id"] for notebook in NOTEBOOKS for metadata in graded(notebook))
     assert marks == Counter(grade_id(name) for name, one in checks().items() if one.graded)
-
-
-def test_points_stand_in_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert points("containers.walls") == 3
-    release = NOTEBOOKS[0].read_text().replace('"points": 3', '"points": 7')
-    (tmp_path / "containers.ipynb").write_text(release)
-    assert points("containers.walls") == 7  # the notebook that runs decides, as it does for nbgrader
-    for module in Path(__file__).parents[2].glob("autograder/**/*.py"):
-        named = [node.arg for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.keyword)]
-        assert module.name == "scaffold.py" or "points" not in named

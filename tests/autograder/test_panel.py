@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder.checks.register import find
-from autograder.checks.run import begin
+from autograder.framework.register import find
+from autograder.framework.run import begin
 from autograder.notebook import NBGRADER, answer
 from autograder.panel import Panel, watch
 from tests.support.course import until
 
 if TYPE_CHECKING:
-    from autograder.checks.task import Task
+    from autograder.framework.task import Task
     from lab.box.instances.box import Box
     from tests.conftest import Running
 
@@ -69,8 +69,8 @@ def test_an_answer_is_seen_although_no_engine_tells_of_it(box: Box, here: Runnin
         task.clear(here.box)
 
 
-def test_an_engine_that_goes_is_said_and_met_again(box: Box, limits: Task) -> None:
-    assert limits
+@pytest.mark.usefixtures("limits")
+def test_an_engine_that_goes_is_said_and_met_again(box: Box) -> None:
     panel = Panel(box, LIMITS)
     try:
         until("the first look", lambda: "0 of 4" in says(panel))
@@ -81,9 +81,8 @@ def test_an_engine_that_goes_is_said_and_met_again(box: Box, limits: Task) -> No
         panel.close()
 
 
-def test_nbgrader_gets_no_panel(box: Box, limits: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert box
-    assert limits
+@pytest.mark.usefixtures("limits")
+def test_nbgrader_gets_no_panel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NBGRADER, "validate")
     assert watch("containers.limits") is None
     assert not threads()

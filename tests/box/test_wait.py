@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.box.errors import WaitTimeout
-from lab.box.wait import tail, wait_for
+from lab.box.wait import tail, wait_for, wait_until
 
 
 class Late:
@@ -76,6 +76,38 @@ def test_what_is_not_a_lack_is_not_waited_out() -> None:
     with pytest.raises(ValueError, match="a mistake"):
         wait_for("it", wrong, timeout_s=30)
     assert time.monotonic() - began < 1
+
+
+def test_a_predicate_is_asked_until_it_is_true() -> None:
+    answers = iter([False, False, True, False])
+    wait_until("it", lambda: next(answers), timeout_s=5, every_s=0.001)
+    assert list(answers) == [False]
+
+
+def test_a_predicate_that_can_not_look_yet_is_asked_again() -> None:
+    late = Late(3)
+    wait_until("it", lambda: late() == "there", timeout_s=5, every_s=0.001)
+    assert late.attempts == 3
+
+
+def test_a_predicate_that_stays_false_is_named_with_the_log(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("still starting\n")
+    with pytest.raises(WaitTimeout) as raised:
+        wait_until("the engine", lambda: False, timeout_s=0.05, every_s=0.01, log=tmp_path / "log")
+    assert raised.value.what == "Waited 0.05 s for the engine."
+    assert raised.value.why == "Seen last: NotYet: it was not so.\nstill starting"
+
+
+def test_a_predicate_is_not_asked_when_there_is_no_use() -> None:
+    asked = []
+    with pytest.raises(WaitTimeout, match="has ended"):
+        wait_until("the engine", lambda: bool(asked.append(1)), timeout_s=30, alive=lambda: False)
+    assert asked == []
+
+
+def test_a_mistake_in_a_predicate_is_not_waited_out() -> None:
+    with pytest.raises(ZeroDivisionError):
+        wait_until("it", lambda: 1 // 0 == 1, timeout_s=30)
 
 
 def test_a_log_may_be_absent_short_or_not_text(tmp_path: Path) -> None:

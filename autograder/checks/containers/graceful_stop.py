@@ -1,4 +1,4 @@
-"""Process 1 gets the stop signal, and what it makes of it."""
+"""Stopping a container: process 1 gets the signal, and has to pass it on, finish and end."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import ASK, image
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import ASK, image
 from lab.box.machine import Machine
 
 SOON_S = 3.0
@@ -38,7 +38,7 @@ END
 docker rm -fv "$name" >/dev/null
 rm -f "/tmp/$name"
 """
-"""``itself_ns`` is what the ``docker`` command takes for nothing at all, which an emulated box feels."""
+"""``itself_ns`` is the time that the ``docker`` command itself takes, which is long on an emulated box."""
 NOTHING = '{"greets": 0, "how": "not started", "last": "", "ns": 0, "itself_ns": 0, "code": 137, "slow": "000"}'
 BUILD = ("docker build has an option for the name.", "docker build -t NAME DIRECTORY")
 GREET = ("docker logs tells what went wrong.", "The start script exports what the app needs, and must go on doing so.")
@@ -51,7 +51,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def write(machine: Machine, task: Task) -> None:
-    """Write the recipe: a shell that starts the app, and passes no signal on."""
+    """Write the recipe of an image in which a shell starts the app, and does not pass signals on."""
     script = f'#!/bin/sh\nexport GREETING="{task.greeting}"\npython3 -I -S /srv/app/server.py\n'
     for name, text in (("start", script), ("Dockerfile", RECIPE)):
         machine.sh(f"mkdir -p {task.directory} && cat > {task.directory}/{name}", stdin=text.encode(), check=True)

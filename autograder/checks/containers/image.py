@@ -1,4 +1,4 @@
-"""A recipe gives the same image again; a change made by hand is in no recipe."""
+"""A recipe gives the same image each time; a change that was made by hand in one container is not in the next."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import ASK, container, image
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import ASK, container, image
 from lab.box.machine import Machine
 
 DRIVE = r"""
@@ -96,5 +96,5 @@ def _by_hand(machine: Machine, task: Task, built: Mapping[str, Any]) -> Iterator
         hint = f"Start {task.container} from your image, and make the file {task.file} in it."
     saw = "in docker diff" if changed else "not in docker diff" if edited else f"no container {task.container}"
     yield Fact("a change by hand", own and changed, saw, (hint, *BY_HAND))
-    gone = own and changed and not in_the_image
-    yield Fact("the next container", gone, "is without it" if gone else "can't tell" if not changed else "has it", (hint, *BY_HAND))
+    without = own and changed and not in_the_image
+    yield Fact("the next container", without, "is without it" if without else "can't tell" if not changed else "has it", (hint, *BY_HAND))

@@ -1,22 +1,22 @@
-"""What a control group allows, and what becomes of who wants more."""
+"""The limits of a control group, and what happens to a program that wants more memory than its limit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, number, said, state
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, number, said, state
 from lab.box.machine import Machine
 
 MB = 1 << 20
 NO_LIMIT = 1 << 50
 KILLED = 137
 PAGE = 4096
-"""Bytes; the kernel rounds to it."""
+"""Bytes of a page of memory; the kernel rounds a limit to whole pages."""
 LIMIT_CPU = ("docker run has an option for that, and docker update has it, too.", "--cpus")
 LIMIT_MEMORY = ("Read the number that the kernel has, in the control group's directory.", "--memory, with m for 2**20 bytes")
 READ_BYTES = (

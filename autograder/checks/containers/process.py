@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import addresses, container, gone, number, said, state
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import addresses, container, number, said, state, task_container_lost
 from lab.box.machine import Machine
 
 FIND_PID = ("The engine knows it: look through what it can tell about the container.", "docker inspect has a State with a Pid.")
@@ -34,7 +34,7 @@ def process(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report pid, address and parent of a container's process, as the box sees them."""
     found = container(machine, task.container)
     if not found or state(found) != "running":
-        yield gone(task, found, task.container)
+        yield task_container_lost(task, found, task.container)
         return
     pid = int(found["State"]["Pid"])
     programs = _programs(machine)
@@ -52,7 +52,7 @@ def process(machine: Machine, task: Task) -> Iterator[Fact]:
 
 
 def _programs(machine: Machine) -> dict[int, tuple[int, str]]:
-    """Parent and name of every process on the box, by process id."""
+    """The parent and the name of every process on the box, by process id."""
     rows = [row.split(maxsplit=2) for row in machine.sh("ps -eo pid=,ppid=,comm=", check=True).stdout.splitlines()]
     return {int(pid): (int(parent), name) for pid, parent, name in rows}
 

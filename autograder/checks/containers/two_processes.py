@@ -1,4 +1,4 @@
-"""Two services in one container: who notices when one dies?"""
+"""Two services in one container: what the engine notices when one of them dies, and how both come back."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import comes_true, container, gone, page, said, state
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, kill, listeners, look_until, page, said, state, task_container_lost
 from lab.box.machine import Machine
 
 SERVICE = "python3 -I -S /srv/app/server.py"
 BACK_S = 25
 SAID_OTHERWISE = {"up": "running"}
-"""``docker ps`` has words of its own."""
-KILL = r"""
-victim=$(nsenter --target $pid --net ss -Hltnp "sport = :$port" | grep -o 'pid=[0-9]*' | head -1 | cut -d= -f2)
-[ -n "$victim" ] && kill -9 "$victim" || exit 1
-for look in $(seq 100); do grep -qs "^State:.[^ZX]" "/proc/$victim/status" || exit 0; sleep 0.1; done
-"""
-"""One that nobody collects stays as a zombie, and is as dead."""
+"""The engine's state for what ``docker ps`` shows in another word."""
 LOOK = ("Ask the engine how the container is.", "docker inspect, State, Status")
 BOTH = ("PORT tells the app where to listen.", "docker logs tells what went wrong.")
 BACK = (
@@ -38,7 +32,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def start(machine: Machine, task: Task) -> None:
-    """Start two services in one container that nobody looks after."""
+    """Start two services in one container, without a program that restarts them."""
     services = " ".join(f"PORT={port} {SERVICE} &" for port in (task.first, task.second))
     machine.sh(f"docker run -d --name {task.broken} app:v1 sh -c {shlex.quote(f'{services} wait')}", check=True)
 
@@ -54,10 +48,10 @@ def two_processes(machine: Machine, task: Task) -> Iterator[Fact]:
         yield Fact(f"your container {task.container}", ok=False, saw=state(found), hints=(hint, *BACK))
         return
     serving = [port for port in ports if page(machine, int(found["State"]["Pid"]), port)]
-    together = len(serving) == len(ports) and _services(machine, found) >= len(ports)
+    both_serve = len(serving) == len(ports) and _services(machine, found) >= len(ports)
     hint = f"Both are to run in this one container: on port {task.first}, and on port {task.second}."
-    yield Fact("both serve", together, f"{len(serving)} answered", (hint, *BOTH))
-    back = together
+    yield Fact("both serve", both_serve, f"{len(serving)} answered", (hint, *BOTH))
+    back = both_serve
     for port in ports:
         tried, back = back, back and _comes_back(machine, task, port)
         hint = f"The service on port {port} was killed, and then the two did not both serve again."
@@ -66,10 +60,10 @@ def two_processes(machine: Machine, task: Task) -> Iterator[Fact]:
 
 
 def _said_then(machine: Machine, task: Task) -> Fact:
-    """Exactly one of the two is dead, and the answer is what the engine says now."""
+    """The fact that one of the two services is dead, and that the learner reports the container's state as the engine gives it."""
     broken = container(machine, task.broken)
     if not broken:
-        return gone(task, broken, task.broken)
+        return task_container_lost(task, broken, task.broken)
     answer, alive = task.answers.get("status"), _services(machine, broken)
     told = str(answer or "").strip().lower()
     right = alive == 1 and SAID_OTHERWISE.get(told, told) == state(broken)
@@ -89,15 +83,17 @@ def _services(machine: Machine, found: Mapping[str, Any]) -> int:
 
 
 def _comes_back(machine: Machine, task: Task, port: int) -> bool:
-    """Kill who listens on a port of the container, see it dead, and wait for both services."""
+    """Kill who listens on a port of the container, and wait for both services; whether both serve again."""
     found = container(machine, task.container)
     pid = int(found["State"]["Pid"]) if found else 0
-    if not pid or machine.sh(f"pid={pid} port={port}\n{KILL}").code:
+    victims = [it.pid for it in listeners(machine, pid) if it.port == port] if pid else []
+    if not victims:
         return False
+    kill(machine, victims[0])
 
     def both_serve() -> bool:
         again = container(machine, task.container)
         new = int(again["State"]["Pid"]) if again else 0
         return bool(new) and all(page(machine, new, each, patience_s=2) for each in (task.first, task.second))
 
-    return comes_true(both_serve, within_s=BACK_S, every_s=0.3)
+    return look_until("both services", bool, both_serve, timeout_s=BACK_S, every_s=0.3)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, gone, said, state, words
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, said, state, task_container_lost, words
 from lab.box.machine import Machine
 from lab.look import NAMESPACES
 from lab.look import walls as walls_of
@@ -19,9 +19,9 @@ DEFAULT = ASKED - {"user"}
 """What an ordinary container has for itself; cgroup is left out, because it differs between the versions of control groups."""
 KINDS = set(NAMESPACES)
 ALSO_CALLED = {"mount": "mnt", "network": "net"}
-"""As options of commands call them."""
+"""Names that the options of commands have for kinds of namespaces."""
 FLAGS = {"ipc": "--ipc host", "net": "--network host", "pid": "--pid host", "uts": "--uts host"}
-"""How a wall is left out, by its kind."""
+"""The options with which a container shares a namespace with the box, by its kind."""
 COMPARE = (
     "Compare what /proc has of namespaces for process 1 of the box and for the container's.",
     "readlink /proc/1/ns/net is one of the twelve numbers to compare.",
@@ -30,14 +30,14 @@ LEAVE_OUT = ("docker run has an option for each kind of namespace.", "docker run
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """One container that lacks some walls, and a wall to leave out of another."""
+    """A container that shares some namespaces with the box, and the one kind that another container is to share."""
     kinds = sorted(FLAGS)
-    return {"container": f"{key}-open", "_gone": dice.some(kinds, 1, 2), "mine": f"{key}-mine", "leave_out": dice.one(kinds)}
+    return {"container": f"{key}-open", "_shared": dice.some(kinds, 1, 2), "mine": f"{key}-mine", "leave_out": dice.one(kinds)}
 
 
 def start(machine: Machine, task: Task) -> None:
-    """Start a container without the walls that were drawn."""
-    flags = " ".join(FLAGS[kind] for kind in task._gone)  # noqa: SLF001  (a parameter that the learner does not get)
+    """Start a container that shares the namespaces that were drawn."""
+    flags = " ".join(FLAGS[kind] for kind in task._shared)  # noqa: SLF001  (a parameter that the learner does not get)
     machine.sh(f"docker run -d --name {task.container} {flags} base {IDLE}", check=True)
 
 
@@ -48,12 +48,12 @@ def walls(machine: Machine, task: Task) -> Iterator[Fact]:
     if state(found) == "running":
         yield from _named(task, walls_of(machine, task.container).private & ASKED)
     else:
-        yield gone(task, found, task.container)
+        yield task_container_lost(task, found, task.container)
     yield _mine(machine, task)
 
 
 def _named(task: Task, there: set[str]) -> Iterator[Fact]:
-    """All answers at once, or none, are no answer."""
+    """The facts about the namespaces that the learner has named; who names all of them, or none, has not answered."""
     told = {ALSO_CALLED.get(word, word) for word in words(task.answers.get("private"))} & KINDS
     chose = bool(told) and not told >= ASKED
     missed, invented = there - told, told - there

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.nodes.placed import Placed, asked, having, look
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import number, said
+from autograder.checks.nodes.placement import Placement, look, nodes_from, pods_from
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import number, said
 from lab.box.machine import Machine
 from lab.objects.node import Node, schedule
 from lab.objects.quantity import NOTHING
@@ -21,7 +21,7 @@ COUNT = 9
 CPU_M, MEMORY_MI = 1000, 512
 MB = 1 << 20
 NEAR = 1.5
-"""Memory comes and goes: what was reported may be so many times more or less than what is seen now."""
+"""How many times more or less than what is measured now a figure of memory may be, because memory use changes."""
 ALONE = (
     "One service, whichever, and nothing else: that is how it was done with machines.",
     'Pod.create(density.machines["vm"], manifest).start()',
@@ -38,39 +38,39 @@ PAID = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Services of which the sum would go into one node less than they need: until it is so."""
+    """Services that need one node more than the sum of their requests; drawn again until that is so."""
     while True:
         asks = [(50 * dice.integer(5, 11), 16 * dice.integer(2, 6)) for _ in range(COUNT)]
         lines = [f"{key}-{one} {cpu}m {memory}Mi" for one, (cpu, memory) in enumerate(asks, 1)]
-        if nodes_for(asked(lines)) == by_sum(asked(lines)) + 1:
+        if nodes_for(pods_from(lines)) == by_sum(pods_from(lines)) + 1:
             return {"size": f"{CPU_M}m {MEMORY_MI}Mi", "services": lines}
 
 
 def nodes_for(pods: Sequence[PodSpec]) -> int:
-    """How few nodes of the task's size take all pods."""
+    """The least number of nodes of the task's size that have room for all pods."""
     return next(count for count in range(1, len(pods) + 1) if not schedule(pods, _nodes(count)).pending)
 
 
 def by_sum(pods: Sequence[PodSpec]) -> int:
-    """How few would, if pods could be cut into pieces."""
+    """The least number of nodes that the sum of the requests needs, as if pods could be cut into pieces."""
     total = sum((it.requests for it in pods), NOTHING)
     return max(math.ceil(total.cpu / CPU_M), math.ceil(total.memory / (MEMORY_MI * MB)))
 
 
 def _nodes(count: int) -> list[Node]:
-    return having(f"n{one} {CPU_M}m {MEMORY_MI}Mi" for one in range(1, count + 1))
+    return nodes_from(f"n{one} {CPU_M}m {MEMORY_MI}Mi" for one in range(1, count + 1))
 
 
 @check("nodes.density", kind="answer", parts=6, answers=("vms", "nodes", "vms_mb", "nodes_mb"), draw=draw, machines=ROLES)
 def density(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (the pods are on other machines)
     """Run one service on a machine of its own and as many as fit on a node; report machines and memory for all of them, both ways."""
-    pods = asked(task.services)
-    placed = look(having([f"vm {task.size}", f"node {task.size}"], task.machines), pods)
-    alone, there = placed.on("vm"), placed.on("node")
+    pods = pods_from(task.services)
+    placement = look(nodes_from([f"vm {task.size}", f"node {task.size}"], task.machines), pods)
+    alone, there = placement.pods_on("vm"), placement.pods_on("node")
     saw = ", ".join(it.name for it in alone) or "nothing"
     yield Fact("what runs on vm", len(alone) == 1, saw, (f"{len(alone)} of the services run there, and one is to.", *ALONE))
-    left = [it.name for it in pods if it not in there and not schedule([it], [placed.nodes["node"]], {"node": there}).pending]
-    yield _full(placed, there, left)
+    left = [it.name for it in pods if it not in there and not schedule([it], [placement.nodes["node"]], {"node": there}).pending]
+    yield _full(placement, there, left)
 
     answers = task.answers
     vms, nodes = number(answers.get("vms")), number(answers.get("nodes"))
@@ -78,14 +78,14 @@ def density(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (t
     yield Fact("machines, one for each", vms == len(pods), said(answers.get("vms")), (hint, *MACHINES))
     yield Fact("nodes", nodes == nodes_for(pods), said(answers.get("nodes")), (_about_nodes(nodes, pods), *MACHINES))
     for name, role, count, counted in (("vms_mb", "vm", len(pods), vms), ("nodes_mb", "node", nodes_for(pods), nodes)):
-        one = float(getattr(placed.nodes[role].machine, "memory_mb", 0))
-        yield _paid(name, number(answers.get(name)), one, count, counted, ready=bool(placed.on(role)))
+        one = float(getattr(placement.nodes[role].machine, "memory_mb", 0))
+        yield _paid(name, number(answers.get(name)), one, count, counted, ready=bool(placement.pods_on(role)))
 
 
-def _full(placed: Placed, there: Sequence[PodSpec], left: Sequence[str]) -> Fact:
+def _full(placement: Placement, there: Sequence[PodSpec], left: Sequence[str]) -> Fact:
     what = "what runs on node"
-    if placed.over:
-        return Fact(what, ok=False, saw=placed.over[0], hints=(f"{placed.over[0]}.", *FULL))
+    if placement.overcommitted:
+        return Fact(what, ok=False, saw=placement.overcommitted[0], hints=(f"{placement.overcommitted[0]}.", *FULL))
     first = f"There is room for {left[0]} yet." if left else "Nothing of it runs there."
     return Fact(what, bool(there) and not left, f"{len(there)} services", (first, *FULL))
 

@@ -1,4 +1,4 @@
-"""A node is emptied, and no pod is away for a moment: it runs elsewhere before it ends here."""
+"""A node is drained: each of its pods runs on another node before it ends on this one, so that no pod is away."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.nodes.placed import Placed, asked, belongs, having, look, room, start, started
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
+from autograder.checks.nodes.placement import (
+    Placement,
+    belongs,
+    first_nodes,
+    look,
+    no_node_overcommitted,
+    nodes_from,
+    pods_from,
+    start,
+    started,
+)
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 from lab.objects.engine import together
 from lab.objects.node import schedule
@@ -32,7 +42,7 @@ ORDER = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Five pods, three of them on the node that is to be emptied; neither of the others has room for those three."""
+    """Five pods, three of them on the node that is to be drained; neither of the other nodes has room for all three."""
     while True:
         node, *others = dice.some(ROLES, 3, 3)
         at_first = [node, node, node, *others]
@@ -44,9 +54,9 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def _can_be_emptied(lines: Sequence[str], nodes: Sequence[str], node: str) -> bool:
-    """One pod after the other, in the order of their names, each where the least is left over."""
-    *going, one, other = asked(lines)
-    takers = [it for it in having(nodes) if it.name != node]
+    """Whether the node's pods find room on the others, placed in the order of their names, each where the least is left over."""
+    *going, one, other = pods_from(lines)
+    takers = [it for it in nodes_from(nodes) if it.name != node]
     there = {lines[3].split()[3]: [one], lines[4].split()[3]: [other]}
     for it in going:
         plan = schedule([it], takers, there)
@@ -57,20 +67,20 @@ def _can_be_emptied(lines: Sequence[str], nodes: Sequence[str], node: str) -> bo
 
 
 def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
-    """Start all pods where they are at first."""
+    """Start each pod on its first node."""
     start(task, task.pods)
 
 
 @check("nodes.drain", kind="state", parts=4, draw=draw, prepare=prepare, machines=ROLES)
 def drain(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (the pods are on other machines)
     """Empty a node: each of its pods runs on another one, which has room for it, before it ends there."""
-    placed = look(having(task.nodes, task.machines), asked(task.pods))
-    at_first = {line.split()[0]: line.split()[3] for line in task.pods}
+    placement = look(nodes_from(task.nodes, task.machines), pods_from(task.pods))
+    at_first = first_nodes(task.pods)
     going = [name for name, node in at_first.items() if node == task.node]
-    moved = [name for name in going if placed.where(name) - {task.node}]
+    moved = [name for name in going if placement.nodes_of(name) - {task.node}]
 
-    left = [it.name for it in placed.on(task.node)]
-    if task.node in placed.down:
+    left = [it.name for it in placement.pods_on(task.node)]
+    if task.node in placement.down:
         hint = (
             f'{task.node} does not answer. A drained node may be switched off; it is not drained by that. task("{task.name}", again=True)'
         )
@@ -78,54 +88,62 @@ def drain(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (the
         return
     yield Fact(f"pods left on {task.node}", not left, ", ".join(left) or "none", (f"{task.node} is to be empty.", *EMPTY))
 
-    once = [name for name in placed.pods if len(placed.where(name) - {task.node}) == 1]
+    once = [name for name in placement.pods if len(placement.nodes_of(name) - {task.node}) == 1]
     yield Fact(
-        "pods that run on another node", len(once) == len(placed.pods), f"{len(once)} of {len(placed.pods)}", (_lost(placed, task), *ALL)
+        "pods that run on another node",
+        len(once) == len(placement.pods),
+        f"{len(once)} of {len(placement.pods)}",
+        (_lost(placement, task), *ALL),
     )
-    yield room(placed, shown=bool(moved))
-    yield _away(placed, task, going, moved)
+    yield no_node_overcommitted(placement, shown=bool(moved))
+    yield _away(placement, task, going, moved)
 
 
-def _lost(placed: Placed, task: Task) -> str:
-    where = {name: placed.where(name) - {task.node} for name in placed.pods}
+def _lost(placement: Placement, task: Task) -> str:
+    where = {name: placement.nodes_of(name) - {task.node} for name in placement.pods}
     if twice := [name for name, nodes in where.items() if len(nodes) > 1]:
         return f"{twice[0]} runs on {' and '.join(sorted(where[twice[0]]))}: once is enough."
-    if lost := [name for name in placed.pods if not placed.where(name)]:
+    if lost := [name for name in placement.pods if not placement.nodes_of(name)]:
         return f"{', '.join(lost)}: it runs nowhere."
     return "All five are to run, none of them on the node that is drained."
 
 
-def _away(placed: Placed, task: Task, going: Sequence[str], moved: Sequence[str]) -> Fact:
-    """How long each pod ran nowhere: from its end on the node, which the engine there remembers, to its start on another one."""
+def _away(placement: Placement, task: Task, going: Sequence[str], moved: Sequence[str]) -> Fact:
+    """The fact that no pod was away: none started on another node after it had ended on the node that is drained."""
     what = "pods that were away"
     if len(moved) < len(going):
         saw = f"{len(moved)} of {len(going)} have moved"
         return Fact(what, ok=False, saw=saw, hints=(f"It counts when all {len(going)} pods of {task.node} run elsewhere.", *ORDER))
-    clocks = dict(zip(placed.nodes, together(lambda node: _clock(node.machine), placed.nodes.values()), strict=True))
-    ended = _ended(placed.nodes[task.node].machine, going, clocks[task.node])
-    gone = {}
+    clocks = dict(zip(placement.nodes, together(lambda node: _clock(node.machine), placement.nodes.values()), strict=True))
+    ended = _ended(placement.nodes[task.node].machine, going, clocks[task.node])
+    away_s = {}
     for name in set(going) & set(ended):
         begun, sure = min(
-            (started(placed, name, node) - clocks[node].ahead_s, clocks[node].give_s + clocks[task.node].give_s)
-            for node in placed.where(name) - {task.node}
+            (started(placement, name, node) - clocks[node].ahead_s, clocks[node].give_s + clocks[task.node].give_s)
+            for node in placement.nodes_of(name) - {task.node}
         )
         if (away := begun - ended[name]) > sure:
-            gone[name] = away
-    saw = ", ".join(f"{name} for {away:.1f} s" for name, away in sorted(gone.items())) or "none"
-    first = f"{min(gone, default='')} had ended on {task.node} before it ran elsewhere. Who asked for it then got no answer."
-    return Fact(what, not gone, saw, (first, *ORDER))
+            away_s[name] = away
+    saw = ", ".join(f"{name} for {away:.1f} s" for name, away in sorted(away_s.items())) or "none"
+    first = f"{min(away_s, default='')} had ended on {task.node} before it ran elsewhere. Who asked for it then got no answer."
+    return Fact(what, not away_s, saw, (first, *ORDER))
 
 
 @dataclass(frozen=True)
 class Clock:
-    """A machine's clock beside the one here: how many seconds it is ahead, give or take so many."""
+    """How far a machine's clock is ahead of the clock here.
+
+    Args:
+        ahead_s: seconds; negative where it is behind.
+        give_s: seconds by which that may be wrong.
+    """
 
     ahead_s: float
     give_s: float
 
 
 def _clock(machine: Machine) -> Clock:
-    """The best of some looks: the one that took least time."""
+    """A machine's clock, looked at several times: the look that took the least time is the most exact."""
 
     def look() -> Clock:
         before = time.time()
@@ -137,7 +155,7 @@ def _clock(machine: Machine) -> Clock:
 
 
 def _ended(machine: Machine, pods: Sequence[str], clock: Clock) -> dict[str, float]:
-    """When pods ended on a machine for the last time, by the clock here: the engine remembers its last events."""
+    """When each pod last ended on a machine, by the clock here and the pod's name; read from the events that the engine remembers."""
     now = time.time() + clock.ahead_s
     events = machine.docker.api.events(since=0, until=f"{now:.6f}", filters={"type": "container", "event": "die"}, decode=True)
     found = {}

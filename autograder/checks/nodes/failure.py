@@ -1,14 +1,14 @@
-"""A node dies, and what ran on it runs elsewhere before long."""
+"""A node dies, and its pods run on other nodes within a minute."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.nodes.placed import Placed, asked, having, look, room, start, started
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
+from autograder.checks.nodes.placement import Placement, first_nodes, look, no_node_overcommitted, nodes_from, pods_from, start, started
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 from lab.objects.engine import together
 
@@ -33,7 +33,7 @@ END
 setsid python3 -IS {SEEN}.py "$name" >/dev/null 2>&1 </dev/null &
 timeout {WITHIN_S} sh -c "until [ -e {SEEN} ]; do sleep 0.1; done"
 """
-"""What every cluster has somewhere: a note of when a node was heard of last, a program on it by programs on the others."""
+"""A heartbeat, as every cluster has one: programs on the other nodes note when a program on the node last answered."""
 DIE = ("A machine that is asked to shut down ends its pods first. Pull the plug.", "machines[…].stop()")
 ELSEWHERE = (
     "A machine that is gone can't tell what ran on it. Who knew it before?",
@@ -46,7 +46,7 @@ QUICK = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Two pods on the node that is to die, and one on each of the others, which has room for one more."""
+    """Two pods on the node that is to die, and one on each other node, which has room for one more."""
     node, *others = dice.some(ROLES, 3, 3)
     at_first = [node, node, *others]
     pods = [f"{key}-{number} 100m {16 * dice.integer(6, 8)}Mi {there}" for number, there in enumerate(at_first, 1)]
@@ -66,43 +66,43 @@ def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
 @check("nodes.failure", kind="state", parts=4, draw=draw, prepare=prepare, machines=ROLES)
 def failure(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (the pods are on other machines)
     """Pull the plug of a node; within a minute its pods run on the others, and no node is asked for more than it has."""
-    placed = look(having(task.nodes, task.machines), asked(task.pods))
-    at_first = {line.split()[0]: line.split()[3] for line in task.pods}
+    placement = look(nodes_from(task.nodes, task.machines), pods_from(task.pods))
+    at_first = first_nodes(task.pods)
     orphans = [name for name, node in at_first.items() if node == task.node]
-    dead = task.node in placed.down
+    dead = task.node in placement.down
 
     yield Fact(f"node {task.node}", dead, "it is gone" if dead else "it answers", (f"{task.node} is to die, with all that is on it.", *DIE))
-    if others := sorted(placed.down - {task.node}):
+    if others := sorted(placement.down - {task.node}):
         hint = f'Only {task.node} was to die. Begin again: task("{task.name}", again=True)'
         yield Fact("the other nodes", ok=False, saw=f"{', '.join(others)} does not answer", hints=(hint,))
         return
-    once = [name for name in placed.pods if len(placed.where(name) - {task.node}) == 1]
+    once = [name for name in placement.pods if len(placement.nodes_of(name) - {task.node}) == 1]
     moved = dead and set(orphans) <= set(once)
-    saw = f"{len(once)} of {len(placed.pods)}"
-    yield Fact("pods that run on another node", dead and len(once) == len(placed.pods), saw, (_lost(placed, dead=dead), *ELSEWHERE))
-    yield room(placed, shown=moved)
-    yield _in_time(placed, task, orphans, moved=moved)
+    saw = f"{len(once)} of {len(placement.pods)}"
+    yield Fact("pods that run on another node", dead and len(once) == len(placement.pods), saw, (_lost(placement, dead=dead), *ELSEWHERE))
+    yield no_node_overcommitted(placement, shown=moved)
+    yield _in_time(placement, task, orphans, moved=moved)
 
 
-def _lost(placed: Placed, *, dead: bool) -> str:
+def _lost(placement: Placement, *, dead: bool) -> str:
     if not dead:
         return "It counts when the node is gone."
-    if lost := [name for name in placed.pods if not placed.where(name)]:
+    if lost := [name for name in placement.pods if not placement.nodes_of(name)]:
         return f"Nobody runs {', '.join(lost)} any more."
     return "Each pod is to run once, on one of the nodes that are left."
 
 
-def _in_time(placed: Placed, task: Task, orphans: Sequence[str], *, moved: bool) -> Fact:
-    """From the moment when the others last heard of the node to the start of the last pod that ran on it."""
+def _in_time(placement: Placement, task: Task, orphans: Sequence[str], *, moved: bool) -> Fact:
+    """The fact that the pods were away for a short time: from when the others last heard of the node to the start of the last pod."""
     what = "how long they were away"
     if not moved:
-        saw = "they still are" if task.node in placed.down else "not yet"
+        saw = "they still are" if task.node in placement.down else "not yet"
         return Fact(what, ok=False, saw=saw, hints=("It counts when they run again.", *QUICK))
     away = []
     for name in orphans:
-        (node,) = placed.where(name)
-        heard = float(placed.nodes[node].machine.sh(f"cat {SEEN}").stdout or 0)
-        away.append(started(placed, name, node) - heard)
+        (node,) = placement.nodes_of(name)
+        heard = float(placement.nodes[node].machine.sh(f"cat {SEEN}").stdout or 0)
+        away.append(started(placement, name, node) - heard)
     if min(away) < -1:
         hint = f"They ran elsewhere before {task.node} died. That is a drain: a failure does not wait for you."
         return Fact(what, ok=False, saw="they ran elsewhere before", hints=(hint, *QUICK))

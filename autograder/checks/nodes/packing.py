@@ -1,16 +1,16 @@
-"""Eight pods on three nodes, of which one fits nowhere, although there is more than enough left for it in all."""
+"""Eight pods on three nodes: one fits on none of them, although together they have more than enough left for it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.nodes.placed import Placed, asked, having, look, room
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import said
+from autograder.checks.nodes.placement import Placement, look, no_node_overcommitted, nodes_from, pods_from
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import said
 from lab.box.machine import Machine
 from lab.objects.node import Node, fits, schedule, why_not
 from lab.objects.quantity import NOTHING, cpu_text, memory_text
@@ -34,7 +34,7 @@ WHY = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Nodes of three kinds, and pods that fill them up: until a first fit in the order of the list leaves one more out than need be."""
+    """Nodes of three sizes, and pods that fill them; drawn again until a first fit leaves out more pods than necessary."""
     while True:
         kinds = dice.some([("2", "256Mi"), ("1", "768Mi"), ("500m", "256Mi")], 3, 3)
         nodes = [f"{role} {cpu} {memory}" for role, (cpu, memory) in zip(ROLES, kinds, strict=True)]
@@ -42,14 +42,14 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
         small = [(50 * dice.integer(1, 9), 16 * dice.integer(2, 11)) for _ in range(COUNT - 1)]
         names = dice.some([f"{key}-{number}" for number in range(1, COUNT + 1)], COUNT, COUNT)
         lines = sorted(f"{name} {cpu}m {memory}Mi" for name, (cpu, memory) in zip(names, [huge, *small], strict=True))
-        if list(schedule(asked(lines), having(nodes)).pending) == [names[0]] and _worth_it(lines, nodes, names[0]):
+        if list(schedule(pods_from(lines), nodes_from(nodes)).pending) == [names[0]] and _worth_it(lines, nodes, names[0]):
             return {"nodes": nodes, "pods": lines}
 
 
 def _worth_it(lines: Sequence[str], nodes: Sequence[str], huge: str) -> bool:
-    """Order matters; what is left over in all is more than the pending pod asks for; and it does not lack the same everywhere."""
-    there = having(nodes)
-    pods = {it.name: it for it in asked(lines)}
+    """Whether the order of pods matters, the nodes together have room for the pending pod, and it does not lack the same on each node."""
+    there = nodes_from(nodes)
+    pods = {it.name: it for it in pods_from(lines)}
     left = sum((node.capacity for node in there), NOTHING) - sum((it.requests for it in pods.values()), NOTHING)
     plan = schedule(list(pods.values()), there)
     held = {node.name: [pods[name] for name, on in plan.placements.items() if on == node.name] for node in there}
@@ -59,7 +59,7 @@ def _worth_it(lines: Sequence[str], nodes: Sequence[str], huge: str) -> bool:
 
 
 def first_fit(pods: Sequence[PodSpec], nodes: Sequence[Node]) -> dict[str, str]:
-    """The obvious way: each pod in its turn on the first node that has room.  Node by pod."""
+    """The node of each pod, by pod, if each in turn is placed on the first node that has room; without those that find none."""
     held: dict[str, list[PodSpec]] = {node.name: [] for node in nodes}
     found = {}
     for it in pods:
@@ -72,60 +72,60 @@ def first_fit(pods: Sequence[PodSpec], nodes: Sequence[Node]) -> dict[str, str]:
 @check("nodes.packing", kind="state", parts=4, answers=("pending", "why"), draw=draw, machines=ROLES)
 def packing(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (the pods are on other machines)
     """Run eight pods on three nodes, none of which is asked for more than it has; report the one that fits nowhere, and why."""
-    placed = look(having(task.nodes, task.machines), asked(task.pods))
-    huge = next(it for it in placed.pods.values() if not any(fits(it, node) for node in placed.nodes.values()))
-    fitting = [name for name in placed.pods if name != huge.name]
-    once = [name for name in fitting if len(placed.where(name)) == 1]
+    placement = look(nodes_from(task.nodes, task.machines), pods_from(task.pods))
+    huge = next(it for it in placement.pods.values() if not any(fits(it, node) for node in placement.nodes.values()))
+    fitting = [name for name in placement.pods if name != huge.name]
+    once = [name for name in fitting if len(placement.nodes_of(name)) == 1]
 
-    yield Fact("pods that fit, and run", once == fitting, f"{len(once)} of {len(fitting)}", (_missing(placed, fitting, once), *RUN))
-    yield room(placed, shown=len(once) > len(fitting) // 2)
-    yield _pending(placed, huge, task, shown=bool(once))
-    yield _why(placed, huge, task)
+    yield Fact("pods that fit, and run", once == fitting, f"{len(once)} of {len(fitting)}", (_missing(placement, fitting, once), *RUN))
+    yield no_node_overcommitted(placement, shown=len(once) > len(fitting) // 2)
+    yield _pending(placement, huge, task, shown=bool(once))
+    yield _why(placement, huge, task)
 
 
-def _missing(placed: Placed, fitting: Sequence[str], once: Sequence[str]) -> str:
-    if placed.down:
-        return f'{", ".join(sorted(placed.down))}: there is no answer. Begin again: task("nodes.packing", again=True)'
-    if twice := [name for name in fitting if len(placed.where(name)) > 1]:
+def _missing(placement: Placement, fitting: Sequence[str], once: Sequence[str]) -> str:
+    if placement.down:
+        return f'{", ".join(sorted(placement.down))}: there is no answer. Begin again: task("nodes.packing", again=True)'
+    if twice := [name for name in fitting if len(placement.nodes_of(name)) > 1]:
         return f"{twice[0]} runs on more than one node."
     if not once:
         return "Nothing of it runs on the nodes. A container belongs to the pod that its name begins with."
     left = [name for name in fitting if name not in once]
-    return f"There is a way to place all but one of the {len(placed.pods)}. Not yet running: {', '.join(left)}."
+    return f"There is a way to place all but one of the {len(placement.pods)}. Not yet running: {', '.join(left)}."
 
 
-def _pending(placed: Placed, huge: PodSpec, task: Task, *, shown: bool) -> Fact:
+def _pending(placement: Placement, huge: PodSpec, task: Task, *, shown: bool) -> Fact:
     told = str(task.answers.get("pending", "")).strip()
-    where = placed.where(huge.name)
+    where = placement.nodes_of(huge.name)
     right = told == huge.name and not where and shown
     if where:
         first, saw = f"{huge.name} runs on {', '.join(sorted(where))}, and that node has no room for it.", "it runs"
-    elif told in placed.pods and told != huge.name:
+    elif told in placement.pods and told != huge.name:
         first, saw = f"There is a node that takes {told} when it is empty.", said(told)
     else:
         first, saw = "One of the pods fits on no node, and is not started. Report its name.", said(task.answers.get("pending"))
     return Fact("the pod that is pending", right, saw, (first, *PENDING))
 
 
-def _why(placed: Placed, huge: PodSpec, task: Task) -> Fact:
-    """For each node, something that it really lacks is named, and nothing that it has."""
+def _why(placement: Placement, huge: PodSpec, task: Task) -> Fact:
+    """The fact that the learner names, for each node, something that it lacks, and nothing that it has enough of."""
     told = str(task.answers.get("why") or "")
-    named = named_by(told, list(placed.nodes))
-    for name, node in placed.nodes.items():
-        lacks = {what for what in (CPU, MEMORY) if what in why_not(huge, node, placed.on(name))}
+    named = named_by(told, list(placement.nodes))
+    for name, node in placement.nodes.items():
+        lacks = {what for what in (CPU, MEMORY) if what in why_not(huge, node, placement.pods_on(name))}
         if not named[name]:
             return Fact("why", ok=False, saw=_short(told), hints=(f"It says nothing of {name}.", *WHY))
         if wrong := named[name] - lacks:
-            free = node.free(placed.on(name))
+            free = node.free(placement.pods_on(name))
             asked = huge.requests
             has = cpu_text(free.cpu, asked.cpu) if CPU in wrong else memory_text(free.memory, asked.memory)
             hint = f"{name} has {has} of {' and '.join(sorted(wrong))} left, and that is enough for it."
             return Fact("why", ok=False, saw=_short(told), hints=(hint, *WHY))
-    return Fact("why", ok=any(placed.where(name) for name in placed.pods), saw=_short(told), hints=WHY)
+    return Fact("why", ok=any(placement.nodes_of(name) for name in placement.pods), saw=_short(told), hints=WHY)
 
 
 def named_by(text: str, nodes: Sequence[str]) -> dict[str, set[str]]:
-    """What a text says that nodes lack: after a node's name, up to the next one's."""
+    """What a text says that each node lacks, by node: what stands between its name and the next node's."""
     parts = re.split(rf"\b({'|'.join(map(re.escape, nodes))})\b(?=\W)", text)
     found: dict[str, set[str]] = {node: set() for node in nodes}
     for node, words in zip(parts[1::2], parts[2::2], strict=True):

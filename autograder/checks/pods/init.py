@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.pods.facts import ails, last_words
-from autograder.checks.pods.parts import PORT, Part, Parts, common, look, names
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import page, state
+from autograder.checks.pods.diagnosis import last_line, why_not_running
+from autograder.checks.pods.members import PORT, Member, Members, look, names, shared_directories
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import page, state
 from lab.box.machine import Machine
 
 ROLES = ("init", "app")
@@ -40,21 +40,21 @@ def init(machine: Machine, task: Task) -> Iterator[Fact]:
     first, app = pod["init"], pod["app"]
     ended = first.found is not None and state(first.found) == "exited"
     well = first.found is not None and ended and first.found["State"]["ExitCode"] == 0 and _when(first, "FinishedAt").year > 1
-    yield Fact("the init container", well, first.says.partition(" ")[2], (_about_end(machine, first), *END))
+    yield Fact("the init container", well, first.described.partition(" ")[2], (_about_end(machine, first), *END))
 
     waited = well and app.runs and _when(first, "FinishedAt") <= _when(app, "StartedAt")
-    saw = app.says if not app.runs else "began after its end" if waited else "began before its end" if ended else "can't be told yet"
+    saw = app.described if not app.runs else "began after its end" if waited else "began before its end" if ended else "can't be told yet"
     yield Fact("the app", waited, saw, (_about_order(machine, pod, ended=ended), *ORDER))
     if not app.runs:
         return
-    shared = common(first, app)
+    shared = shared_directories(first, app)
     hint = "What init has written is gone with its own file system, unless it is in a directory that the app sees as well."
     yield Fact("a directory in common", bool(shared), f"{len(shared)} found" if shared else "none", (hint, *VOLUME))
     yield _says(machine, task, pod, shared=bool(shared))
 
 
-def _says(machine: Machine, task: Task, pod: Parts, *, shared: bool) -> Fact:
-    """The word, and not because the app was told it: it was prepared."""
+def _says(machine: Machine, task: Task, pod: Members, *, shared: bool) -> Fact:
+    """The fact that the app says the word, and has read it from what the init container has prepared."""
     app = pod["app"]
     answer = page(machine, app.pid, PORT)
     told = task.word in json.dumps([(app.found or {})["Config"][key] for key in ("Entrypoint", "Cmd", "Env")])
@@ -71,26 +71,26 @@ def _says(machine: Machine, task: Task, pod: Parts, *, shared: bool) -> Fact:
     return Fact("what the app says", not hint, saw, (hint, *READ))
 
 
-def _when(part: Part, what: str) -> datetime:
-    """A time that the engine has noted."""
-    return datetime.fromisoformat(str((part.found or {})["State"][what]))
+def _when(member: Member, what: str) -> datetime:
+    """A time from ``docker inspect``, such as ``StartedAt``."""
+    return datetime.fromisoformat(str((member.found or {})["State"][what]))
 
 
-def _about_end(machine: Machine, first: Part) -> str:
+def _about_end(machine: Machine, first: Member) -> str:
     if not first.found:
         return f"There is no container {first.name}. One that was started with --rm is gone, and nobody knows any more how it ended."
     if state(first.found) in ("running", "restarting", "paused"):
         return "It has not ended for good. An init container does one thing and ends; who keeps on running is a sidecar."
     if state(first.found) == "created":
-        return ails(machine, first)
-    said = last_words(machine, first)
+        return why_not_running(machine, first)
+    said = last_line(machine, first)
     return f"It has failed{f', and said last: {said}' if said else ''}. Begin again with a command that ends with 0."
 
 
-def _about_order(machine: Machine, pod: Parts, *, ended: bool) -> str:
+def _about_order(machine: Machine, pod: Members, *, ended: bool) -> str:
     first, app = pod["init"], pod["app"]
     if not app.runs:
-        return ails(machine, app)
+        return why_not_running(machine, app)
     if not first.found:
         return "Whether it began after the end of init, nobody knows."
     if not ended:

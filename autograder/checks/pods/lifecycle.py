@@ -1,26 +1,26 @@
-"""A pod is one thing: made as one, kept up by its policy, dead as one, and removed as one.
+"""A pod is one unit: its containers are made together, started again by its policy, end together, and are removed together.
 
-An engine knows containers and no pods, so what makes a pod one thing is how it is built, and two programs: one makes it, one removes it.
-The check runs both and, in between, kills what is in the pod, from the box: ``docker kill`` would cancel the restart policy.
+An engine knows containers and no pods.  What makes a pod a unit is how it is built, and two programs: one makes it, one removes it.  The
+check runs both and, in between, kills processes of the pod from the box, because ``docker kill`` would cancel the restart policy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.pods import drive
-from autograder.checks.pods.drive import ROLES, watch
-from autograder.checks.pods.facts import together
-from autograder.checks.pods.parts import PORT, Part, Parts, look, names
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import page, state
+from autograder.checks.pods import programs
+from autograder.checks.pods.diagnosis import run_in_one_network
+from autograder.checks.pods.members import PORT, Member, Members, look, names
+from autograder.checks.pods.programs import ROLES, watch
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import page, state
 from lab.box.machine import Machine
 
 UP = ("running", "restarting", "paused")
-"""Of the engine's words, those for what has not ended for good."""
+"""The states of a container that has not ended for good."""
 BACK_S, DEAD_S, STILL_S = 20, 20, 7
 LEFT = r"""
 docker ps -a --format '{{.Names}}' --filter "name=^$pod"
@@ -54,31 +54,31 @@ def lifecycle(machine: Machine, task: Task) -> Iterator[Fact]:
         hint = f"Write two programs for the shell: {task.create} makes the pod, {task.delete} removes it."
         yield Fact("your programs", ok=False, saw=f"missing: {', '.join(missing)}", hints=(hint, *WRITE))
         return
-    with drive.neighbour(machine) as lives:
-        drive.run(machine, task, "delete")
+    with programs.bystander(machine) as runs:
+        programs.run(machine, task, "delete")
         yield (made := _created(machine, task))
         if made.ok:
             yield _counted(machine, task)
             yield _by_policy(machine, task)
             yield _dead_as_one(machine, task)
-        ran = drive.run(machine, task, "delete")
+        ran = programs.run(machine, task, "delete")
         if made.ok:
-            yield _deleted(machine, task, ran, unhurt=lives())
+            yield _deleted(machine, task, ran, unhurt=runs())
 
 
 def _created(machine: Machine, task: Task) -> Fact:
-    what, ran = "made as one", drive.run(machine, task, "create")
+    what, ran = "made as one", programs.run(machine, task, "create")
     pod = look(machine, task, *ROLES)
-    fact = together(machine, pod)
+    fact = run_in_one_network(machine, pod)
     if fact.ok and not page(machine, pod["app"].pid, PORT):
         hint = "The app is to be app:v1, on its usual port."
         return Fact(what, ok=False, saw=f"nobody answers on port {PORT}", hints=(hint, *WRITE))
     hint = fact.hints[0]
     if ran.hung:
-        hint = f"{task.create} did not end within {drive.RUN_S} s. docker run without -d waits until its container ends."
+        hint = f"{task.create} did not end within {programs.RUN_S} s. docker run without -d waits until its container ends."
     elif "already in use" in ran.said:
         hint = f"A container of that name was there, though {task.delete} was run just before: it does not remove all."
-    elif ran.code and not pod.run:
+    elif ran.code and not pod.all_run:
         hint = f"{task.create} ended with {ran.code}, and said last: {ran.said or 'nothing'}"
     return Fact(what, fact.ok, fact.saw, (hint, *WRITE))
 
@@ -86,12 +86,12 @@ def _created(machine: Machine, task: Task) -> Fact:
 def _counted(machine: Machine, task: Task) -> Fact:
     before = look(machine, task, *ROLES)
     machine.sh(f"kill -9 {before['app'].pid}")
-    ended = drive.settled(lambda pod: state(pod["app"].found) == "exited")
+    ended = programs.settled(lambda pod: state(pod["app"].found) == "exited")
     after = watch(machine, task, lambda pod: (pod["app"].runs and pod["app"].pid != before["app"].pid) or ended(pod), BACK_S)
     app, what = after["app"], "the app is killed"
     if not app.runs or app.pid == before["app"].pid:
         hint = "The app's process was killed, and nobody has started it again."
-        return Fact(what, ok=False, saw=after.says, hints=(hint, *AGAIN))
+        return Fact(what, ok=False, saw=after.described, hints=(hint, *AGAIN))
     if _restarts(app) <= _restarts(before["app"]):
         hint = "It is back, and the engine has counted nothing: somebody else has started it. The engine does that by itself, if told to."
         return Fact(what, ok=False, saw="back, and not counted", hints=(hint, *AGAIN))
@@ -103,8 +103,8 @@ def _counted(machine: Machine, task: Task) -> Fact:
     return Fact(what, answers, f"started again, counted {_restarts(app)}", (hint, *AGAIN))
 
 
-def _restarts(part: Part) -> int:
-    return int((part.found or {}).get("RestartCount", 0))
+def _restarts(member: Member) -> int:
+    return int((member.found or {}).get("RestartCount", 0))
 
 
 def _by_policy(machine: Machine, task: Task) -> Fact:
@@ -116,26 +116,26 @@ def _by_policy(machine: Machine, task: Task) -> Fact:
     if app.pid == before.pid:
         hint = "It got SIGTERM, and did not end. app:v1 does; is there a shell around it?"
         return Fact(what, ok=False, saw="it did not end", hints=(hint, *POLICY))
-    app = watch(machine, task, lambda pod: pod["app"].runs, BACK_S if task.policy == "Always" else drive.HOLD_S)["app"]
+    app = watch(machine, task, lambda pod: pod["app"].runs, BACK_S if task.policy == "Always" else programs.HOLD_S)["app"]
     if task.policy == "Always":
         ok, hint = app.runs and _restarts(app) > _restarts(before), "It ended with 0, and was not started again. Always means always."
     else:
         ok = app.found is not None and state(app.found) == "exited" and app.found["State"]["ExitCode"] == 0
         hint = "It had succeeded, and was started again all the same. OnFailure means: if it ended with anything but 0."
-    return Fact(what, ok, "started again" if app.runs else app.says, (hint, *POLICY))
+    return Fact(what, ok, "started again" if app.runs else app.described, (hint, *POLICY))
 
 
 def _dead_as_one(machine: Machine, task: Task) -> Fact:
     what, app = "pause dies", look(machine, task, "app")["app"]
     if app.found and not app.runs:
         machine.sh(f"docker start {app.found['Id']}")
-    before = watch(machine, task, lambda pod: pod.run, BACK_S)
+    before = watch(machine, task, lambda pod: pod.all_run, BACK_S)
     if not before["pause"].runs:
         return Fact(what, ok=False, saw="not tried: it does not run", hints=("First the pod is to stay up.", *AS_ONE))
     machine.sh(f"kill -9 {before['pause'].pid}")
-    whole, still = drive.settled(lambda pod: _whole(before, pod)), drive.settled(lambda _: True, STILL_S)
+    whole, still = programs.settled(lambda pod: _whole(before, pod)), programs.settled(lambda _: True, STILL_S)
     pod = watch(machine, task, lambda pod: whole(pod) or still(pod), DEAD_S)
-    alive = [part.role for part in pod.each if state(part.found) in UP]
+    alive = [member.role for member in pod.each if state(member.found) in UP]
     hint = f"Pause is dead, and {', '.join(alive)} goes on: in a network that nobody owns any more, and that a new pause would not have."
     if "pause" in alive:
         hint = "Pause came back, behind new walls, and the others are not behind these with it: half a pod is worse than none."
@@ -143,19 +143,19 @@ def _dead_as_one(machine: Machine, task: Task) -> Fact:
     return Fact(what, _whole(before, pod), saw, (hint, *AS_ONE))
 
 
-def _whole(before: Parts, pod: Parts) -> bool:
-    """All are dead, or all are up again, with a new pause."""
-    dead = not any(state(part.found) in UP for part in pod.each)
+def _whole(before: Members, pod: Members) -> bool:
+    """Whether the pod is one unit still: all containers have ended, or all run again with a new pause."""
+    dead = not any(state(member.found) in UP for member in pod.each)
     return dead or (pod.joined("net") and pod["pause"].pid != before["pause"].pid)
 
 
-def _deleted(machine: Machine, task: Task, ran: drive.Ran, *, unhurt: bool) -> Fact:
+def _deleted(machine: Machine, task: Task, ran: programs.Ran, *, unhurt: bool) -> Fact:
     left = machine.sh(f"pod={task.pod}\n{LEFT}").stdout.splitlines()
     hint = f"Something is left: {', '.join(left)[:80]}. Whatever {task.create} makes, {task.delete} removes, also what has ended."
     if not unhurt:
         hint = "It has removed a container of somebody else, too. Name those of the pod, or give them a label."
     elif ran.hung:
-        hint = f"{task.delete} did not end within {drive.RUN_S} s. docker stop gives each container 10 s; rm -f does not wait."
+        hint = f"{task.delete} did not end within {programs.RUN_S} s. docker stop gives each container 10 s; rm -f does not wait."
     elif ran.code and left:
         hint = f"{task.delete} ended with {ran.code}, and said last: {ran.said or 'nothing'}"
     saw = f"left: {', '.join(left)}"[:60] if left else "nothing is left"

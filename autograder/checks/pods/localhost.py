@@ -1,21 +1,19 @@
-"""Within a pod everybody is on localhost; from outside there is one way in, and it belongs to pause."""
+"""The containers of a pod reach each other on localhost; the only port that leads into the pod is published by pause."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.pods.facts import together
-from autograder.checks.pods.parts import PORT, Parts, listeners, look, names
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import page
+from autograder.checks.pods.diagnosis import run_in_one_network
+from autograder.checks.pods.members import PORT, Members, look, names, ports_of
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import OF_THE_MACHINE, listeners, page
 from lab.box.machine import Machine
 
 ROLES = ("pause", "app", "sidecar")
-BOX = 1
-"""Process 1 of the box is in the box's own network."""
 ASK = (
     "Ask by yourself, from where the sidecar is: docker exec, or nsenter --target PID --net.",
     "GREETING is the app's variable for what it says; docker logs tells why it does not.",
@@ -35,16 +33,16 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 def localhost(machine: Machine, task: Task) -> Iterator[Fact]:
     """The sidecar reaches the app on localhost, and pause alone publishes a port."""
     pod = look(machine, task, *ROLES)
-    yield together(machine, pod)
-    if not pod.run:
+    yield run_in_one_network(machine, pod)
+    if not pod.all_run:
         return
     yield _within(machine, task, pod)
-    published = {part.role: part.published for part in pod.each}
+    published = {member.role: member.published for member in pod.each}
     saw = ", ".join(f"{port} by {role}" for role, ports in published.items() for port in sorted(ports)) or "nothing"
     own = {role: {task.port} if role == "pause" else set() for role in ROLES}
     yield Fact("what is published", published == own, saw[:60], (_about_ports(task, published), *PUBLISH))
 
-    answer = page(machine, BOX, task.port, patience_s=5 if task.port in pod["pause"].published else 1)
+    answer = page(machine, OF_THE_MACHINE, task.port, patience_s=5 if task.port in pod["pause"].published else 1)
     hint = f"Port {task.port} of the box leads nowhere." if not answer else f"Somebody answers at port {task.port}, not with your greeting."
     if not answer and not pod.joined("net"):
         hint = "A port that pause publishes leads into pause's network. Is the app in it?"
@@ -54,14 +52,14 @@ def localhost(machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact(f"the box's port {task.port}", task.greeting in answer, saw, (hint, *PUBLISH))
 
 
-def _within(machine: Machine, task: Task, pod: Parts) -> Fact:
+def _within(machine: Machine, task: Task, pod: Members) -> Fact:
     app, sidecar = pod["app"], pod["sidecar"]
     what = f"localhost:{PORT} from the sidecar"
     if app.walls["net"] != sidecar.walls["net"]:
         hint = "The sidecar's localhost is another than the app's: the wall of the network stands between them."
         return Fact(what, ok=False, saw="a wall between them", hints=(hint, *ASK))
     answer = page(machine, sidecar.pid, PORT, patience_s=6)
-    own = app.walls["mnt"] in listeners(machine, app.pid).get(PORT, set())
+    own = PORT in ports_of(app, listeners(machine, app.pid))
     if not answer:
         saw, hint = "no answer", f"Nobody answers at port {PORT} in there. Does your app run something that listens on it?"
     elif not own:

@@ -1,4 +1,7 @@
-"""A pod that somebody made by hand, written down as a manifest: Podman plays it, and the kernel tells whether its walls are the same."""
+"""A pod that was made by hand, described as a manifest.
+
+Podman runs the manifest, and the check compares the namespaces of that pod with those of the pod by hand.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import comes_true, container, state
-from autograder.checks.tools import gone as was_removed
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import OF_THE_MACHINE, container, look_until, page, state, task_container_lost
 from lab.box.errors import UsageError, WaitTimeout
 from lab.box.machine import Machine
 from lab.look import Between, between, namespaces, pid
@@ -20,7 +22,7 @@ from lab.objects.manifest import load
 from lab.objects.spec import PAUSE
 
 COMPARED = ("net", "ipc", "pid", "mnt")
-"""uts is left out: Docker can't take that wall down between containers, and Podman always does."""
+"""The kinds of namespaces that are compared.  uts is left out: containers of Docker can't share it, and those of a Podman pod always do."""
 START = """
 docker run -d --name $pause --ipc shareable pause
 join="--network container:$pause --ipc container:$pause"
@@ -47,19 +49,24 @@ PUBLISH = ("A port of the machine stands beside the container's own, in its list
 
 @dataclass(frozen=True)
 class Walls:
-    """Those of a pod: between its containers, and towards the box."""
+    """The namespaces of a pod.
+
+    Args:
+        inner: those of its containers.
+        outside: the kernel's numbers of the box's own, by their kind.
+    """
 
     inner: Between
     outside: Mapping[str, str]
 
     @property
-    def gone(self) -> set[str]:
-        """The kinds that do not stand between its containers."""
+    def shared(self) -> set[str]:
+        """The kinds that all its containers share."""
         return self.inner.down & set(COMPARED)
 
     @property
     def opened(self) -> set[str]:
-        """The kinds that one of them at least lacks towards the box."""
+        """The kinds that at least one container shares with the box."""
         return {kind for own in self.inner.numbers.values() for kind in own if own[kind] == self.outside[kind]}
 
 
@@ -71,7 +78,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 
 def make(machine: Machine, task: Task) -> None:
-    """Make the pod by hand, and give Podman the images."""
+    """Make the pod by hand, and give the images to Podman."""
     told = {"tree": task._tree, **{name: task.values[name] for name in ("pause", "app", "sidecar", "greeting")}}  # noqa: SLF001  (not for the learner)
     machine.sh("\n".join(f"{name}={shlex.quote(str(value))}" for name, value in told.items()) + START, check=True)
     podman.hand_over(machine, "app:v1", "base")
@@ -97,7 +104,7 @@ def manifest(machine: Machine, task: Task) -> Iterator[Fact]:
 def _by_hand(machine: Machine, task: Task) -> Walls | Fact:
     for name in (task.pause, task.app, task.sidecar):
         if state(found := container(machine, name)) != "running":
-            return was_removed(task, found, name)
+            return task_container_lost(task, found, name)
     return _walls(machine, {name: pid(machine, name) for name in (task.pause, task.app, task.sidecar)})
 
 
@@ -149,15 +156,15 @@ def _compared(machine: Machine, task: Task, by_hand: Walls, played: podman.Playe
     if not all_run:
         return
     theirs = _walls(machine, running)
-    gone = _says("gone", theirs.gone)
-    yield Fact("the walls between them", theirs.gone == by_hand.gone, gone, (_about(by_hand.gone, theirs.gone), *BETWEEN))
+    saw, hint = _says("gone", theirs.shared), _about(by_hand.shared, theirs.shared)
+    yield Fact("the walls between them", theirs.shared == by_hand.shared, saw, (hint, *BETWEEN))
     hint = f"A container shares {', '.join(sorted(theirs.opened))} with the box itself. Around the pod by hand, every wall stands."
     yield Fact("the walls around it", not theirs.opened, _says("open", theirs.opened), (hint, *AROUND))
     yield _answers(machine, task)
 
 
 def _of_another_image(machine: Machine, task: Task, played: podman.Played) -> str:
-    """The first container whose image none by hand has, or another one has already; empty if there is none."""
+    """The first container whose image no container by hand has, or one whose image another container has taken; empty if all fit."""
     by_hand = [str((container(machine, name) or {}).get("Image", "")).rpartition(":")[2] for name in (task.app, task.sidecar)]
     for name, image in played.images.items():
         if name == PAUSE:
@@ -169,18 +176,18 @@ def _of_another_image(machine: Machine, task: Task, played: podman.Played) -> st
 
 
 def _steady(played: podman.Played, wanted: int) -> dict[str, int]:
-    """The processes of the containers that run, and go on: one that ends is started again, as another process.  Waits for so many."""
+    """The process ids of the containers that go on running, by name; waits until there are so many.
+
+    A container that ends is started again, as another process: so one goes on running if two looks see the same process.
+    """
     before: dict[str, int] = {}
-    steady: dict[str, int] = {}
 
-    def look() -> bool:
-        nonlocal before, steady
-        now = played.running
-        before, steady = now, {name: process for name, process in now.items() if before.get(name) == process}
-        return len(steady) >= wanted
+    def same_as_before() -> dict[str, int]:
+        nonlocal before
+        earlier, before = before, played.running
+        return {name: process for name, process in before.items() if earlier.get(name) == process}
 
-    comes_true(look, within_s=SETTLE_S, every_s=HOLD_S)
-    return steady
+    return look_until("the containers", lambda steady: len(steady) >= wanted, same_as_before, timeout_s=SETTLE_S, every_s=HOLD_S)
 
 
 def _about(wanted: set[str], there: set[str]) -> str:
@@ -196,11 +203,10 @@ def _says(word: str, kinds: set[str]) -> str:
 
 
 def _answers(machine: Machine, task: Task) -> Fact:
-    ask = f"curl -s --noproxy '*' --retry {ANSWER_S} --retry-delay 1 --retry-all-errors --max-time 5 http://127.0.0.1:{task.port}/"
-    page = machine.sh(ask, timeout=ANSWER_S * 6).stdout
-    greets = f"greeting: {task.greeting}" in page
+    answer = page(machine, OF_THE_MACHINE, task.port, patience_s=ANSWER_S)
+    greets = f"greeting: {task.greeting}" in answer
     hint = f"Port {task.port} of the box is to lead to the app's port 8080."
-    if page and not greets:
+    if answer and not greets:
         hint = f"An app answers there, and does not say what the one by hand says. docker inspect {task.app} tells what that was given."
-    saw = "it greets" if greets else "another page" if page else "nobody answers"
+    saw = "it greets" if greets else "another page" if answer else "nobody answers"
     return Fact(f"port {task.port} of the box", greets, saw, (hint, *PUBLISH))

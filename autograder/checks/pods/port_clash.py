@@ -1,22 +1,22 @@
-"""Several listeners in one network: a port belongs to who was there first, and they have to agree."""
+"""Several programs in one network: a port belongs to the first that listens on it, so each needs a port of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.pods.facts import ails
-from autograder.checks.pods.parts import Parts, listeners, look, names
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import comes_true, gone, said, words
+from autograder.checks.pods.diagnosis import why_not_running
+from autograder.checks.pods.members import Members, look, names, ports_of
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import listeners, look_until, said, task_container_lost, words
 from lab.box.machine import Machine
 
 APPS = ("first", "second", "third", "fourth")
-"""In the order in which they are started."""
+"""The roles of the apps, in the order in which they are started."""
 CLASHES = ("0012", "0102", "0120", "0112", "0121", "0122", "0011", "0101", "0110", "0010", "0100")
-"""Which of them want the same port: one clash, or two."""
+"""The port that each app wants, as a digit: equal digits are one or two clashes."""
 LISTEN_S = 6
 SEE = ("A container that can't listen says so, and ends: docker ps -a.", "docker start the four in their order, and docker logs who ended.")
 REPAIR = (
@@ -44,14 +44,14 @@ def port_clash(machine: Machine, task: Task) -> Iterator[Fact]:
     """Say which apps of a pod end because they want a port that is taken, and have all of them serve side by side."""
     there = look(machine, task, "pause")["pause"]
     if not there.runs:
-        yield gone(task, there.found, task.pause)
+        yield task_container_lost(task, there.found, task.pause)
         return
     ended = {app for number, app in enumerate(APPS) if task.ports[number] in task.ports[:number]}
     yield _said(task, ended)
 
     pod = look(machine, task, *APPS)
-    inside = [part for part in pod.each if part.runs and part.walls["net"] == there.walls["net"]]
-    down = [part.says for part in pod.each if not part.runs]
+    inside = [member for member in pod.each if member.runs and member.walls["net"] == there.walls["net"]]
+    down = [member.described for member in pod.each if not member.runs]
     saw = f"{len(APPS) - len(down)} of {len(APPS)} run; {down[0]}" if down else f"running, {len(inside)} of {len(APPS)} in the pod"
     yield Fact("the four in the pod", len(inside) == len(APPS), saw, (_about(machine, pod, len(inside)), *REPAIR))
     if len(inside) < len(APPS):
@@ -83,21 +83,18 @@ def _said(task: Task, ended: set[str]) -> Fact:
     return Fact("who ends", told == ended, said(answer), (hint, *SEE))
 
 
-def _about(machine: Machine, pod: Parts, inside: int) -> str:
-    down = next((part for part in pod.each if not part.runs), None)
+def _about(machine: Machine, pod: Members, inside: int) -> str:
+    down = next((member for member in pod.each if not member.runs), None)
     if down:
-        return ails(machine, down)
+        return why_not_running(machine, down)
     return f"{len(APPS) - inside} of the four runs in another network now: no clash there, and no pod. It is to come back to the others."
 
 
-def _served(machine: Machine, pod: Parts) -> dict[str, set[int]]:
-    """The ports that each of the apps listens on, waited for."""
-    served: dict[str, set[int]] = {}
+def _served(machine: Machine, pod: Members) -> dict[str, set[int]]:
+    """The ports that each app listens on, by role; asked until each listens, or the time is up."""
 
-    def all_listen() -> bool:
-        owners = listeners(machine, pod.each[0].pid)
-        served.update({part.role: {port for port, its in owners.items() if part.walls["mnt"] in its} for part in pod.each})
-        return all(served.values())
+    def served() -> dict[str, set[int]]:
+        found = listeners(machine, pod.each[0].pid)
+        return {member.role: ports_of(member, found) for member in pod.each}
 
-    comes_true(all_listen, within_s=LISTEN_S, every_s=0.3)
-    return served
+    return look_until("the apps to listen", lambda seen: all(seen.values()), served, timeout_s=LISTEN_S, every_s=0.3)

@@ -1,15 +1,15 @@
-"""One process tree for a whole pod: pause is number 1 in it, and collects the dead."""
+"""One process tree for a whole pod: pause is process 1 in it, and collects processes that have ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.pods.facts import together
-from autograder.checks.pods.parts import look, names
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
+from autograder.checks.pods.diagnosis import run_in_one_network
+from autograder.checks.pods.members import look, names
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 
 ROLES = ("pause", "app", "sidecar")
@@ -19,8 +19,8 @@ orphan=$(nsenter --target $pid --pid sh -c '(read -r me rest </proc/self/stat; e
 for look in $(seq 25); do [ -d "/proc/$orphan" ] || exit 0; sleep 0.2; done
 exit 1
 """
-"""A shell behind the wall starts a sleep and leaves it: an orphan, which goes to process 1 there.  Once that has collected it, the box has
-no number for it any more."""
+"""A shell in the container's process tree starts a sleep and ends: the sleep becomes an orphan, a child of process 1 there.  When the sleep
+has ended and process 1 has collected it, ``/proc`` of the box has no entry for it any more."""
 TREE = ("docker exec NAME ps shows whom a container sees.", "--pid container:NAME; in a manifest, shareProcessNamespace: true.")
 FIRST = ("The last number of NSpid in /proc/PID/status is how a process is counted behind its wall.", "Who owns the tree has number 1.")
 REAP = (
@@ -38,8 +38,8 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:  # noqa: ARG001
 def shared_pid(machine: Machine, task: Task) -> Iterator[Fact]:
     """Pause, app and sidecar are one process tree, in which pause is number 1 and collects the dead."""
     pod = look(machine, task, *ROLES)
-    yield together(machine, pod)
-    if not pod.run:
+    yield run_in_one_network(machine, pod)
+    if not pod.all_run:
         return
     one, trees = pod.joined("pid"), len(set(pod.numbers("pid")))
     hint = "The wall around their processes still stands between them: each sees its own alone." if trees > 1 else ""
@@ -50,7 +50,7 @@ def shared_pid(machine: Machine, task: Task) -> Iterator[Fact]:
     saw = "one for all" if one else "the box's own" if pod.opened("pid") else f"{trees} for {len(ROLES)} containers"
     yield Fact("process trees", one, saw, (hint, *TREE))
 
-    first = [part.role for part in pod.each if _number(machine, part.pid) == 1]
+    first = [member.role for member in pod.each if _number(machine, member.pid) == 1]
     is_pause = one and first == ["pause"]
     hint = "First it is to be one tree."
     if one:
@@ -66,5 +66,5 @@ def shared_pid(machine: Machine, task: Task) -> Iterator[Fact]:
 
 
 def _number(machine: Machine, pid: int) -> int:
-    """How a process is counted behind its own wall; 0 where it is gone."""
+    """The id of a process in its own process tree; 0 where it has ended."""
     return int((machine.sh(f"grep ^NSpid: /proc/{pid}/status").stdout.split() or ["0"])[-1])

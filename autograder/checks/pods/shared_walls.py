@@ -1,15 +1,15 @@
-"""A pod: containers without some of the walls between them, and with all of them around."""
+"""A pod: its containers share some namespaces with each other, and none with the box."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.pods.facts import up
-from autograder.checks.pods.parts import Parts, look, names
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
+from autograder.checks.pods.diagnosis import all_run
+from autograder.checks.pods.members import Members, look, names
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 
 ROLES = ("pause", "app", "sidecar")
@@ -23,7 +23,7 @@ CALLED = ("Who joins a network is given the host name of whose it is.", "docker 
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """The names of three containers, and what they call the machine that they think they are."""
+    """The names of three containers, and the host name that they are to have."""
     return {**names(key, *ROLES), "hostname": f"shop-{dice.nonce(4)}"}
 
 
@@ -31,8 +31,8 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 def shared_walls(machine: Machine, task: Task) -> Iterator[Fact]:
     """Pause, app and sidecar share network, ipc and host name, and keep files and processes apart."""
     pod = look(machine, task, *ROLES)
-    yield up(machine, pod)
-    if not pod.run:
+    yield all_run(machine, pod)
+    if not pod.all_run:
         return
     for kind, what in KINDS.items():
         yield Fact(what, pod.joined(kind), _saw(pod, kind), (_about(pod, kind), *OPTIONS[kind]))
@@ -46,21 +46,21 @@ def shared_walls(machine: Machine, task: Task) -> Iterator[Fact]:
     saw = f"apart: {', '.join(standing) or 'neither'}" if shares else "nothing is shared yet"
     yield Fact("files (mnt) and processes (pid)", shares and len(standing) == 2, saw, (hint, *APART))
 
-    said = [machine.sh(f"nsenter --target {part.pid} --uts hostname").stdout.strip() for part in pod.each]
+    said = [machine.sh(f"nsenter --target {member.pid} --uts hostname").stdout.strip() for member in pod.each]
     hint = f"All three are to call themselves {task.hostname}. Docker can't join this wall, but the name can be the same."
     if pod.opened("uts"):
         hint = "With --uts host a container has the name of the box, and could change it."
     yield Fact("their host name", set(said) == {task.hostname}, ", ".join(dict.fromkeys(said))[:60], (hint, *CALLED))
 
 
-def _saw(pod: Parts, kind: str) -> str:
+def _saw(pod: Members, kind: str) -> str:
     if pod.opened(kind):
         return "one of them uses the box's"
     different = len(set(pod.numbers(kind)))
     return "one for all" if different == 1 else f"{different} different ones for 3 containers"
 
 
-def _about(pod: Parts, kind: str) -> str:
+def _about(pod: Members, kind: str) -> str:
     if pod.opened(kind):
         return "host takes the wall towards the box away. Around a pod it stands; between its containers it does not."
     if len(set(pod.numbers(kind))) == len(pod.each):

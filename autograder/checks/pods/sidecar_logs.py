@@ -1,4 +1,4 @@
-"""A sidecar ships what the app logs: the app knows nothing of it, and a directory is all that they have in common."""
+"""A sidecar prints what the app logs: the app does not know of it, and they have only a directory in common."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Iterator, Mapping
 from secrets import token_hex
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.pods.facts import printed, together
-from autograder.checks.pods.parts import Part, common, listeners, look, names
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import comes_true, page
+from autograder.checks.pods.diagnosis import log, run_in_one_network
+from autograder.checks.pods.members import Member, look, names, ports_of, shared_directories
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import listeners, look_until, page
 from lab.box.machine import Machine
 
 ROLES = ("app", "sidecar")
@@ -37,19 +37,19 @@ def sidecar_logs(machine: Machine, task: Task) -> Iterator[Fact]:
     """The sidecar prints what the app logs: a request that is made now is found there."""
     pod = look(machine, task, *ROLES)
     app, sidecar = pod["app"], pod["sidecar"]
-    yield together(machine, pod)
-    if not pod.run:
+    yield run_in_one_network(machine, pod)
+    if not pod.all_run:
         return
-    shared = common(app, sidecar)
+    shared = shared_directories(app, sidecar)
     hint = "A file of one container is not there in another, whatever else they share: mnt is a wall that stands. Give both a directory."
     yield Fact("a directory in common", bool(shared), f"{len(shared)} found" if shared else "none", (hint, *MOUNT))
 
     mark = f"asked-{token_hex(4)}"
     page(machine, app.pid, task.port, f"/?{mark}", patience_s=6)
-    answers = app.walls["mnt"] in listeners(machine, app.pid).get(task.port, set())
+    answers = task.port in ports_of(app, listeners(machine, app.pid))
     hint = f"The app is to listen on port {task.port} of the pod; PORT tells it so."
     yield Fact(f"the app on port {task.port}", answers, "answers" if answers else "does not listen", (hint, *SHIP))
-    shipped = answers and comes_true(lambda: mark in printed(machine, sidecar), within_s=SHIPPED_S, every_s=0.2)
+    shipped = answers and look_until("a line of the log", bool, lambda: mark in log(machine, sidecar), timeout_s=SHIPPED_S, every_s=0.2)
     saw = "printed by the sidecar" if shipped else f"not printed within {SHIPPED_S} s" if answers else "not tried"
     hint = "First the app is to answer."
     if answers and not shipped:
@@ -57,11 +57,11 @@ def sidecar_logs(machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact("a request made now", shipped, saw, (hint, *SHIP))
 
 
-def _where(machine: Machine, app: Part, shared: list[str], mark: str) -> str:
-    """How far the request has come."""
+def _where(machine: Machine, app: Member, shared: list[str], mark: str) -> str:
+    """A hint that says how far the request has come."""
     places = " ".join(map(shlex.quote, shared))
     if places and machine.sh(f"timeout 5 grep -rqsF {mark} {places}").code == 0:
         return "The request is in a file that both see, and was not printed. Which file does the sidecar read, and does it keep lines back?"
-    if mark in printed(machine, app):
+    if mark in log(machine, app):
         return "The app has logged it, but not to a file in the directory that both see."
     return "The app has not logged the request at all. Is it an image that logs?"

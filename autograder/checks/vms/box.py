@@ -1,29 +1,28 @@
-"""A machine that runs an app, a proxy and an agent, and an init that has them back."""
+"""A machine that runs an app, a proxy and an agent, and an init that starts each of them again when it dies."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import comes_true
-from autograder.checks.vms.listeners import WHO, Listener, end, is_container, listeners, prepare, settled, why_nobody
+from autograder.checks.vms.ports import Port, Ports, end, is_container, look_at, look_when_started, prepare, why_nobody
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import look_until
 from lab.box.machine import Machine
 
 BACK_S = 20
 SLACK_S = 2.5
 CROWD = 4
-"""More programs than this on one port were left there by an init that took each for dead."""
-THROUGH = r"""
-stopped=$(who $app)
+"""More programs than this on one port mean that init took each for dead, and started the next."""
+WITHOUT_THE_APP = r"""
 kill -STOP $stopped
 curl -s --noproxy '*' --max-time 2 "http://127.0.0.1:$port/"
 kill -CONT $stopped
 """
-"""What the proxy says while the app can't: a real one has nothing to say."""
+"""What the proxy's port says while the app is stopped: nothing, if it is a proxy and not another app."""
 APP = ("The app is told by variables of its environment where to listen and what to say.", "/usr/bin/env PORT=… GREETING=… python3 …")
 PROXY = ("haproxy is there: a frontend that binds the port, a backend with one server.", "haproxy -c -f FILE tells what is wrong.")
 AGENT = ("/proc/uptime has the number.", "socat can listen on a port, fork, and EXEC a program for whoever asks.")
@@ -44,12 +43,13 @@ def box(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001
     """Run the app, a proxy in front of it and an agent beside it on one machine, so that each of them comes back when it dies."""
     web = task.machines["web"]
     ports = (task.app_port, task.port, task.agent_port)
-    found, named = settled(web, *ports, good=lambda seen: all(_good(task, port, seen[port]) for port in ports))
+    found = look_when_started(web, *ports, good=lambda seen: all(_good(task, port, seen[port]) for port in ports))
     app, proxy, agent = (found[port] for port in ports)
     serves = app.page("greeting") == task.greeting and not is_container(app)
-    yield Fact("the app", serves, app.words, (_about_app(task, app, named=named), *APP))
+    yield Fact("the app", serves, app.words, (_about_app(task, app, named=found.named), *APP))
     passes = serves and proxy.page("greeting") == task.greeting and not app.processes & proxy.processes
-    alone = passes and task.greeting in web.sh(f"app={task.app_port} port={task.port}\n{WHO}{THROUGH}").stdout
+    stopped = " ".join(map(str, app.processes))
+    alone = passes and task.greeting in web.sh(f"stopped='{stopped}' port={task.port}\n{WITHOUT_THE_APP}").stdout
     yield Fact("the proxy", passes and not alone, proxy.words, (_about_proxy(task, app, proxy, alone=alone), *PROXY))
     fresh, hint = _uptime(agent)
     saw = f"says {' '.join(agent.said[:-1])[:40] or 'nothing'}" if agent.processes else agent.words
@@ -59,19 +59,17 @@ def box(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001
     yield from _killed(web, task, good, found)
 
 
-def _killed(web: Machine, task: Task, good: Mapping[str, bool], before: Mapping[int, Listener]) -> Iterator[Fact]:
-    """Kill those that are there, all at once, and wait for each to be back."""
+def _killed(web: Machine, task: Task, good: Mapping[str, bool], before: Ports) -> Iterator[Fact]:
+    """Kill those of the three that are good, all at once, and wait until each is there again."""
     ports = {"the app": task.app_port, "the proxy": task.port, "the agent": task.agent_port}
     tried = [ports[name] for name, there in good.items() if there]
-    now: Mapping[int, Listener] = {}
+    back: set[int] = set()
     if tried:
         end(web, *tried)
-        now = _back(web, task, tried, before)
+        back = _back(web, task, tried, before)
     for name, port in ports.items():
-        listener = now.get(port)
-        back = listener is not None and _good(task, port, listener) and not listener.processes & before[port].processes
         crowd = len(before[port].processes) > CROWD
-        saw = "is back" if back else "stays dead" if good[name] else "not tried"
+        saw = "is back" if port in back else "stays dead" if good[name] else "not tried"
         if crowd:
             saw, hint = (
                 f"{len(before[port].processes)} of them",
@@ -81,27 +79,25 @@ def _killed(web: Machine, task: Task, good: Mapping[str, bool], before: Mapping[
             hint = f"{name.capitalize()} was killed, and {BACK_S} s later nobody had brought it back."
         else:
             hint = f"First, {name} is to be there."
-        yield Fact(f"{name} is killed", back and not crowd, saw, (hint, *RESPAWN))
+        yield Fact(f"{name} is killed", port in back and not crowd, saw, (hint, *RESPAWN))
 
 
-def _back(web: Machine, task: Task, ports: list[int], before: Mapping[int, Listener]) -> dict[int, Listener]:
-    """Who listens when all are back, or the time is up."""
-    seen: dict[int, Listener] = {}
+def _back(web: Machine, task: Task, ports: list[int], before: Ports) -> set[int]:
+    """The ports that are good again, with other processes than before; asked until all are, or the time is up."""
 
-    def all_back() -> bool:
-        seen.update(listeners(web, *ports)[0])
-        return all(_good(task, port, seen[port]) and not seen[port].processes & before[port].processes for port in ports)
+    def back() -> set[int]:
+        seen = look_at(web, *ports)
+        return {port for port in ports if _good(task, port, seen[port]) and not seen[port].processes & before[port].processes}
 
-    comes_true(all_back, within_s=BACK_S, every_s=0.5)
-    return seen
+    return look_until("the programs to be back", lambda good: len(good) == len(ports), back, timeout_s=BACK_S, every_s=0.5)
 
 
-def _good(task: Task, port: int, listener: Listener) -> bool:
-    return _uptime(listener)[0] if port == task.agent_port else listener.page("greeting") == task.greeting
+def _good(task: Task, port: int, seen: Port) -> bool:
+    return _uptime(seen)[0] if port == task.agent_port else seen.page("greeting") == task.greeting
 
 
-def _uptime(agent: Listener) -> tuple[bool, str]:
-    """Whether the agent says how long the machine is up, and a hint."""
+def _uptime(agent: Port) -> tuple[bool, str]:
+    """Whether the agent says for how many seconds the machine has been up; and a hint where it does not."""
     if not agent.processes:
         return False, "Nobody listens on port {port} of the machine."
     numbers = [float(number) for line in agent.said[:-1] for number in re.findall(r"\d+(?:\.\d+)?", line)]
@@ -112,7 +108,7 @@ def _uptime(agent: Listener) -> tuple[bool, str]:
     return False, "It is to say for how many seconds the machine is up, whatever it is asked."
 
 
-def _about_app(task: Task, app: Listener, *, named: bool) -> str:
+def _about_app(task: Task, app: Port, *, named: bool) -> str:
     if not app.processes or is_container(app):
         return why_nobody(task.app_port, named=named, container=is_container(app))
     if app.page("greeting"):
@@ -120,7 +116,7 @@ def _about_app(task: Task, app: Listener, *, named: bool) -> str:
     return f"Whoever listens on port {task.app_port} is not the app, or can't answer."
 
 
-def _about_proxy(task: Task, app: Listener, proxy: Listener, *, alone: bool) -> str:
+def _about_proxy(task: Task, app: Port, proxy: Port, *, alone: bool) -> str:
     if not proxy.processes or is_container(proxy):
         return why_nobody(task.port, named=False, container=is_container(proxy))
     if alone or app.processes & proxy.processes:

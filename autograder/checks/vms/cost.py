@@ -1,7 +1,7 @@
-"""What a machine costs and what a container costs, for the same app: measured by the learner, and beside it by the check.
+"""What a machine costs and what a container costs that run the same app: the learner measures, and so does the check.
 
-No figure is right by itself, because computers differ and so do moments.  It is held against what was seen of the very same machine and
-container, within wide bounds: wide enough for a busy computer, and too narrow for another unit or another thing.
+Figures differ between computers and from moment to moment.  So a learner's figure is compared with what the check measures of the same
+machine and container, within wide bounds: a busy computer stays within them, another unit or another thing does not.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.tools import container, number, page, said, state
-from autograder.checks.vms.listeners import listeners, prepare
+from autograder.checks.vms.ports import look_at, prepare
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import container, number, page, said, state
 from lab.box.machine import Machine
 from lab.look import processes
 
 AROUND, TIMES = 2.0, 20.0
-"""Memory may differ so much from what the check sees, and seconds so much."""
+"""How many times more or less than what the check measures a figure may be: one of memory, and one of seconds."""
 EARLY = 0.95
 MISCOUNTED = 4
-"""Programs come and go, and whoever counts is one of them."""
+"""Processes by which a count may be wrong: programs start and end, and the program that counts is one of them."""
 MB = 1e6
 ANSWERS = ("vm_s", "vm_mb", "vm_processes", "container_s", "container_mb", "container_processes")
 SECONDS = ("The clock starts when it is asked for, and stops when the app answers.", "ready_s, and what the app took after that.")
@@ -40,12 +40,12 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 
 @dataclass(frozen=True)
 class Told:
-    """What a learner reports of one of the two.
+    """What a learner reports of the machine, or of the container.
 
     Args:
-        task: has the answers.
-        prefix: which of the two.
-        runs: the app is there, so that there was something to measure.
+        task: whose answers they are.
+        prefix: which of the two: ``vm`` or ``container``.
+        runs: the app runs there, so that there was something to measure.
     """
 
     task: Task
@@ -53,15 +53,15 @@ class Told:
     runs: bool
 
     def __call__(self, name: str) -> float | None:
-        """A figure, where there is one and it can be right."""
+        """A figure as a number; None where none was reported."""
         return number(self.task.answers.get(f"{self.prefix}_{name}"))
 
     def said(self, name: str) -> str:
-        """A figure as it was reported."""
+        """A figure as it was reported, in words for a verdict."""
         return said(self.task.answers.get(f"{self.prefix}_{name}"))
 
     def about(self, name: str, hint: str) -> str:
-        """What is wrong with a figure; empty where nothing is."""
+        """What is wrong with a figure, in a sentence; empty where nothing is."""
         if self(name) is None:
             return f"Report {self.prefix}_{name} as a number."
         return hint if self.runs else "The app does not run there as the task has it, so it is not the app that was measured."
@@ -71,7 +71,7 @@ class Told:
 def cost(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report seconds to start, memory and processes of a machine and of a container that run the same app."""
     vm = task.machines["vm"]
-    serves = listeners(vm, task.port)[0][task.port].page("greeting") == task.greeting
+    serves = look_at(vm, task.port)[task.port].page("greeting") == task.greeting
     found = container(machine, task.container)
     pid = int(found["State"]["Pid"]) if found and state(found) == "running" else 0
     greets = bool(pid) and task.greeting in page(machine, pid, 8080)
@@ -123,7 +123,7 @@ def _about_processes(told: float | None, vm: Machine) -> str:
 
 
 def _start_s(machine: Machine, task: Task) -> float:
-    """What a container like that takes now."""
+    """The seconds that it takes now to start a container like the learner's."""
     began = time.monotonic()
     machine.sh(f"docker run -d --name {task.key}-beside app:v1", check=True)
     took = time.monotonic() - began
@@ -146,7 +146,7 @@ def _about_group(told: float | None, used: float) -> str:
 
 
 def _less(told: float | None, whole: float | None, doubt: str) -> str:
-    """A container is what is left of the machine when all but the app is taken away; nothing is held against a machine's wrong figure."""
+    """A hint where the container's figure is not less than the machine's; empty where it is, or where the machine's is in doubt itself."""
     if told is None or whole is None or doubt or told < whole:
         return ""
     return "That is as much as the machine takes, or more. Which of the two did you measure?"

@@ -1,4 +1,4 @@
-"""Three machines behind one entry: a fair share for each, and nobody notices when one dies."""
+"""Three machines behind one entry: each gets its share of the requests, and requests do not fail when one machine dies."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.vms.listeners import Listener, is_container, prepare, settled, why_nobody
+from autograder.checks.vms.ports import Port, is_container, look_when_started, prepare, why_nobody
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 
 REQUESTS, FAIR = 300, 60
@@ -26,7 +26,7 @@ send() {
     "http://127.0.0.1:$port/?[1-$1]"
 }
 """
-"""``send REQUESTS SECONDS OPTION``: one after the other, each in a connection of its own."""
+"""A function for a shell script: ``send REQUESTS SECONDS OPTION`` makes requests one after the other, each in a connection of its own."""
 WARM = r"""
 for look in $(seq 10); do
   send 12 20 > /tmp/$key-warm
@@ -36,7 +36,7 @@ for look in $(seq 10); do
 done
 rm -f /tmp/$key-warm
 """
-"""An entry that has just been started may not know all of them yet."""
+"""Waits until all machines answer, because an entry that has just been started may not know all of them yet."""
 SURVIVE = r"""
 until=$(($(date +%s) + within_s))
 while :; do
@@ -48,7 +48,7 @@ done
 cat /tmp/$key-after; rm -f /tmp/$key-after
 """
 WALL = "iptables -t mangle {} PREROUTING ! -i lo -p tcp ! --dport 22 -j DROP"
-"""Silence, which is what is heard of a machine that lost its power.  What manages machines from inside a box comes by port 22."""
+"""Drops what comes in, as if the machine had lost its power.  Port 22 stays open, because the check itself comes in by it."""
 MACHINES = ("Each machine runs the same: what you did for one, in a loop over three.", "What init keeps is still there tomorrow.")
 ENTRY = ("haproxy is on the box: one port that it binds, three servers behind.", "They know each other's names: /etc/hosts.")
 SHARE = ("balance roundrobin", "haproxy has a line server for each.")
@@ -64,10 +64,11 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 @check("vms.fleet", kind="program", parts=4, draw=draw, prepare=prepare, machines=NAMES, timeout_s=300)
 def fleet(machine: Machine, task: Task) -> Iterator[Fact]:
     """Put three machines behind one entry: each gets its share, and when one dies nobody notices for long."""
-    found = {name: settled(one, task.app_port, good=lambda seen: _serves(task, seen[task.app_port])) for name, one in task.machines.items()}
-    apps = {name: seen[task.app_port] for name, (seen, _) in found.items()}
+    port = task.app_port
+    found = {name: look_when_started(one, port, good=lambda seen: _serves(task, seen[port])) for name, one in task.machines.items()}
+    apps = {name: seen[port] for name, seen in found.items()}
     serving = {name: app.page("container") for name, app in apps.items() if _serves(task, app)}
-    hints = [_about_app(task, name, apps[name], named=named) for name, (_, named) in found.items() if name not in serving]
+    hints = [_about_app(task, name, apps[name], named=seen.named) for name, seen in found.items() if name not in serving]
     yield Fact("the machines", len(serving) == len(NAMES), f"{len(serving)} of {len(NAMES)} serve", (*hints[:1], *MACHINES))
 
     settings = f"port={task.port} key={task.key} wanted={max(1, len(set(serving.values())))} greeting={task.greeting}\n{SEND}"
@@ -86,7 +87,7 @@ def fleet(machine: Machine, task: Task) -> Iterator[Fact]:
     yield _one_dies(machine, task, settings, sorted(name for name, number in shares.items() if number))
 
 
-def _serves(task: Task, app: Listener) -> bool:
+def _serves(task: Task, app: Port) -> bool:
     return app.page("greeting") == task.greeting and not is_container(app)
 
 
@@ -102,7 +103,7 @@ def _one_dies(machine: Machine, task: Task, settings: str, names: list[str]) -> 
 
 @contextmanager
 def cut_off(machine: Machine) -> Iterator[None]:
-    """A machine that nobody hears, for as long as the block lasts."""
+    """Cut a machine off from the network for as long as the ``with`` block lasts: nobody hears of it."""
     machine.sh(WALL.format("-I"), check=True)
     try:
         yield
@@ -112,12 +113,12 @@ def cut_off(machine: Machine) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of some requests.
+    """The answers to some requests, counted.
 
     Args:
         right: how many had the greeting.
-        by: how many each host answered, by the name that it gives itself.
-        statuses: how many came to each status; 000 where there was no answer.
+        by: how many came from each host, by the host's own name.
+        statuses: how many had each status; 000 where there was no answer.
     """
 
     right: int
@@ -126,12 +127,12 @@ class Answers:
 
 
 def answers(said: str, greeting: str) -> Answers:
-    """Read what ``send`` says."""
+    """Count the answers in what the shell function ``send`` has printed."""
     hosts, statuses = (Counter(re.findall(rf"^{name}: (\S+)$", said, re.MULTILINE)) for name in ("container", "status"))
     return Answers(len(re.findall(rf"^greeting: {re.escape(greeting)}$", said, re.MULTILINE)), hosts, statuses)
 
 
-def _about_app(task: Task, name: str, app: Listener, *, named: bool) -> str:
+def _about_app(task: Task, name: str, app: Port, *, named: bool) -> str:
     if not app.processes or is_container(app):
         return f"{name}: {why_nobody(task.app_port, named=named, container=is_container(app))}"
     return f"{name}: on port {task.app_port} the app is to say {task.greeting}; it {app.words}."

@@ -1,4 +1,4 @@
-"""A recipe makes the same machine every time; what somebody changed by hand is in no recipe."""
+"""A recipe makes the same machine every time; a change that was made by hand on one machine is not on the next."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from autograder.checks.dice import Dice
-from autograder.checks.fact import Fact
-from autograder.checks.register import check
-from autograder.checks.task import Task, Value
-from autograder.checks.vms.listeners import APP, WHO, Listener, bring_the_app, listeners, prepare
+from autograder.checks.vms.ports import APP, Port, bring_the_app, look_at, prepare
+from autograder.framework.dice import Dice
+from autograder.framework.fact import Fact
+from autograder.framework.register import check
+from autograder.framework.task import Task, Value
+from autograder.inspect import look_until
 from lab.box.machine import Machine
 
 ENDS_S, SERVES_S = 30, 15
@@ -19,9 +20,8 @@ APPLY = r"""
 timeout -k 2 $ends_s "$@" "$recipe" < /dev/null > "$recipe.said" 2>&1
 echo "code $?"
 grep -v '^ *$' "$recipe.said" | tail -n 1 | tr -dc '[:print:]' | cut -c1-70
-for look in $(seq $serves_s); do ask $port | grep -q '^greeting: ' && break; sleep 1; done
 """
-"""What the recipe starts in the background keeps the file, not the shell, so the shell ends when the recipe does."""
+"""The recipe's output goes to a file, so that the shell ends with the recipe although something in the background keeps its output open."""
 TIME_IS_UP = (124, 137)
 RECIPE = ("It is a script that somebody else starts as root, on a machine that you have never seen.", "sh -x FILE shows what it does.")
 SERVE = ("A fresh machine has the app's source, and init; a line in /etc/inittab is read after kill -HUP 1.", "cat RECIPE.said, on yours.")
@@ -41,32 +41,32 @@ def golden_image(machine: Machine, task: Task) -> Iterator[Fact]:
     made = _applied(task, recipe) if recipe.strip() else ()
     yield _ran(task, made)
     for number, one in enumerate(made or (None, None), 1):
-        saw = one.listener.words if one else "not made"
+        saw = one.port.words if one else "not made"
         yield Fact(f"fresh machine {number}", one is not None and one.greets(task.greeting), saw, (_about(task, one), *SERVE))
     yield _lost(task, made)
 
 
 @dataclass(frozen=True)
 class Made:
-    """A fresh machine, after the recipe.
+    """A new machine after the recipe has run on it.
 
     Args:
-        code: that the recipe ended with.
-        last: line that it said.
-        listener: who listens then on the port.
+        code: the recipe's exit code.
+        last: line of its output.
+        port: the app's port, some seconds later.
     """
 
     code: int
     last: str
-    listener: Listener
+    port: Port
 
     def greets(self, greeting: str) -> bool:
-        """The app says this greeting there."""
-        return self.listener.page("greeting") == greeting
+        """Whether the app says this greeting there."""
+        return self.port.page("greeting") == greeting
 
 
 def _applied(task: Task, recipe: str) -> tuple[Made, ...]:
-    """Two machines that nobody has seen, made by the recipe; they are gone when this returns."""
+    """Two new machines after the recipe has run on them; they are deleted when this returns."""
     from lab.box import machines  # noqa: PLC0415  (where this runs inside a box there are none to be had)
 
     names = [f"{task.key}-fresh-{number}" for number in (1, 2)]
@@ -80,11 +80,15 @@ def _applied(task: Task, recipe: str) -> tuple[Made, ...]:
 
 
 def _apply(task: Task, fresh: Machine, recipe: str) -> Made:
-    settings = f"recipe={task.recipe} port={task.port} ends_s={ENDS_S} serves_s={SERVES_S}\n"
+    settings = f"recipe={task.recipe} ends_s={ENDS_S}\n"
     fresh.sh(f"cat > {task.recipe}", stdin=recipe.encode(), check=True)
-    code, last, *_ = [*fresh.sh(settings + WHO + APPLY, timeout=ENDS_S + 5 * SERVES_S).stdout.splitlines(), "", ""]
-    found, _ = listeners(fresh, task.port)
-    return Made(int(code.removeprefix("code ")), last, found[task.port])
+    code, last, *_ = [*fresh.sh(settings + APPLY, timeout=2 * ENDS_S).stdout.splitlines(), "", ""]
+
+    def look() -> Port:
+        return look_at(fresh, task.port)[task.port]
+
+    port = look_until("the app", lambda port: bool(port.page("greeting")), look, timeout_s=SERVES_S, every_s=1)
+    return Made(int(code.removeprefix("code ")), last, port)
 
 
 def _ran(task: Task, made: Sequence[Made]) -> Fact:
@@ -106,13 +110,13 @@ def _about(task: Task, one: Made | None) -> str:
         return f"The check makes two machines that nobody has seen, and runs {task.recipe} on each."
     if one.greets(task.by_hand):
         return "It says what only the change by hand was to say: that is in your recipe now."
-    if one.listener.page("greeting"):
+    if one.port.page("greeting"):
         return "The app runs, and says something else."
     return f"After your recipe the app is to answer on port {task.port} of a machine that had nothing but its source, {APP}."
 
 
 def _lost(task: Task, made: Sequence[Made]) -> Fact:
-    web = listeners(task.machines["web"], task.port)[0][task.port]
+    web = look_at(task.machines["web"], task.port)[task.port]
     changed = web.page("greeting") == task.by_hand
     fresh = bool(made) and all(one.greets(task.greeting) for one in made)
     if not changed:

@@ -1,0 +1,1 @@
+"""What every task is made of: its parameters, its machines, the check that looks, and the verdict."""

@@ -1,0 +1,58 @@
+"""A machine without Docker, and a task made of a function, for tests of what is not about a box."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import autograder
+from autograder.framework import register
+from autograder.framework.fact import Fact
+from autograder.notebook import NBGRADER
+from tests.support.machine import Local
+
+Checked = Callable[..., str]
+
+
+class CountedTrips(Local):
+    """Counts how many commands were run on it."""
+
+    trips = 0
+
+    def _command(self, command: str) -> list[str]:
+        self.trips += 1
+        return super()._command(command)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedTrips]:
+    """This computer, which is machine enough for what is not about Docker."""
+    local = CountedTrips(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv(NBGRADER, raising=False)
+    for module in ("autograder.notebook", "autograder.framework.task"):
+        assert hasattr(sys.modules[module], "DIRECTORY")
+        monkeypatch.setattr(f"{module}.DIRECTORY", str(tmp_path / "tasks"))
+    monkeypatch.setattr("autograder.notebook.current_machine", lambda: local)
+    monkeypatch.setattr("autograder.notebook.points", lambda _: 4.0)
+    monkeypatch.setattr("autograder.framework.task.clean", lambda *_: None)
+    yield local
+    for name in [name for name in register.checks() if name.startswith("test.")]:
+        del register._known[name]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def checked(machine: Local) -> Checked:  # noqa: ARG001  (the task begins on it)
+    """Make a check out of a function, and begin its task; the name of the task."""
+
+    def make(look: Callable[..., Iterator[Fact]], name: str = "test.it", **options: object) -> str:
+        settings: dict[str, object] = {"kind": "answer", "parts": 2, "draw": lambda dice, _: {"port": dice.ports(1)[0]}}
+        register.check(name, **(settings | options))(look)  # type: ignore[arg-type]
+        autograder.task(name)
+        return name
+
+    return make
