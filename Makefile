@@ -13,6 +13,9 @@ UV := .venv/bin/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(PYTHON)
 COMPILE := $(UV) pip compile --quiet --python $(PYTHON) --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
+# Tests that share a box run one after the other; three boxes run beside each other: see tests/conftest.py.  One at a time: ARGS="-n 0".
+BESIDE := -n 3 --dist loadgroup
+
 # Trust the certificate authorities that this computer trusts, as pip does; networks that inspect traffic bring their own.
 export UV_SYSTEM_CERTS ?= 1
 
@@ -25,10 +28,10 @@ lab: packages-lab .venv/.run ## a box, and JupyterLab with the lessons on it
 	@.venv/bin/course lab $(ARGS)
 
 test: packages-test .venv/.dev ## linters and tests
-	@$(PYTHON) -m pytest -m "not full" $(ARGS)
+	@$(PYTHON) -m pytest $(BESIDE) -m "not full" $(ARGS)
 
 test-full: packages-test .venv/.dev ## … and the slow ones
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest $(BESIDE) $(ARGS)
 
 lint: .venv/.dev ## linters alone
 	@tools/lint

@@ -27,21 +27,14 @@ from lab.box.core.instance_dir import box_record
 from lab.box.drivers.container import engine
 from lab.box.drivers.microvm.qemu import PROGRAM, VirtualMachine
 from lab.box.drivers.microvm.template import Template
+from tests.support.course import state_directory
 
-ROOT = Path(__file__).parents[1]
 IDLE_S = 10
 
 
-def home(backend: str, name: str = "") -> Installation:
-    """A state directory that shares what the tests built."""
-    tests = Path(os.environ.get("COURSE_TEST_STATE") or ROOT / ".tests").absolute()
-    state = tests / (name or backend)
-    state.mkdir(parents=True, exist_ok=True)
-    for shared, source in (("build", tests / "build"), ("templates", tests / "microvm" / "templates")):
-        source.mkdir(parents=True, exist_ok=True)
-        if not (state / shared).exists():
-            (state / shared).symlink_to(source)
-    os.environ["COURSE_STATE"] = str(state)
+def home(name: str) -> Installation:
+    """An installation that shares what the tests built; from now on this process finds it."""
+    os.environ["COURSE_STATE"] = str(state_directory(name))
     return Installation.open()
 
 
@@ -120,7 +113,7 @@ def microvm() -> Iterator[Row]:
     box.reset()
     yield Row(f"{kind}: a container is run and removed", seconds(lambda: _run_and_remove(box.docker), 3), "s")
     yield Row("course up, when a box runs already", seconds(_course_up), "s", 1.0)
-    second = home("microvm", "microvm-2")
+    second = home("microvm-2")
     lifecycle.up("microvm", installation=second)
     time.sleep(IDLE_S)
     record = box_record(second)

@@ -2,6 +2,9 @@
 
 Boxes are real.  What they are made from is built once into a state directory of the tests' own (``COURSE_TEST_STATE``, else ``.tests`` in
 the checkout) and kept there, so that only the first run pays for it.
+
+Tests that share a box run one after the other, in one process; those of another box run beside them (``--dist loadgroup``, see the
+Makefile).  A test says which box it takes by the fixture ``running``, or one that is built on it: ``here``, ``box`` or ``fresh``.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from lab.box.core.installation import Installation
 from lab.box.drivers.microvm import qemu
 from lab.box.errors import CourseError
 from lab.box.instances.box import Box
+from tests.support.course import HOME, WORKER, state_directory
 from tests.support.engine import answering_engine, private_engine, why_not
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +33,24 @@ BACKENDS = ("microvm", "container")
 def pytest_configure() -> None:
     # Ended from outside (a CI's time limit, `kill`), tests still clean up after themselves.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=128 + signal.SIGTERM))
+
+
+def pytest_unconfigure() -> None:
+    """Remove the boxes of processes that were ended before they could do so themselves."""
+    if WORKER not in os.environ:
+        for record in HOME.glob("*/boxes/current.json"):
+            with suppress(CourseError):
+                lifecycle.down(Installation(record.parents[1]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests share a box: those of one backend; the tasks, which are a third of all tests, have one of their own."""
+    for item in items:
+        backend = item.callspec.params.get("running") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+        if backend == "container" and "tests/autograder/" in item.nodeid:
+            backend = "container of the tasks"
+        if backend or "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(backend or "container"))
 
 
 @pytest.fixture(scope="session")
@@ -53,20 +76,8 @@ class Running:
     """For commands that shall find this installation."""
 
 
-@pytest.fixture(scope="session")
-def built() -> Path:
-    """Where the tests keep what they built: one directory per backend, which share the build."""
-    home = Path(os.environ.get("COURSE_TEST_STATE") or ROOT / ".tests").absolute()
-    for backend in BACKENDS:
-        (home / backend).mkdir(parents=True, exist_ok=True)
-        if not (home / backend / "build").exists():
-            (home / "build").mkdir(exist_ok=True)
-            (home / backend / "build").symlink_to("../build")
-    return home
-
-
 @pytest.fixture(scope="session", params=BACKENDS)
-def running(request: pytest.FixtureRequest, built: Path) -> Iterator[Running]:
+def running(request: pytest.FixtureRequest) -> Iterator[Running]:
     """An installation on each backend in turn; its box is shared, so a test that changes it asks for ``fresh``, or cleans up."""
     backend = request.param
     if backend == "microvm" and qemu.version() is None:
@@ -74,7 +85,7 @@ def running(request: pytest.FixtureRequest, built: Path) -> Iterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
         if backend == "container":
             patch.setenv("DOCKER_HOST", request.getfixturevalue("engine"))
-        patch.setenv("COURSE_STATE", str(built / backend))
+        patch.setenv("COURSE_STATE", str(state_directory(backend)))
         installation = Installation.open()
         box = lifecycle.up(backend, installation=installation)
         yield Running(backend, installation, box, dict(os.environ))

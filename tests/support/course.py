@@ -23,6 +23,10 @@ from lab.box.drivers.container.engine import OWNER_LABEL
 from lab.box.wait import wait_for
 
 ROOT = Path(__file__).parents[2]
+HOME = Path(os.environ.get("COURSE_TEST_STATE") or ROOT / ".tests").absolute()
+"""Where tests and benchmarks keep what they built, and the state directories of their installations."""
+WORKER = "PYTEST_XDIST_WORKER"
+"""The variable that names one of several processes that run tests."""
 COURSE = (str(Path(sys.executable).with_name("course")),)
 SYSTEM_PYTHON = "/usr/bin/python3"
 NOBODY = 65534
@@ -98,6 +102,17 @@ def course_of(uid: int, *options: str) -> tuple[list[str], dict[str, str]]:
 def _says(uid: int, python: str, program: str, env: Mapping[str, str]) -> str:
     command = [*as_user(uid), python, "-c", program]
     return subprocess.run(command, env=os.environ | env, cwd="/", capture_output=True, text=True, check=False).stdout.strip()
+
+
+def state_directory(name: str) -> Path:
+    """A state directory of this process's own, which shares what was built with all others."""
+    state = HOME / "-".join(filter(None, [name, os.environ.get(WORKER)]))
+    state.mkdir(parents=True, exist_ok=True)
+    for shared in ("build", "templates"):
+        (HOME / shared).mkdir(exist_ok=True)
+        if not (state / shared).exists():
+            (state / shared).symlink_to(f"../{shared}")
+    return state
 
 
 @contextmanager

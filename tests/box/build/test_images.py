@@ -284,7 +284,7 @@ def made(tmp_path: Path) -> Callable[[str], Path]:
         base = Layer("base", unpack(tmp_path, ["one"]) | {"tmp": directory(0o1777)})
         top = Layer("top", {"srv/app/file": file("content")})
         images = [Image("base:latest", [base], ["tool"]), Image("app:v1", [base, top], ["tool"], {"A": "b"}, 8080)]
-        write_archive(images, tmp_path / name, lambda _: None)
+        write_archive(images, tmp_path / name)
         return tmp_path / name
 
     return write

@@ -14,12 +14,10 @@ from lab.box.build.images.catalogue import PACKAGES, images
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lab.box.core.progress import Advance
-
 __all__ = ["PACKAGES", "write_images"]
 
 
-def write_images(debs: Path, out: Path, version: str, progress: Advance = lambda _: None) -> None:
+def write_images(debs: Path, out: Path, version: str) -> None:
     """Make all images and write them to one archive, for ``docker load`` or ``podman load``.
 
     The same packages and version give the same bytes.
@@ -28,11 +26,8 @@ def write_images(debs: Path, out: Path, version: str, progress: Advance = lambda
         debs: directory of ``.deb`` files; it must hold ``PACKAGES`` and what they depend on.
         out: the archive; its directory must exist.
         version: of the course, for the images' labels.
-        progress: told the fraction that is done.
 
     Raises:
         BuildError: a package is missing or unreadable, or the images' Python can't be run here.
     """
-    made = images(debs, version)
-    progress(0.6)
-    write_archive(made, out, lambda fraction: progress(0.6 + 0.4 * fraction))
+    write_archive(images(debs, version), out)

@@ -17,8 +17,6 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from lab.box.core.progress import Advance
-
 CREATED, CREATED_S = "2025-08-09T00:00:00Z", 1_754_697_600
 """The day that trixie was released stands for every time."""
 
@@ -125,13 +123,12 @@ class Image:
         })  # fmt: skip
 
 
-def write_archive(images: Sequence[Image], out: Path, advance: Advance) -> None:
+def write_archive(images: Sequence[Image], out: Path) -> None:
     """Write *images* to one file that ``docker load`` reads.
 
     Args:
         images: layers that several of them have are written once.
         out: replaced when it exists.
-        advance: told the fraction of the files that are written.
     """
     files: dict[str, bytes] = {}
     manifest = []
@@ -143,9 +140,8 @@ def write_archive(images: Sequence[Image], out: Path, advance: Advance) -> None:
         manifest.append({"Config": name, "RepoTags": [image.name], "Layers": [f"{layer.diff_id}.tar" for layer in image.layers]})
     files["manifest.json"] = _json(manifest)
     with tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as tar:
-        for done, (name, data) in enumerate(sorted(files.items()), 1):
+        for name, data in sorted(files.items()):
             tar.addfile(_member(name, file(data)), io.BytesIO(data))
-            advance(done / len(files))
 
 
 def _member(path: str, entry: Entry) -> tarfile.TarInfo:

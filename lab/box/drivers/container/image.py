@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access
-from lab.box.core.installation import Installation
+from lab.box.core.installation import Installation, lock
 from lab.box.core.progress import Progress
 from lab.box.drivers.container import engine, node
 from lab.box.errors import CourseError, WaitTimeout
@@ -51,7 +51,7 @@ def prepare(installation: Installation, artefacts: Artefacts, environment: dict[
     """
     import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
-    with closing(engine.client(environment)) as outer:
+    with lock(installation.build, "image"), closing(engine.client(environment)) as outer:
         try:
             outer.images.get(image_of(artefacts.key))
         except docker.errors.ImageNotFound:
