@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab.box.errors import CourseError
+from lab.box.errors import CourseError, UsageError
 from lab.box.state import State, private_directory
 from lab.box.wait import tail, wait_for
 
@@ -121,7 +121,8 @@ class JupyterLab:
         def look() -> dict[str, str]:
             if (code := self._process.poll()) is not None:
                 cure = f"course lab, without {shlex.join(self._typed)}" if self._typed else "course doctor"
-                raise CourseError(f"JupyterLab did not start (exit code {code}).", self.last_words(), cure)
+                wrong = UsageError if code == UsageError.exit_code else CourseError
+                raise wrong(f"JupyterLab did not start (exit code {code}).", self.last_words(), cure)
             try:
                 return dict(json.loads(self._info.read_text()))
             except ValueError:

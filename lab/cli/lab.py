@@ -43,7 +43,9 @@ def lab(
         signal.signal(number, _interrupt)
     with JupyterLab(state, wanted, context.args, exercises.absolute(), box.docker_host, teacher=teacher) as server:
         out.print(f"Your box is ready. The lessons are in {notebooks}", markup=False)
-        out.print(f"JupyterLab: {server.wait_for_address()}", markup=False)
+        with Steps().step("Starting JupyterLab"):
+            address = server.wait_for_address()
+        out.print(f"JupyterLab: {address}", markup=False)
         out.print(f"Its log:    {server.log}", markup=False)
         out.print("Ctrl-C ends JupyterLab. Your box stays until you type: course down")
         try:

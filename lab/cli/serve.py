@@ -45,6 +45,7 @@ def main() -> None:
         os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
             [*(str(SETTINGS / name) for name in profiles), os.environ["JUPYTER_CONFIG_PATH"]]
         )
+    sys.argv[0] = "jupyter-lab"  # so that its messages bear the name that its documentation has
     jupyterlab()
 
 
