@@ -20,15 +20,21 @@ from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from IPython.core import error
 from IPython.core.magic import no_var_expand
+from IPython.core.magic_arguments import MagicArgumentParser
 
 from lab.box.errors import UsageError, WaitTimeout
 from lab.box.machine.base import SHELL_TIMEOUT_S
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from IPython.core.interactiveshell import InteractiveShell
 
-OPTION = re.compile(r"--(?P<name>[\w-]+)(?:=|\s+|$)(?P<value>[^\s-]\S*)?\s*")
+OPTIONS = re.compile(r"^(--[^\s=]*(=\S*|\s+[^\s-]\S*)?(\s+|$))*")
+"""The options at the beginning of a line.  What follows them is the shell's, options of its own included, and stays as it was typed."""
+DESCRIPTION = "Run commands in a root shell on your box: those on the lines below %%box, or the one on the line of %box."
 USAGE = "%%box [--on NAME] [--timeout SECONDS] [--set NAME,NAME] [--out NAME], and the commands on the lines below"
 
 
@@ -51,51 +57,73 @@ class Request:
     on: str = ""
 
 
+def _parser() -> MagicArgumentParser:
+    """What reads the options, and writes the help text; it raises IPython's UsageError where argparse would end the process."""
+    parser = MagicArgumentParser("box", description=DESCRIPTION)  # type: ignore[no-untyped-call]
+    parser.allow_abbrev = False
+    parser.add_argument("--on", metavar="NAME", help="run on the machine in a Python variable, such as web, not on the box")
+    parser.add_argument(
+        "--timeout", default=f"{SHELL_TIMEOUT_S:g}", metavar="SECONDS",
+        help=f"end the commands after so many seconds; {SHELL_TIMEOUT_S:g} without this option",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", metavar="NAME,NAME",
+        help="pass Python variables as environment variables; one that is still ... arrives empty, task.port as port",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="NAME",
+        help="store the output in a Python variable, without the last line break; errors are still printed",
+    )  # fmt: skip
+    parser.add_argument("--help", action="store_true", help="show these options")
+    return parser
+
+
+def _options(line: str) -> Namespace:
+    """The options of a line that holds nothing else."""
+    try:
+        options, unknown = _parser().parse_known_args(line.split())
+    except error.UsageError as mistake:
+        raise UsageError("An option of %%box needs a value, or takes none.", f"{mistake}.", USAGE) from None
+    if unknown:
+        raise UsageError(f"%%box has no option {unknown[0]}.", "It has --on, --timeout, --set and --out.", USAGE)
+    return options
+
+
 def register(shell: InteractiveShell) -> None:
     """Give a notebook ``%%box``, and ``%box`` for a single line."""
 
     @no_var_expand  # or IPython would put Python's variables where the line says $HOME
     def box(line: str, cell: str | None = None) -> None:
-        """Run commands in a root shell on your box.
+        if request := parse(line, cell):
+            run(request, shell.user_ns)
+        else:
+            _say(box.__doc__ or "")
 
-        Options:
-
-        --on NAME          on the machine in a Python variable, such as web, instead of the box
-        --timeout SECONDS  end the commands after so long; 60 s unless you say otherwise
-        --set NAME,NAME    pass Python variables as environment variables; one that is still ... arrives empty, task.port as port
-        --out NAME         store what is said in a Python variable, without the last line break; errors are still printed
-        """
-        run(parse(line, cell), shell.user_ns)
-
+    box.__doc__ = _parser().format_help()  # which `%box?` shows
     shell.magics_manager.register_function(box, magic_kind="line_cell", magic_name="box")
 
 
-def parse(line: str, cell: str | None) -> Request:
-    """Read a magic's line, and its cell if it has one.
+def parse(line: str, cell: str | None) -> Request | None:
+    """Read a magic's line, and its cell if it has one; None where it asks for help.
 
     Raises:
         UsageError: an option is unknown, or has a value of the wrong form; or a cell's first line holds more than options.
     """
-    options, rest = {}, line.strip()
-    while rest.startswith("--"):
-        option = OPTION.match(rest)
-        name, value = (option["name"], option["value"]) if option else (rest, None)
-        if name not in ("on", "timeout", "set", "out") or not option:
-            raise UsageError(f"%%box has no option --{name.lstrip('-')}.", "It has --on, --timeout, --set and --out.", USAGE)
-        if not value:
-            raise UsageError(f"The option --{name} of %%box needs a value.", "Nothing follows it.", USAGE)
-        options[name], rest = value, rest[option.end() :]
+    rest = OPTIONS.sub("", line := line.strip(), count=1)
+    options = _options(line.removesuffix(rest))
+    if options.help:
+        return None
     if cell is not None and rest:
         raise UsageError(f"%%box takes only options on its own line, not {rest!r}.", "The commands go on the lines below it.", USAGE)
     script = rest if cell is None else cell
     if not script.strip():
         raise UsageError("There is nothing to run.", "The cell has no command.", USAGE)
-    take = tuple(options["set"].split(",")) if "set" in options else ()
+    take = () if options.set is None else tuple(options.set.split(","))
     parts = [part for name in take for part in name.split(".")]
-    for name in (*parts, options.get("out", "x"), options.get("on", "x")):
+    for name in (*parts, *(name for name in (options.out, options.on) if name is not None)):
         if not (name.isidentifier() and name.isascii()):
             raise UsageError(f"{name!r} is no name of a variable.", "Names are separated by a comma, without spaces.", USAGE)
-    return Request(script, _seconds(options.get("timeout", str(SHELL_TIMEOUT_S))), take, options.get("out", ""), options.get("on", ""))
+    return Request(script, _seconds(options.timeout), take, options.out or "", options.on or "")
 
 
 def _seconds(text: str) -> float:

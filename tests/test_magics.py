@@ -206,3 +206,27 @@ def test_set_passes_a_part_of_a_variable_under_its_own_name(shell: InteractiveSh
     assert box.script == "export port=8080; export name='it'\"'\"'s'; exec 2>&1; echo $port $name"
     with pytest.raises(UsageError, match="'task' has no 'prot'"):
         shell.run_cell_magic("box", "--set task.prot", "true")
+
+
+@pytest.mark.parametrize("typed", ["%box --help", "%%box --help\nls\n", "%box --timeout 5 --help"])
+def test_help_shows_the_options_and_runs_nothing(
+    shell: InteractiveShell, box: FakeBox, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    assert shell.run_cell(typed).success
+
+    said = capsys.readouterr().out
+    assert all(option in said for option in ("--on NAME", "--timeout SECONDS", "--set", "--out NAME")), said
+    assert box.asked == []
+
+
+def test_a_question_mark_shows_the_options(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.run_cell("%box?")
+
+    assert "--timeout SECONDS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["--time 5", "--out= ls", "--on= ls", "-- ls", "--help=yes ls"])
+def test_a_half_typed_option_is_said_and_not_run(shell: InteractiveShell, box: FakeBox, line: str) -> None:
+    with pytest.raises(UsageError, match=r"Next: %%box \[--on"):
+        shell.run_line_magic("box", line)
+    assert box.asked == []

@@ -1,7 +1,8 @@
-"""``course lab`` in a real browser: JupyterLab serves, and a lesson runs from top to bottom on the box."""
+"""``course lab`` in a real browser: JupyterLab serves, and a lesson runs from top to bottom on the box; so does a terminal."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from playwright.sync_api import Page  # noqa: TC002  (a runtime import all the s
 
 from lab.box.wait import wait_for
 from tests.conftest import ROOT, Running
-from tests.support.jupyter import chromium, jupyterlab, open_notebook
+from tests.support.course import until
+from tests.support.jupyter import OPEN_MS, chromium, jupyterlab, open_notebook, type_in_terminal
 
 LESSON = "02_containers.ipynb"
 RUN_TIMEOUT_MS = 300_000
@@ -51,3 +53,19 @@ def test_lesson_02_runs_in_the_browser(running: Running, page: Page, tmp_path: P
 
     code = [cell for cell in lesson.cells if cell.cell_type == "code"]
     assert [output for cell in code for output in cell.outputs if output.output_type == "error" or output.get("name") == "stderr"] == []
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_the_launcher_says_where_a_terminal_is(running: Running, page: Page, tmp_path: Path) -> None:
+    with jupyterlab(running.environment, tmp_path, ROOT / "notebooks") as address:
+        page.goto(address)
+        page.wait_for_selector(".jp-LauncherCard", timeout=OPEN_MS)
+        cards = page.locator(".jp-LauncherCard-label").all_inner_texts()
+        assert [card for card in cards if "erminal" in card] == ["Box terminal", "Terminal on your computer"]
+
+        type_in_terminal(page, "Box terminal", "hostname > /tmp/here")
+        until("the box's answer", lambda: running.box.sh("cat /tmp/here").stdout == f"{running.box.status().name}\n", 60)
+
+        page.click(".lm-TabBar-addButton:visible")
+        type_in_terminal(page, "Terminal on your computer", f"hostname > {tmp_path}/here")
+        until("the computer's answer", lambda: (tmp_path / "here").read_text() == f"{socket.gethostname()}\n", 60)

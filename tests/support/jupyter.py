@@ -8,62 +8,101 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import Page, expect, sync_playwright
 
 from lab.box.wait import wait_for
 from tests.support.browser import CHROMIUM, FLAGS
+from tests.support.course import COURSE
 
 OPEN_MS = 60_000
 
 
+@dataclass(frozen=True)
+class Lab:
+    """A ``course lab`` that runs.
+
+    Args:
+        process: the command.
+        address: the one that it printed, with the token.
+        output: the file that has all that it printed.
+    """
+
+    process: subprocess.Popen[bytes]
+    address: str
+    output: Path
+
+    def ask(self, path: str, data: bytes | None = None) -> tuple[int, str]:
+        """The status and the text of a page, as somebody sees it who has the token.
+
+        Args:
+            path: below JupyterLab's base address.
+            data: is posted, where there is any.
+        """
+        base, _, token = self.address.partition("lab?token=")
+        request = Request(base + path, data, {"Authorization": f"token {token}"})  # noqa: S310  (it is http)
+        try:
+            with urlopen(request) as page:  # noqa: S310
+                return page.status, page.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+
 @contextmanager
-def jupyterlab(environment: Mapping[str, str], scratch: Path, notebooks: Path) -> Iterator[str]:
-    """Run ``course lab``; the address, with its token.
+def course_lab(environment: Mapping[str, str], scratch: Path, *options: str) -> Iterator[Lab]:
+    """Run ``course lab``, and wait for its address.
 
     Args:
         environment: names the installation.
-        scratch: for its files, its log, and a copy of the notebooks in ``notebooks``.
-        notebooks: a folder.
+        scratch: for its files and what it prints.
+        options: after ``--no-browser`` and a free port.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shutil.copytree(notebooks, scratch / "notebooks")  # JupyterLab saves what it has run
-    command = [
-        Path(sys.executable).parent / "course",
-        "lab",
-        "--no-browser",
-        f"--port={port}",
-        f"--notebooks={scratch / 'notebooks'}",
-    ]
+    command = [*COURSE, "lab", "--no-browser", f"--port={free_port()}", *options]
     shutil.rmtree(Path(environment["COURSE_STATE"]) / "workspaces", ignore_errors=True)  # it would open the tabs of the last time
     own = {**environment, "HOME": str(scratch), "IPYTHONDIR": str(scratch / "ipython")}
-    with (scratch / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=own, start_new_session=True)
+    with (scratch / "output").open("wb") as output:
+        command_runs = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=own, start_new_session=True)
     try:
-        yield _address(scratch / "log", server)
+        yield Lab(command_runs, _address(scratch / "output", command_runs), scratch / "output")
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
+            os.killpg(command_runs.pid, signal.SIGTERM)
         try:
-            server.wait(60)
+            command_runs.wait(60)
         except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+            command_runs.kill()
+            command_runs.wait()
 
 
-def _address(log: Path, server: subprocess.Popen[bytes]) -> str:
+@contextmanager
+def jupyterlab(environment: Mapping[str, str], scratch: Path, notebooks: Path) -> Iterator[str]:
+    """Run ``course lab`` on a copy of the notebooks in *notebooks*, which is put into *scratch*; the address, with its token."""
+    shutil.copytree(notebooks, scratch / "notebooks")  # JupyterLab saves what it has run
+    with course_lab(environment, scratch, f"--notebooks={scratch / 'notebooks'}") as lab:
+        yield lab.address
+
+
+def free_port() -> int:
+    """A TCP port of this computer that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _address(output: Path, command: subprocess.Popen[bytes]) -> str:
     def look() -> str:
-        if found := re.search(r"http://127\.0\.0\.1:\d+/lab\?token=\w+", log.read_text()):
+        if found := re.search(r"http://\S+:\d+/lab\?token=\w+(?=\n)", output.read_text()):
             return found[0]
-        raise FileNotFoundError("no address in JupyterLab's log")
+        raise FileNotFoundError("no address in what course lab prints")
 
-    return wait_for("JupyterLab", look, timeout_s=90, every_s=0.2, log=log, alive=lambda: server.poll() is None)
+    return wait_for("JupyterLab", look, timeout_s=90, every_s=0.2, log=output, alive=lambda: command.poll() is None)
 
 
 @contextmanager
@@ -113,3 +152,12 @@ def run_cell(page: Page, number: int, code: str, timeout_s: float = 60) -> str:
     start_cell(page, number, code)
     expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=timeout_s * 1000)
     return "\n".join(cell.locator(".jp-OutputArea-output").all_inner_texts())
+
+
+def type_in_terminal(page: Page, tile: str, command: str) -> None:
+    """Open a terminal by a tile of the launcher that is in front, and type a command.  What it prints is pixels: let it write a file."""
+    page.click(f'.jp-LauncherCard:visible:has-text("{tile}")')
+    screen = page.locator(".jp-Terminal:visible .xterm-screen")
+    screen.wait_for(timeout=OPEN_MS)
+    screen.click()
+    page.keyboard.type(f"{command}\n")

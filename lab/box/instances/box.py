@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.box.core.instance_dir import InstanceDir
-from lab.box.core.progress import Progress
+from lab.box.core.progress import Progress, Quiet
 from lab.box.drivers.base import Checkpoint, Driver
 from lab.box.errors import BoxNotRunning
 from lab.box.instances import membership, startup
@@ -71,12 +71,12 @@ class Box(RemoteMachine):
         """Put a pristine box, with another name, in the place of this one; checkpoints stay, and so do the machines beside it.
 
         Args:
-            progress: shows what has to be waited for, where something else changes the box; printed where none is given.
+            progress: shows the step; where none is given, only what has to be waited for is printed, where something else changes the box.
 
         Raises:
             CourseError: it did not start; there is no box then.
         """
-        with self._directory.installation.changing_the_box("resetting the box", progress):
+        with self._changing("resetting the box", "Resetting your box", progress):
             self._replace()
 
     def rewind(self, name: str, progress: Progress | None = None) -> None:
@@ -91,7 +91,7 @@ class Box(RemoteMachine):
             NotOnThisBackend: the backend has no checkpoints; says what to do instead.
             CourseError: it did not start; there is no box then.
         """
-        with self._directory.installation.changing_the_box(f"rewinding the box to {name}", progress):
+        with self._changing(f"rewinding the box to {name}", f"Going back to {name}", progress):
             saved = self._driver.require_checkpoint(name)
             self._replace(saved.hostname, saved.name)
 
@@ -112,8 +112,15 @@ class Box(RemoteMachine):
             NotOnThisBackend: the backend has no checkpoints; says what to do instead.
             CourseError: it could not be saved, for want of space, say.
         """
-        with self._directory.installation.changing_the_box(f"saving the box as {name}", progress):
+        with self._changing(f"saving the box as {name}", f"Saving {name}", progress):
             self._driver.checkpoint(name)
+
+    @contextmanager
+    def _changing(self, doing: str, title: str, progress: Progress | None) -> Iterator[None]:
+        """Exclude all other changes of the box, and show this one."""
+        installation, steps = self._directory.installation, Quiet() if progress is None else progress
+        with installation.changing_the_box(doing, progress), steps.step(title):
+            yield
 
     def checkpoints(self) -> tuple[str, ...]:
         """The names of the box's checkpoints, oldest first."""

@@ -89,10 +89,11 @@ def clear(directories: Sequence[InstanceDir]) -> None:
 
 def _clear(directory: InstanceDir) -> None:
     record = directory.load()
+    if not record:
+        return  # somebody else was quicker
     try:
         startup.end(driver_of(directory), directory)
     except CourseError:
-        if record:
-            directory.save(replace(record, creator=None))  # so that it is tried again when somebody wants the name
+        directory.save(replace(record, creator=None))  # so that it is tried again when somebody wants the name
         raise
     inventory.release(directory)

@@ -226,9 +226,13 @@ async def _until(predicate: Callable[[], Awaitable[bool]], timeout_s: float) -> 
     Raises:
         TimeoutError: it did not become so in time.
     """
+
+    async def ask() -> bool:  # tenacity awaits what it knows to be a coroutine function, and a lambda is none
+        return await predicate()
+
     attempts = AsyncRetrying(stop=stop_after_delay(timeout_s), wait=wait_fixed(ASK_EVERY_S), retry=retry_if_result(operator.not_))
     try:
-        await attempts(predicate)
+        await attempts(ask)
     except RetryError:
         raise TimeoutError(f"QEMU was not ready within {timeout_s:g} s.") from None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access, start_relay
 from lab.box.channel.identity import new_identity
+from lab.box.core import processes
 from lab.box.core.installation import Installation, lock
 from lab.box.core.progress import Progress
 from lab.box.drivers.microvm import kvm
@@ -79,6 +80,7 @@ def prepare(installation: Installation, artefacts: Artefacts, progress: Progress
 
 def _make(installation: Installation, artefacts: Artefacts, accelerator: str, out: Path, progress: Progress) -> None:
     directory = installation.socket_directory("template")
+    processes.end_all(f"{directory}/")  # of somebody who was killed while making one
     vm = VirtualMachine(artefacts, out / "memory", directory, out / "log", accelerator, writes_memory=True)
     qemu, relay = vm.start(out / "log"), start_relay(directory, {"unix": str(vm.agent)}, out / "log")
     try:
@@ -89,6 +91,8 @@ def _make(installation: Installation, artefacts: Artefacts, accelerator: str, ou
         _warm(installation, artefacts.images, Access(directory), wait, progress)
         with progress.step("Saving the warm machine"), (out / "state").open("wb") as file:
             vm.save(file, stopped=True)
+    except OSError as error:  # docker's errors are some
+        raise CourseError("The machine that boxes are cloned from could not be made.", f"{error}.", "course build, once more") from None
     finally:
         relay.kill()
         qemu.kill()

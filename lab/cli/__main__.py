@@ -1,0 +1,5 @@
+"""``python -m lab.cli``: the ``course`` command where only the interpreter's path is known."""
+
+from lab.cli import main
+
+main()

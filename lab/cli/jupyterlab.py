@@ -1,0 +1,140 @@
+"""JupyterLab as a child process: its settings, its log, its address, its end.
+
+It has a log file instead of the terminal, because a server says much that is of no use to a learner.  It also has a process session of
+its own, so that Ctrl-C reaches only us and we end it (JupyterLab itself would first ask a question on the terminal).  It ends when we
+end, even when we are killed: its standard input is a pipe that only we hold open, and it watches that pipe (see ``serve.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lab.box.core.installation import Installation, private_directory
+from lab.box.errors import CourseError, UsageError
+from lab.box.wait import tail, wait_for
+
+SETTINGS = Path(__file__).parents[1] / "jupyter"
+"""JupyterLab's settings for the course, its extension with the box terminal, and the window's layout for the first time."""
+WORKSPACE = "default-37a8.jupyterlab-workspace"
+"""The file in which JupyterLab keeps the layout of its window."""
+BOX_TERMINAL = [sys.executable, "-m", "lab.cli", "shell", "--stay"]
+START_TIMEOUT_S = 180
+END_TIMEOUT_S = 20
+
+
+def options(installation: Installation, notebooks: Path, exercises: Path, *, teacher: bool) -> list[str]:
+    """JupyterLab's command-line options for the course.  An option that the user typed comes later, and wins.
+
+    Args:
+        installation: the installation.
+        notebooks: the folder to open.
+        exercises: the nbgrader course.
+        teacher: nbgrader's formgrader is used; it works only when its course is inside the server's root directory.
+    """
+    root = Path(os.path.commonpath([notebooks.resolve(), exercises.resolve()])) if teacher else notebooks
+    chosen = [
+        f"--ServerApp.root_dir={root}",
+        f"--ServerApp.preferred_dir={notebooks.resolve() if teacher else notebooks}",
+        f"--ServerApp.terminado_settings=shell_command={shlex.join(BOX_TERMINAL)}",
+        "--ServerKernelManager.transport=ipc",  # for its own kernels, not for those that the formgrader starts
+        f"--LabApp.app_settings_dir={SETTINGS}",
+        f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}",
+        f"--LabApp.workspaces_dir={_workspaces(installation)}",
+    ]
+    return [*chosen, "--allow-root"] if os.geteuid() == 0 else chosen
+
+
+def _workspaces(installation: Installation) -> Path:
+    """Where JupyterLab keeps the layout of the course's window, apart from the user's own; at first the table of contents is open."""
+    directory = installation.root / "workspaces"
+    private_directory(directory)
+    if not (directory / WORKSPACE).exists():
+        shutil.copy(SETTINGS / "workspace.json", directory / WORKSPACE)
+    return directory
+
+
+class JupyterLab:
+    """A JupyterLab that runs for the time of a ``with`` block.
+
+    Args:
+        installation: the installation.
+        options: of the course, as ``options()`` makes them.
+        typed: JupyterLab's options that the user typed.
+        exercises: the nbgrader course.
+        docker_host: the address of the box's Docker Engine, for notebooks.
+        teacher: nbgrader's tools for teachers are on.
+    """
+
+    def __init__(
+        self, installation: Installation, options: Sequence[str], typed: Sequence[str], exercises: Path, docker_host: str, *, teacher: bool
+    ) -> None:
+        private_directory(installation.jupyter)
+        self.log = installation.root / "jupyterlab.log"
+        self._runtime, self._typed = installation.jupyter, typed
+        # Who names a port wants that one, and not the next that is free.
+        port = ["--ServerApp.port_retries=0"] if any(one.startswith(("--port", "--ServerApp.port=")) for one in typed) else []
+        self._command = [sys.executable, "-m", "lab.cli.serve", "teacher" if teacher else "learner", *options, *port, *typed]
+        config = os.pathsep.join(filter(None, [str(exercises), os.environ.get("JUPYTER_CONFIG_PATH")]))
+        self._environment = {"DOCKER_HOST": docker_host, "JUPYTER_RUNTIME_DIR": str(self._runtime), "JUPYTER_CONFIG_PATH": config}
+
+    def __enter__(self) -> Self:
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        with open(descriptor, "wb") as log:  # noqa: PTH123  (a path alone can't be opened with a mode)
+            os.fchmod(descriptor, 0o600)  # it has the token; an older file may have had another mode
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE, stdout=log, stderr=log, env={**os.environ, **self._environment}, start_new_session=True,
+            )  # fmt: skip
+        self._info = self._runtime / f"jpserver-{self._process.pid}.json"
+        self._info.unlink(missing_ok=True)  # of a server that was killed, and had the same process id
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._process.stdin
+        self._process.terminate()
+        try:
+            self._process.wait(END_TIMEOUT_S)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            self._process.kill()
+            self._process.wait()
+        self._process.stdin.close()
+
+    def wait_for_address(self) -> str:
+        """The address to open in a browser, with its token, once JupyterLab serves there.
+
+        JupyterLab writes it into a file in its runtime directory as soon as it listens.
+
+        Raises:
+            CourseError: JupyterLab ended instead; with the last lines of its log.
+            WaitTimeout: it took too long.
+        """
+
+        def look() -> dict[str, str]:
+            if (code := self._process.poll()) is not None:
+                cure = f"course lab, without {shlex.join(self._typed)}" if self._typed else "course doctor"
+                wrong = UsageError if code == UsageError.exit_code else CourseError
+                raise wrong(f"JupyterLab did not start (exit code {code}).", self.last_words(), cure)
+            try:
+                return dict(json.loads(self._info.read_text()))
+            except ValueError:
+                raise BlockingIOError(f"{self._info} is being written") from None
+
+        info = wait_for("JupyterLab", look, timeout_s=START_TIMEOUT_S, every_s=0.1, log=self.log)
+        return f"{info['url']}lab" + (f"?token={info['token']}" if info["token"] else "")
+
+    def wait(self) -> int:
+        """Wait until JupyterLab ends, as when a user shuts it down in its menu; its exit code."""
+        return self._process.wait()
+
+    def last_words(self) -> str:
+        """The last lines of the log."""
+        return tail(self.log, 4)
