@@ -50,6 +50,8 @@ def options(installation: Installation, notebooks: Path, exercises: Path, *, tea
         f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}",
         f"--LabApp.workspaces_dir={_workspaces(installation)}",
     ]
+    if not teacher:
+        chosen.append("--KernelSpecManager.allowed_kernelspecs=python3")  # the one in the box is for what runs notebooks
     return [*chosen, "--allow-root"] if os.geteuid() == 0 else chosen
 
 
