@@ -19,7 +19,7 @@ from lab.box import INSIDE
 from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
 from lab.box.peer import Peer
-from lab.look import clean
+from lab.cleanup import clean
 
 Value = str | int | float | list[str] | list[int]
 Answer = str | int | float | bool | list[str | int | float | bool]

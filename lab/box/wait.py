@@ -50,6 +50,36 @@ def wait_for(
         raise WaitTimeout(f"Waited {timeout_s:g} s for {what}.", seen, "course doctor") from None
 
 
+def wait_until(
+    what: str,
+    predicate: Callable[[], object],
+    *,
+    timeout_s: float,
+    every_s: float = 0.02,
+    log: Path | None = None,
+    alive: Callable[[], bool] = lambda: True,
+) -> None:
+    """Call *predicate* until what it returns is true.  An ``OSError`` counts as not yet true.
+
+    Args:
+        what: what is waited for, to be read after "waited for".
+        predicate: looks whether it is there.
+        timeout_s: seconds until it is given up.
+        every_s: seconds between two looks.
+        log: its last lines are shown when the wait fails.
+        alive: false when there is no use in waiting any longer.
+
+    Raises:
+        WaitTimeout: with what was seen last.
+    """
+
+    def probe() -> None:
+        if not predicate():
+            raise BlockingIOError("not yet")
+
+    wait_for(what, probe, timeout_s=timeout_s, every_s=every_s, log=log, alive=alive)
+
+
 def tail(log: Path | None, lines: int = 8) -> str:
     """The last lines of a log, or nothing."""
     try:

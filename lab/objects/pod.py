@@ -21,12 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
-from lab.look import Between, between, pid
 from lab.objects import options
 from lab.objects.engine import AT_ONCE, in_words, look, remove, remove_volume, together
 from lab.objects.options import KEY, MANIFEST, NAME, NODE, PART, Identity
 from lab.objects.spec import PAUSE, PodSpec, read
 from lab.objects.status import Status, status
+from lab.observe.namespace import Between, between
+from lab.observe.process import pid
 
 if TYPE_CHECKING:
     from lab.box.machine import Machine

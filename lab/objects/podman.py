@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from docker.errors import APIError
 
 from lab.box.errors import CourseError, UsageError
-from lab.look import Between, between
 from lab.objects.manifest import load
 from lab.objects.spec import PAUSE, PodSpec
+from lab.observe.namespace import Between, between
 
 if TYPE_CHECKING:
     from lab.box.machine import Machine

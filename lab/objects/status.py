@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.look import table
 from lab.objects.spec import PAUSE, PodSpec
+from lab.report import table
 
 UP = ("running", "restarting", "paused")
 """Of the engine's words, those for a container that has not ended for good."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.box.machine import Machine
-from lab.topology.graph import Graph
-from lab.topology.text import words
+from lab.picture.graph import Graph
+from lab.picture.text import words
 
 LINES = 50
 BYTES = 16_000

@@ -18,7 +18,7 @@ import requests
 from IPython.display import display
 
 from lab.box.errors import UsageError
-from lab.look import table
+from lab.report import table
 from lab.widgets.topology import TopologyView
 
 TIMEOUT_S = 10.0

@@ -1,9 +1,10 @@
 """``predict(…)``: say what you expect before you see it.
 
-A prediction is a question in a cell of its own, which is shown as a small form.  What is committed there is kept (``lab.progress``), and
-comes up again after a restart.  The cell that finds out ends in ``reveal(measured)``: it shows both, side by side.  Where somebody looks
-who has not committed to anything yet, the result waits for that; where nobody looks, as when a notebook is run from top to bottom, it is
-recorded as unanswered, and nothing waits.
+A prediction is a question in a cell of its own, which is shown as a small form.  What is committed there is kept (``lab.learner_record``),
+and comes up again after a restart.  The cell that finds out ends in ``reveal(measured)``, which shows both side by side.
+
+If a browser shows the question and nothing was committed yet, the result is held back until it is.  If no browser does, as when a notebook
+is run from top to bottom, nothing waits: the result is shown, and the prediction is kept as unanswered.
 
 What was predicted wrongly comes back in a later lesson's ``recall(…)``.
 """
@@ -21,8 +22,8 @@ import traitlets
 from IPython.display import display
 
 from lab.box.errors import UsageError
-from lab.look import verdict
-from lab.progress import UNANSWERED, Predicted, changing, read, to_recall
+from lab.learner_record import UNANSWERED, Predicted, changing, read, to_recall
+from lab.report import agrees, verdict
 from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
@@ -131,9 +132,9 @@ class Prediction(PromptWidget):
 
     def _keep(self) -> None:
         measured = sorted(map(str, self._measured)) if isinstance(self._measured, set | frozenset) else self._measured
-        right = self._answer != UNANSWERED and verdict(self._answer, self._measured).endswith("As you said.")
-        with changing() as progress:
-            progress.predictions[self.key] = Predicted(self.question, dict(self.form), self._answer, measured, right, time.time())
+        right = self._answer != UNANSWERED and agrees(self._answer, self._measured)
+        with changing() as record:
+            record.predictions[self.key] = Predicted(self.question, dict(self.form), self._answer, measured, right, time.time())
 
     def _say(self) -> None:
         words = ", ".join(map(str, self._answer)) or "none" if isinstance(self._answer, list) else str(self._answer)

@@ -1,6 +1,6 @@
 """``topology(box)``: the live picture of what is really on a box.
 
-Python takes the looks (``lab.topology``) and sends the browser what changed; ``topology.js`` keeps an element for each node.  Nothing of
+Python takes the looks (``lab.picture``) and sends the browser what changed; ``topology.js`` keeps an element for each node.  Nothing of
 it is widget state, so a saved notebook does not grow with it.  A browser that has missed something asks for everything.
 
 In the script, what Python sends is a method of the same name.  A newcomer takes the place of one that has gone, or comes last, and rows
@@ -23,12 +23,12 @@ import traitlets
 from IPython.display import DisplayHandle, display
 
 from lab.box.machine import Machine
-from lab.topology.elements import Element, changes, elements
-from lab.topology.events import ANSWER_S, Seen, follow, leave
-from lab.topology.graph import Graph, graph
-from lab.topology.snapshot import Snapshot
-from lab.topology.svg import svg
-from lab.topology.text import text
+from lab.picture.elements import Element, changes, elements
+from lab.picture.events import ANSWER_S, Seen, follow, leave
+from lab.picture.graph import Graph, graph
+from lab.picture.snapshot import Snapshot
+from lab.picture.svg import svg
+from lab.picture.text import text
 from lab.widgets.cell import ends_with_its_cell
 from lab.widgets.inspect import details
 from lab.widgets.prompt import PromptWidget
@@ -88,7 +88,7 @@ class TopologyView(PromptWidget):
 
     @property
     def graph(self) -> Graph[str]:
-        """The graph that is drawn; see ``lab.topology.graph``."""
+        """The graph that is drawn; see ``lab.picture.graph``."""
         return self._graph
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ from autograder.checks.fact import Verdict
 from autograder.checks.register import find
 from autograder.checks.run import begin
 from autograder.testing import Graded, graded
-from lab.look import pid, walls
+from lab.observe.namespace import walls
+from lab.observe.process import pid
 
 if TYPE_CHECKING:
     from autograder.checks.task import Task

@@ -20,7 +20,7 @@ from autograder.checks.task import LARGEST_ANSWER, Task, load
 from autograder.notebook import NBGRADER
 from autograder.points import SOURCES
 from lab.box.errors import CourseError, UsageError
-from lab.progress import read
+from lab.learner_record import read
 from tests.support.machine import Local
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from autograder.checks.vms import fleet as vms_fleet
 from autograder.checks.vms import golden_image
 from autograder.testing import Act, Graded, perform
 from lab.box import connect
-from lab.look import page, processes
+from lab.observe.process import processes
+from lab.observe.web import page
 
 if TYPE_CHECKING:
     from lab.box.box import Box

@@ -10,10 +10,12 @@ import pytest
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.machine import Machine
-from lab.look import page, pid, walls
 from lab.objects.engine import together
 from lab.objects.pod import Pod, pods
 from lab.objects.spec import PAUSE
+from lab.observe.namespace import walls
+from lab.observe.process import pid
+from lab.observe.web import page
 from tests.objects.conftest import on_it
 from tests.objects.manifests import SLEEP, WEB, one, pod, shell
 from tests.support.course import until

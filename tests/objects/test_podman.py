@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
-from lab.look import page
 from lab.objects.pod import Pod
 from lab.objects.podman import Played, Refused, hand_over, play
+from lab.observe.web import page
 from tests.objects.manifests import WEB, one, pod, shell
 
 if TYPE_CHECKING:

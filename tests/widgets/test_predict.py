@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.box.errors import UsageError
-from lab.progress import UNANSWERED, read
+from lab.learner_record import UNANSWERED, read
 from lab.widgets import predict as module
 from lab.widgets.predict import WAITS, Prediction, predict, recall
 from tests.support.jupyter import chromium

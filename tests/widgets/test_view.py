@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from lab.box.machine import Machine
-from lab.topology.events import Seen
-from lab.topology.snapshot import Box, Container, Link, Network
+from lab.picture.events import Seen
+from lab.picture.snapshot import Box, Container, Link, Network
 from lab.widgets import topology
 from lab.widgets.topology import HERE, TopologyView
 from tests.support.course import until

@@ -10,8 +10,8 @@ from autograder.checks.register import check
 from autograder.checks.task import Task, Value
 from autograder.checks.tools import container, gone, said, state, words
 from lab.box.machine import Machine
-from lab.look import NAMESPACES
-from lab.look import walls as walls_of
+from lab.observe.namespace import NAMESPACES
+from lab.observe.namespace import walls as walls_of
 
 IDLE = "sh -c 'while :; do sleep 3600; done'"
 ASKED = {"ipc", "mnt", "net", "pid", "user", "uts"}

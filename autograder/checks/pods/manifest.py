@@ -14,10 +14,11 @@ from autograder.checks.tools import comes_true, container, state
 from autograder.checks.tools import gone as was_removed
 from lab.box.errors import UsageError, WaitTimeout
 from lab.box.machine import Machine
-from lab.look import Between, between, namespaces, pid
 from lab.objects import podman
 from lab.objects.manifest import load
 from lab.objects.spec import PAUSE
+from lab.observe.namespace import Between, between, namespaces
+from lab.observe.process import pid
 
 COMPARED = ("net", "ipc", "pid", "mnt")
 """uts is left out: Docker can't take that wall down between containers, and Podman always does."""

@@ -15,7 +15,7 @@ from typing import Any
 from autograder.checks.task import Task
 from autograder.checks.tools import container, state
 from lab.box.machine import Machine
-from lab.look import namespaces
+from lab.observe.namespace import namespaces
 
 PORT = 8080
 """On which the course's app listens where it is told nothing else."""

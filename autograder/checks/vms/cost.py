@@ -17,7 +17,7 @@ from autograder.checks.task import Task, Value
 from autograder.checks.tools import container, number, page, said, state
 from autograder.checks.vms.listeners import listeners, prepare
 from lab.box.machine import Machine
-from lab.look import processes
+from lab.observe.process import processes
 
 AROUND, TIMES = 2.0, 20.0
 """Memory may differ so much from what the check sees, and seconds so much."""

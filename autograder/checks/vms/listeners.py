@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autograder.checks.tools import comes_true
-from lab.look import APP as SOURCE
+from lab.observe.web import APP as SOURCE
 
 if TYPE_CHECKING:
     from autograder.checks.task import Task

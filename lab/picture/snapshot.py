@@ -21,7 +21,7 @@ from typing import Any
 
 from lab.box.machine import API_VERSION, Machine
 from lab.box.over_unix import connected
-from lab.look import LOOK_S, WALLS, namespaces
+from lab.observe.namespace import LOOK_S, WALLS, namespaces
 
 BOX = "box"
 """Shares that wall's inside with the machine itself."""

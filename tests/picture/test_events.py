@@ -19,9 +19,9 @@ import pytest
 
 from lab.box.box import Box as Learners
 from lab.box.machine import Machine
-from lab.topology import events
-from lab.topology.events import Feed, Seen, follow, leave, poke
-from lab.topology.snapshot import BOX, snapshot
+from lab.picture import events
+from lab.picture.events import Feed, Seen, follow, leave, poke
+from lab.picture.snapshot import BOX, snapshot
 from tests.support.course import until
 
 on_container = pytest.mark.parametrize("installation", ["container"], indirect=True)

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import pytest
 
-from lab.topology.elements import Element, changes, elements
-from lab.topology.graph import Graph, graph
-from lab.topology.snapshot import BOX, Box, Container, Link, Network, Port, Snapshot
-from lab.topology.svg import svg
-from lab.topology.text import plain, text
+from lab.picture.elements import Element, changes, elements
+from lab.picture.graph import Graph, graph
+from lab.picture.snapshot import BOX, Box, Container, Link, Network, Port, Snapshot
+from lab.picture.svg import svg
+from lab.picture.text import plain, text
 
 ODD = {
     "quotes": "a \"b\" 'c' `d` \\",

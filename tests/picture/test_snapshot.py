@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from docker.errors import NotFound
 
-from lab.look import WALLS, walls
-from lab.topology.graph import graph
-from lab.topology.snapshot import BOX, Box, Camera, Container, Snapshot, snapshot
-from lab.topology.text import text
+from lab.observe.namespace import WALLS, walls
+from lab.picture.graph import graph
+from lab.picture.snapshot import BOX, Box, Camera, Container, Snapshot, snapshot
+from lab.picture.text import text
 from tests.support.course import until
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.topology.graph import Graph, graph
-from lab.topology.snapshot import BOX, Box, Container, Link, Network, Port, Snapshot, shared
+from lab.picture.graph import Graph, graph
+from lab.picture.snapshot import BOX, Box, Container, Link, Network, Port, Snapshot, shared
 
 ATTRIBUTES = {"kind", "parent", "label", "state", "note", "image", "address", "ports", "walls", "inner"}
 NETS = (Network("net-a", "front", subnet="10.1.0.0/24"), Network("net-b", "back", subnet="10.2.0.0/24"))

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from html import escape
 from math import ceil, sqrt
 
-from lab.look import WALLS
-from lab.topology.graph import Graph
-from lab.topology.text import open_to_the_box, plain, says, text, words
+from lab.observe.namespace import WALLS
+from lab.picture.graph import Graph
+from lab.picture.text import open_to_the_box, plain, says, text, words
 
 WIDTH, HEIGHT, GUTTER, GAP = 172, 46, 30, 12
 """Pixels: of a container's box, of the gutter beside it, and between two rows."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autograder.standing import rows, text
-from lab.progress import FILE, UNANSWERED, Predicted, Progress, changing, reached, read, to_recall
+from lab.learner_record import FILE, UNANSWERED, LearnerRecord, Predicted, changing, reached, read, to_recall
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def test_the_best_score_of_a_task_is_kept() -> None:
 def test_a_file_that_makes_no_sense_is_no_progress(state: Path, content: str) -> None:
     reached("containers.walls", 1.0)
     (state / FILE).write_text(content)
-    assert read() == Progress()
+    assert read() == LearnerRecord()
     reached("containers.walls", 0.5)
     assert json.loads((state / FILE).read_text())["tasks"] == {"containers.walls": 0.5}
 
@@ -50,9 +50,9 @@ def test_wrong_predictions_of_earlier_lessons_come_back_first() -> None:
 def test_how_far_one_is_counts_tasks_and_predictions() -> None:
     reached("containers.walls", 1.0)
     reached("containers.limits", 0.5)
-    with changing() as progress:
-        progress.predictions["02.more"] = Predicted("How many?", answer=3, measured=3, right=True)
-        progress.predictions["02.less"] = Predicted("How few?", answer=UNANSWERED)
+    with changing() as record:
+        record.predictions["02.more"] = Predicted("How many?", answer=3, measured=3, right=True)
+        record.predictions["02.less"] = Predicted("How few?", answer=UNANSWERED)
     shown = {row.what: (row.done, row.of, row.note) for row in rows(read())}
     assert shown["tasks of containers"] == (1, 6, "begun: limits")
     assert shown["predictions of lesson 02"] == (1, 2, "1 came true")

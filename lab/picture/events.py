@@ -24,7 +24,7 @@ from typing import Any
 
 from lab.box.machine import API_VERSION, Machine
 from lab.box.over_unix import connected
-from lab.topology.snapshot import Box, Camera
+from lab.picture.snapshot import Box, Camera
 
 SETTLE_S = 0.02
 """After an event, until the machine is looked at: most come in bursts."""

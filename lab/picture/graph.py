@@ -32,8 +32,8 @@ from itertools import takewhile
 
 import networkx as nx
 
-from lab.look import WALLS
-from lab.topology.snapshot import BOX, Box, Container, Snapshot
+from lab.observe.namespace import WALLS
+from lab.picture.snapshot import BOX, Box, Container, Snapshot
 
 DEPLOYMENT = "deployment"
 LABELS = (DEPLOYMENT, "com.docker.compose.service", "com.docker.swarm.service.name")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from lab.look import WALLS
-from lab.topology.graph import THE_BOX, Graph
+from lab.observe.namespace import WALLS
+from lab.picture.graph import THE_BOX, Graph
 
 LONGEST = 60
 ORDER = {"deployment": 0, "pod": 1, "container": 1, "service": 2, "network": 3}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.look import WALLS
-from lab.topology.graph import THE_BOX, Graph
-from lab.topology.text import open_to_the_box, plain, says, words
+from lab.observe.namespace import WALLS
+from lab.picture.graph import THE_BOX, Graph
+from lab.picture.text import open_to_the_box, plain, says, words
 
 Element = dict[str, Any]
 """A node for the browser.
