@@ -1,18 +1,18 @@
-"""The graph behind every picture: what is inside what, and what leads where.  Pure: the same snapshot gives the same graph.
+"""The graph that is drawn: what is inside what, and what leads where.  No input and no output: the same snapshot gives the same graph.
 
 Nodes have a ``kind`` (computer, box, pod, container, network, deployment, service) and these attributes, all of them always there:
 
 ===========  ========================================================================================================
 ``parent``   the node that it is drawn in; empty at the top
 ``label``    its name, for people
-``state``    of a container the engine's word; of a pod or a deployment the states of its containers; ``gone`` of a box that does not
-             run any more, and of what was on it; else empty
+``state``    of a container the engine's word, such as running; of a pod or a deployment the states of its containers; ``gone`` for a
+             box that does not run any more, and for what was on it; else empty
 ``note``     what else there is to say, such as an exit code or how many copies there are
 ``image``    of a container
 ``address``  of a pod or a container that stands alone: its addresses; of a network its subnet
 ``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
-``walls``    of a container: by kind, with whom it lacks a wall: ``the box`` or a container's name; the others stand
-``inner``    of a container of a pod, but the first: by kind, whether a wall stands towards those above it
+``walls``    of a container: by kind, from whom no wall separates it: ``the box`` or a container's name; kinds with a wall are left out
+``inner``    of every container of a pod but the first: by kind, whether a wall stands between it and those before it in the pod
 ===========  ========================================================================================================
 
 Edges have a ``kind``: ``attached`` (pod or container → network), ``named`` (service → pod or container) and ``published`` (box → pod or
@@ -40,7 +40,7 @@ LABELS = (DEPLOYMENT, "com.docker.compose.service", "com.docker.swarm.service.na
 """The first that a container has decides.  Compose labels single containers as well; those are a deployment once there are two."""
 COMPUTER = "computer"
 THE_BOX = "the box"
-"""What a container lacks a wall to that shares a namespace with its machine."""
+"""In ``walls``: the container uses the machine's own namespace."""
 NO_NETWORKS = ("host", "none")
 """Every engine lists them among its networks."""
 Graph = nx.DiGraph  # of text
@@ -61,11 +61,11 @@ def _add(result: Graph[str], node: str, kind: str, parent: str, label: str, **mo
 
 
 def _draw(result: Graph[str], box: Box) -> None:
-    if box.gone:
+    if box.end_reason:
         box = replace(box, containers=tuple(replace(it, state="gone", health="", exit_code=None) for it in box.containers))
     here = f"box:{box.name}"
-    note = box.gone or count(len(box.containers), "container")
-    _add(result, here, "box", COMPUTER, box.name, state="gone" if box.gone else "", note=note)
+    note = f"since {box.ended}: {box.end_reason}" if box.end_reason else count(len(box.containers), "container")
+    _add(result, here, "box", COMPUTER, box.name, state="gone" if box.end_reason else "", note=note)
     units = _units(box.containers)
     deployed = _deployments(units)
     for name, roots in deployed.items():
@@ -108,7 +108,7 @@ def _deployments(units: Mapping[str, Sequence[Container]]) -> dict[str, list[str
 
 
 def _unit(result: Graph[str], root: str, members: Sequence[Container], parent: str, names: Mapping[str, str]) -> str:
-    """Add a pod with its containers, or a container that stands alone; the node that has the address."""
+    """Add a pod with its containers, or a container that stands alone.  Returns the node that has the address."""
     alone = len(members) == 1
     shown = {"address": ", ".join(link.address for member in members for link in member.links if link.address), "ports": _ports(members)}
     node = f"container:{root}" if alone and members[0].id == root else f"pod:{root}"
@@ -123,7 +123,7 @@ def _unit(result: Graph[str], root: str, members: Sequence[Container], parent: s
 
 
 def _inner(it: Container, above: Sequence[Container]) -> dict[str, bool]:
-    """By kind, whether a wall stands between a container and those above it in its pod: between two that share with a third, none does."""
+    """By kind, whether a wall stands between a container and those before it in its pod; two that use a third one's have none."""
     if not above:
         return {}
     theirs = {(kind, owner) for other in above for kind in WALLS for owner in (other.id, other.shares.get(kind, other.id))}

@@ -1,11 +1,11 @@
 """What is on a machine at a moment, as plain data: its containers, the walls between them, and its networks.
 
-Walls are not read from labels or options.  The engine says which process is a container's first, and the kernel numbers the namespaces that
-this process is in: two containers with the same number have no wall of that kind between them, however that came about.  Only where no
-process runs is the option that the container was made with taken for it.
+Walls are not read from labels or options.  The engine says which process is a container's first one, and the kernel gives each namespace of
+that process a number.  Two containers with the same number have no wall of that kind between them, whatever they were made with.  Only
+where no process runs, the options that the container was made with are taken instead.
 
-A look costs one request per kind of object, side by side.  What an engine never changes for a container is kept by ``Camera`` between two
-looks, so that the next one asks about newcomers alone.
+A snapshot costs one request for each kind of object, and these are made side by side.  What an engine never changes about a container is
+kept by ``Camera`` from one snapshot to the next, so that the next one asks only about new containers.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from lab.box.over_unix import connected
 from lab.observe.namespace import LOOK_S, WALLS, namespaces
 
 BOX = "box"
-"""Shares that wall's inside with the machine itself."""
+"""In ``shares``, in the place of a container's id: the namespace is the machine's own."""
+EVERYTHING = ""
+"""In the place of a container's id, for ``Camera.forget``: the machine itself, and all containers."""
 AT_ONCE = 8
-"""Requests side by side."""
+"""Requests that are made side by side."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,13 @@ class Container:
         name: without the slash.
         image: as it was asked for.
         state: the engine's word: created, running, paused, restarting, removing, exited, dead.
-        health: healthy, unhealthy or starting; empty where nothing looks after it.
-        exit_code: of its last run; nothing while it has not ended.
+        health: healthy, unhealthy or starting; empty where no health check was asked for.
+        exit_code: of its last run; nothing where it has never ended, or runs again.
         created: seconds since 1970.
         labels: its labels.
         links: its networks.
         ports: that are published.
-        shares: for each kind of wall that it does not have for itself, with whom: another container's id, or ``BOX``.
+        shares: by kind, whose namespace it uses where it has none of its own: another container's id, or ``BOX``.
     """
 
     id: str
@@ -105,13 +107,15 @@ class Box:
         name: its host name.
         containers: oldest first.
         networks: that its engine has.
-        gone: since when it does not run any more, and what became of it; the rest is as it was then.  Empty where it runs.
+        end_reason: what became of it; the rest is as it was before it ended.  Empty where it runs.
+        ended: the time of day when it was found to have ended, such as ``12:03:59``; empty where it runs.
     """
 
     name: str
     containers: tuple[Container, ...] = ()
     networks: tuple[Network, ...] = ()
-    gone: str = ""
+    end_reason: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,14 +140,14 @@ def snapshot(*machines: Machine) -> Snapshot:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is kept of a container between two looks: the engine's long answer, and the kernel's numbers by kind of wall."""
+    """What is kept of a container between two snapshots: the engine's long answer, and the kernel's number by kind of namespace."""
 
     details: Mapping[str, Any]
     numbers: Mapping[str, str]
 
 
 class Camera:
-    """Looks at one machine again and again.
+    """Takes snapshots of one machine, one after the other.
 
     Args:
         machine: to look at.
@@ -157,13 +161,17 @@ class Camera:
         self._known: dict[str, _Known] = {}
         self._outside: Mapping[str, str] = {}
 
-    def forget(self, container: str = "") -> None:
-        """Ask again about a container: it was started, or connected to something.  Without one, about the machine itself and all on it."""
-        if container:
-            self._known.pop(container, None)
-        else:
+    def forget(self, container: str = EVERYTHING) -> None:
+        """Forget what is kept of a container, so that the next snapshot asks about it again.
+
+        Args:
+            container: its id, if it was started or connected to something; ``EVERYTHING`` for the machine itself and all that is on it.
+        """
+        if container == EVERYTHING:
             self._known.clear()
             self._name = ""
+        else:
+            self._known.pop(container, None)
 
     def take(self) -> Box:
         """The machine as it is now.
@@ -186,11 +194,11 @@ class Camera:
         return Box(self._name, self._containers(listed), tuple(sorted(map(_network, networks.result()), key=lambda one: one.name)))
 
     def _made(self, listed: Mapping[str, Any]) -> tuple[str, str]:
-        """Sorts by age.  The list has whole seconds, in which a pod is made; the long answer has fractions, without zeros at their end."""
+        """For sorting by age.  The engine's list has whole seconds, and a pod is made within one; its long answer has fractions of them."""
         return str(self._known[listed["Id"]].details["Created"]).removesuffix("Z"), listed["Id"]
 
     def _inspected(self, containers: Sequence[str]) -> list[dict[str, Any]]:
-        """The engine's long answers, without those that are gone again.  They are asked for by hand: a client takes four times as long."""
+        """The engine's long answers, without containers that were removed meanwhile.  Docker's client would take four times as long."""
         found = []
         with closing(connected(self._machine.docker_host, LOOK_S)) as connection:
             for container in containers:
@@ -204,7 +212,7 @@ class Camera:
         return found
 
     def _numbers(self, processes: Mapping[str, int]) -> dict[str, dict[str, str]]:
-        """The kernel's numbers for the namespaces of some processes, by the key that they come with; learns the machine's own, too."""
+        """The kernel's numbers for the namespaces of some processes, by the same keys; the machine's own are kept in passing."""
         if not processes:
             return {}
         found = namespaces(self._machine, *processes.values())
@@ -224,10 +232,10 @@ class Camera:
 def shared(
     numbers: Iterable[tuple[str, Mapping[str, str]]], options: Mapping[str, Mapping[str, Any]], outside: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
-    """With whom each container shares what, by its id and the kind of wall.
+    """Whose namespaces each container uses, by its id and the kind of namespace, where it has none of its own.
 
     Args:
-        numbers: id and numbers of its namespaces, the oldest container first; without numbers where nothing runs.
+        numbers: for each container, the oldest first, its id and the numbers of its namespaces; no numbers where nothing runs.
         options: what each was made with (the engine's ``HostConfig``), which counts where there are no numbers.
         outside: the machine's own numbers.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.box.machine import Machine
-from lab.picture.events import Seen
+from lab.picture.feed import Seen, Subscriber
 from lab.picture.snapshot import Box, Container, Link, Network
 from lab.widgets import topology
 from lab.widgets.topology import HERE, TopologyView
@@ -47,7 +47,7 @@ class Watched:
     """A picture, what it sent, and the end of the feed that tells it what is seen."""
 
     view: TopologyView
-    tell: list[Callable[[Seen], None]]
+    tell: list[Subscriber]
     sent: list[dict[str, Any]] = field(default_factory=list)
 
     def sees(self, box: Box | None, stale: str = "", number: int = 0) -> list[dict[str, Any]]:
@@ -84,27 +84,27 @@ def kinds(sent: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[Seen], None]]:
-    """Where pictures wait to be told."""
-    waiting: list[Callable[[Seen], None]] = []
-    monkeypatch.setattr(topology, "follow", lambda _, told: waiting.append(told))
-    monkeypatch.setattr(topology, "leave", lambda _, told: waiting.remove(told))
+def subscribers(monkeypatch: pytest.MonkeyPatch) -> list[Subscriber]:
+    """The subscribers of the pictures that are open; a test calls them in the place of a feed."""
+    waiting: list[Subscriber] = []
+    monkeypatch.setattr(topology, "follow", lambda _, subscriber: waiting.append(subscriber))
+    monkeypatch.setattr(topology, "leave", lambda _, subscriber: waiting.remove(subscriber))
     return waiting
 
 
-def watched(told: list[Callable[[Seen], None]], *machines: Machine) -> Watched:
-    watched = Watched(TopologyView(*machines), told)
+def watched(subscribers: list[Subscriber], *machines: Machine) -> Watched:
+    watched = Watched(TopologyView(*machines), subscribers)
     watched.view.send = lambda content, buffers=None: watched.sent.append(content)  # noqa: ARG005
     return watched
 
 
 @pytest.fixture
-def one(told: list[Callable[[Seen], None]], tmp_path: Path) -> Iterator[Watched]:
+def one(subscribers: list[Subscriber], tmp_path: Path) -> Iterator[Watched]:
     """A picture of one machine."""
-    watched_ = watched(told, Nowhere(tmp_path))
+    watched_ = watched(subscribers, Nowhere(tmp_path))
     yield watched_
     watched_.view.close()
-    assert not told
+    assert not subscribers
 
 
 @pytest.fixture
@@ -162,8 +162,8 @@ def test_the_badge_says_since_when_and_why_nothing_is_seen_and_is_sent_once(one:
     assert one.sees(ONE) == [{"t": "badge", "text": "● live", "stale": False}]
 
 
-def test_two_machines_are_one_picture_and_stale_if_either_is(told: list[Callable[[Seen], None]], tmp_path: Path) -> None:
-    both = watched(told, Nowhere(tmp_path), Nowhere(tmp_path))
+def test_two_machines_are_one_picture_and_stale_if_either_is(subscribers: list[Subscriber], tmp_path: Path) -> None:
+    both = watched(subscribers, Nowhere(tmp_path), Nowhere(tmp_path))
     both.sees(replace(ONE, name="left"))
     delta, *_ = both.sees(replace(ONE, name="right"), number=1)
     assert {"box:left", "box:right"} < set(both.view.graph)
@@ -172,14 +172,14 @@ def test_two_machines_are_one_picture_and_stale_if_either_is(told: list[Callable
     both.view.close()
 
 
-def test_a_machine_that_died_is_gone_in_words_wherever_it_is_drawn(told: list[Callable[[Seen], None]], tmp_path: Path, twin: Twin) -> None:
-    both = watched(told, Nowhere(tmp_path), Nowhere(tmp_path))
+def test_a_machine_that_died_is_gone_in_words_wherever_it_is_drawn(subscribers: list[Subscriber], tmp_path: Path, twin: Twin) -> None:
+    both = watched(subscribers, Nowhere(tmp_path), Nowhere(tmp_path))
     right = Box("right", (replace(WEB, id="c" * 64, state="exited", exit_code=137),), (NET,))
     both.sees(right, number=1)
     both.sees(replace(POD, name="left"))
     both.view._ipython_display_()
     since = "since 03:22:11: stopped, or broken down"
-    delta, badge = both.sees(replace(right, gone=since), "stopped, or broken down", number=1)
+    delta, badge = both.sees(replace(right, end_reason="stopped, or broken down", ended="03:22:11"), "stopped, or broken down", number=1)
 
     assert badge == {"t": "badge", "text": "● live; gone: right", "stale": False}
     says = {node["id"]: (node["state"], node["shown"]["says"]) for node in delta["set"]}
@@ -191,7 +191,7 @@ def test_a_machine_that_died_is_gone_in_words_wherever_it_is_drawn(told: list[Ca
     assert f">{words}</text>" in twin.updates[-1]["image/svg+xml"]
     assert re.findall(r'<rect class="([^"]*gone)"', twin.updates[-1]["image/svg+xml"]) == ["box gone", "gone"]
 
-    badge = both.sees(Box("left", gone="since 03:25:00: deleted"), "deleted")[-1]
+    badge = both.sees(Box("left", end_reason="deleted", ended="03:25:00"), "deleted")[-1]
     assert badge == {"t": "badge", "text": "⚠ gone: left, right", "stale": True}
     badge = both.sees(EMPTY, "the engine hangs")[-1]
     assert re.fullmatch(r"⚠ stale since \d\d:\d\d:\d\d: the engine hangs; gone: right", badge["text"])

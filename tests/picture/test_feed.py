@@ -19,8 +19,8 @@ import pytest
 
 from lab.box.box import Box as Learners
 from lab.box.machine import Machine
-from lab.picture import events
-from lab.picture.events import Feed, Seen, follow, leave, poke
+from lab.picture import events, feed
+from lab.picture.feed import Feed, Seen, follow, leave, poke
 from lab.picture.snapshot import BOX, snapshot
 from tests.support.course import until
 
@@ -30,17 +30,17 @@ RENAMES = 150
 
 
 class Follower:
-    """Remembers what it is told."""
+    """A subscriber that remembers what it was called with."""
 
     def __init__(self) -> None:
-        self.told: list[Seen] = []
+        self.notified: list[Seen] = []
 
     def __call__(self, seen: Seen) -> None:
-        self.told.append(seen)
+        self.notified.append(seen)
 
     @property
     def last(self) -> Seen:
-        return self.told[-1] if self.told else Seen(None, 0, "nothing was told")
+        return self.notified[-1] if self.notified else Seen(None, 0, "nothing was told")
 
     @property
     def names(self) -> list[str]:
@@ -65,17 +65,18 @@ def threads() -> list[threading.Thread]:
 def _leaves_nothing(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     yield
     until("all threads to end", lambda: not threads(), timeout_s=10)
-    assert not events._feeds
+    assert not feed._feeds
     assert capsys.readouterr().err == ""
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits of a second and less, where a learner's engine is given more."""
-    monkeypatch.setattr(events, "ANSWER_S", 1.0)
-    monkeypatch.setattr(events, "QUIET_S", 0.5)
-    monkeypatch.setattr(events, "AGAIN_S", 0.2)
-    monkeypatch.setattr(events, "SETTLED_S", 1.0)
+    for module in (events, feed):
+        monkeypatch.setattr(module, "ANSWER_S", 1.0)
+    monkeypatch.setattr(feed, "QUIET_S", 0.5)
+    monkeypatch.setattr(feed, "RETRY_S", 0.2)
+    monkeypatch.setattr(feed, "DELETED_S", 1.0)
 
 
 class Engine(BaseHTTPRequestHandler):
@@ -234,7 +235,7 @@ def test_hundreds_of_quick_events_settle_to_what_is_there(bare: Learners) -> Non
         until("the last names", lambda: follower.names == [f"first-{RENAMES}"])
         time.sleep(0.3)  # nothing that is still under way may bring back an older picture
         assert (follower.last.box,) == snapshot(bare).boxes
-        assert len(follower.told) < RENAMES
+        assert len(follower.notified) < RENAMES
 
 
 @on_container
@@ -250,16 +251,16 @@ def test_a_program_that_leaves_a_namespace_after_its_start_is_seen(bare: Learner
 @on_container
 def test_two_share_one_feed_which_ends_with_the_last(bare: Learners) -> None:
     one, other = Follower(), Follower()
-    feed = follow(bare, one)
+    shared = follow(bare, one)
     until("the first look", lambda: one.names == [])
-    assert follow(bare, other) is feed
+    assert follow(bare, other) is shared
     assert other.names == []  # at once
     assert len(threads()) == 2
     leave(bare, one)
-    heard = len(one.told)
+    heard = len(one.notified)
     bare.docker.containers.create("pause", name="web")
     until("the other to be told", lambda: other.names == ["web"])
-    assert len(one.told) == heard
+    assert len(one.notified) == heard
     leave(bare, other)
     assert not threads()
     leave(bare, other)  # no feed is no error
@@ -269,10 +270,10 @@ def test_two_share_one_feed_which_ends_with_the_last(bare: Learners) -> None:
 def test_one_that_follows_everything_hears_of_what_is_not_drawn(bare: Learners) -> None:
     with following(bare, every=True) as every, following(bare) as other:
         until("the first look", lambda: every.names == other.names == [])
-        heard, others = len(every.told), len(other.told)
+        heard, others = len(every.notified), len(other.notified)
         bare.docker.volumes.create("volume").remove()
-        until("that to be told", lambda: len(every.told) >= heard + 2)
-        assert len(other.told) == others
+        until("that to be told", lambda: len(every.notified) >= heard + 2)
+        assert len(other.notified) == others
 
 
 @on_container
@@ -295,9 +296,9 @@ def test_a_subscriber_that_fails_does_not_hurt_the_others(bare: Learners) -> Non
 def test_a_poke_has_everybody_look_again(bare: Learners) -> None:
     with following(bare) as follower, following(bare, every=True) as every:
         until("the first look", lambda: follower.names == every.names == [])
-        before, heard = follower.last.since, len(every.told)
+        before, heard = follower.last.since, len(every.notified)
         poke()
-        assert len(every.told) > heard
+        assert len(every.notified) > heard
         until("another look", lambda: follower.last.since > before)
 
 
@@ -331,8 +332,8 @@ def test_an_engine_that_hangs_is_said_and_seen_again(bare: Learners) -> None:
         try:
             until("that to be said", lambda: follower.last.stale)
             since = follower.last.since
-            told = len(follower.told)
-            until("it to be tried again", lambda: len(follower.told) > told + 1)
+            told = len(follower.notified)
+            until("it to be tried again", lambda: len(follower.notified) > told + 1)
             assert "engine" in follower.last.stale
             assert follower.last.since == since
         finally:
@@ -363,7 +364,7 @@ def test_a_box_that_is_reset_is_followed_to_the_new_one(bare: Learners) -> None:
         name = follower.last.box.name
         bare.reset()
         until("the new one", lambda: follower.names == [], timeout_s=60)
-        assert any(seen.stale for seen in follower.told)
+        assert any(seen.stale for seen in follower.notified)
         assert follower.last.box.name == bare.status().name != name
         bare.docker.containers.create("pause", name="new")
         until("what happens there", lambda: follower.names == ["new"])
@@ -390,7 +391,7 @@ def test_a_box_that_is_rewound_is_followed_back(bare: Learners) -> None:
 @pytest.mark.usefixtures("hasty")
 def test_a_stream_that_is_cut_in_the_middle_of_an_event_is_read_anew(serve: Serve) -> None:
     with following(serve(Engine, EVENT + EVENT[:20], EVENT[:-2], EVENT)) as follower:
-        until("both cuts to be said", lambda: len({seen.since for seen in follower.told if seen.stale and seen.box}) >= 2)
+        until("both cuts to be said", lambda: len({seen.since for seen in follower.notified if seen.stale and seen.box}) >= 2)
         until("it to be seen again", lambda: follower.names == [])
 
 
@@ -400,14 +401,14 @@ def test_a_stream_that_is_cut_in_the_middle_of_an_event_is_read_anew(serve: Serv
 )
 def test_what_is_no_event_costs_a_stream_and_no_thread(serve: Serve, piece: bytes) -> None:
     with following(serve(Engine, piece)) as follower:
-        until("it to be seen", lambda: follower.names == [] and any(seen.stale for seen in follower.told))
+        until("it to be seen", lambda: follower.names == [] and any(seen.stale for seen in follower.notified))
         assert len(threads()) == 2
 
 
 @pytest.mark.usefixtures("hasty")
 def test_a_stream_that_ends_says_so(serve: Serve) -> None:
     with following(serve(Engine, b"", b"")) as follower:
-        until("that to be said", lambda: any("event" in seen.stale for seen in follower.told))
+        until("that to be said", lambda: any("event" in seen.stale for seen in follower.notified))
         until("it to be seen again", lambda: follower.names == [])
 
 
@@ -420,10 +421,10 @@ def test_what_an_engine_lists_after_it_told_of_it_is_seen(serve: Serve) -> None:
 def test_an_engine_that_never_answers_is_said_and_can_be_left(serve: Serve) -> None:
     machine = serve(Mute)
     with following(machine) as follower:
-        until("that to be said", lambda: len(follower.told) > 3)
+        until("that to be said", lambda: len(follower.notified) > 3)
         assert follower.last.box is None
         assert "timed out" in follower.last.stale
-        assert follower.last.since == follower.told[0].since
+        assert follower.last.since == follower.notified[0].since
     until("the threads to end", lambda: not threads(), timeout_s=3)
 
 
@@ -436,7 +437,7 @@ def test_an_engine_that_refuses_is_said(serve: Serve) -> None:
 @pytest.mark.usefixtures("hasty")
 def test_where_nobody_is_that_is_said_until_somebody_comes(serve: Serve, place: Path) -> None:
     with following(Fake(place / "docker.sock")) as follower:
-        until("that to be said", lambda: follower.last.stale and len(follower.told) > 3)
+        until("that to be said", lambda: follower.last.stale and len(follower.notified) > 3)
         assert "nobody is there" in follower.last.stale
         serve()
         until("the first look", lambda: follower.names == [])
@@ -452,15 +453,15 @@ def test_a_machine_that_died_is_gone_until_another_one_is_in_its_place(serve: Se
         machine.fate = "stopped, or broken down"
         (place / "docker.sock").unlink()
         machine.over.set()
-        until("that to be said", lambda: follower.last.box and follower.last.box.gone)
+        until("that to be said", lambda: follower.last.box and follower.last.box.end_reason)
         at = time.strftime("%H:%M:%S", time.localtime(follower.last.since))
-        assert follower.last.box == replace(seen, gone=f"since {at}: stopped, or broken down")
+        assert follower.last.box == replace(seen, end_reason="stopped, or broken down", ended=at)
         assert follower.last.stale == "stopped, or broken down"
         machine.fate = "deleted"  # its name is given back after it has ended
         until("that to be said, too", lambda: follower.last.stale == "deleted")
-        assert follower.last.box == replace(seen, gone=f"since {at}: deleted")
+        assert follower.last.box == replace(seen, end_reason="deleted", ended=at)
         serve()
-        until("another one to be seen", lambda: follower.last.box and not (follower.last.box.gone or follower.last.stale))
+        until("another one to be seen", lambda: follower.last.box and not (follower.last.box.end_reason or follower.last.stale))
 
 
 @pytest.mark.usefixtures("hasty")
@@ -470,7 +471,8 @@ def test_a_machine_that_was_never_seen_alive_is_gone_since_before_that(place: Pa
     with following(machine) as follower:
         until("that to be said", lambda: follower.last.box)
         assert follower.last.box
-        assert re.fullmatch(r"since before \d\d:\d\d:\d\d: deleted", follower.last.box.gone)
+        assert follower.last.box.end_reason == "deleted"
+        assert re.fullmatch(r"before \d\d:\d\d:\d\d", follower.last.box.ended)
         assert follower.last.box.name == "box"
 
 
@@ -479,9 +481,9 @@ def test_where_nothing_happens_the_engine_is_asked_and_nobody_is_told(serve: Ser
     machine = serve()
     with following(machine) as follower:
         until("the first look", lambda: follower.names == [])
-        told = len(follower.told)
+        told = len(follower.notified)
         until("some questions", lambda: machine.asked.count("_ping") > 2)
-        assert len(follower.told) == told
+        assert len(follower.notified) == told
 
 
 @pytest.mark.usefixtures("hasty")
@@ -495,7 +497,8 @@ def test_leaving_while_the_stream_is_being_opened_ends_the_threads(serve: Serve,
         time.sleep(0.1)
         return real(address, timeout_s)
 
-    monkeypatch.setattr(events, "connected", slow)
+    for module in (events, feed):
+        monkeypatch.setattr(module, "connected", slow)
     feeds.append(follow(machine, follower))
     assert at_the_door.wait(5)
     leave(machine, follower)
@@ -516,9 +519,9 @@ def test_one_may_leave_while_it_is_told(serve: Serve) -> None:
     machine = serve()
     left = threading.Event()
 
-    def told(_: Seen) -> None:
-        leave(machine, told)
+    def subscriber(_: Seen) -> None:
+        leave(machine, subscriber)
         left.set()
 
-    follow(machine, told)
+    follow(machine, subscriber)
     assert left.wait(5)
