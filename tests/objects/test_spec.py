@@ -89,10 +89,10 @@ def test_requests_are_those_of_kubernetes() -> None:
         (pod(volumes=[{"name": "d", "hostPath": {"path": "/"}}]), "spec.volumes[0].hostPath is not supported here", ""),
         (pod(volumes=[{"name": "d"}]), "spec.volumes[0].emptyDir is missing", "emptyDir: {}"),
         (pod(volumes=[{"name": "d", "emptyDir": {"medium": "Memory"}}]), "spec.volumes[0].emptyDir.medium is not supported here", ""),
-        (pod(volumes=[{"name": "d", "emptyDir": {}}] * 2), "spec: two volumes are called d", "a name of its own"),
-        (pod(one(), one()), "spec: two containers are called app", "a name of its own"),
-        (pod(one(), initContainers=[one()]), "spec: two containers are called app", "a name of its own"),
-        (pod(one("pause")), "spec: two containers are called pause", "every pod begins with"),
+        (pod(volumes=[{"name": "d", "emptyDir": {}}] * 2), "spec.volumes[1].name: two volumes are called d", "a name of its own"),
+        (pod(one(), one()), "spec.containers[1].name: two containers are called app", "a name of its own"),
+        (pod(one(), initContainers=[one()]), "spec.containers[0].name: two containers are called app", "a name of its own"),
+        (pod(one("pause")), "spec.containers[0].name: two containers are called pause", "every pod begins with"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_pod_is_named_by_its_path(manifest: dict[str, Any], what: str, then: str) -> None:

@@ -12,7 +12,7 @@ from autograder.checks.nodes.placed import Placed, asked, belongs, having, look,
 from autograder.checks.register import check
 from autograder.checks.task import Task, Value
 from lab.box.machine import Machine
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 from lab.objects.node import schedule
 from lab.objects.spec import PAUSE
 
@@ -101,7 +101,7 @@ def _away(placed: Placed, task: Task, going: Sequence[str], moved: Sequence[str]
     if len(moved) < len(going):
         saw = f"{len(moved)} of {len(going)} have moved"
         return Fact(what, ok=False, saw=saw, hints=(f"It counts when all {len(going)} pods of {task.node} run elsewhere.", *ORDER))
-    clocks = dict(zip(placed.nodes, together(lambda node: _clock(node.machine), placed.nodes.values()), strict=True))
+    clocks = dict(zip(placed.nodes, in_parallel(lambda node: _clock(node.machine), placed.nodes.values()), strict=True))
     ended = _ended(placed.nodes[task.node].machine, going, clocks[task.node])
     gone = {}
     for name in set(going) & set(ended):

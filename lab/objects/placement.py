@@ -1,8 +1,8 @@
-"""What a Swarm has decided, beside what the scheduler of ``lab.objects.node`` would have, and how both count room.
+"""Where a Swarm has placed pods, compared with where the scheduler of ``lab.objects.node`` would have placed them.
 
-How much room a node has is not ours to say.  An engine reports what its kernel has, and nodes that are containers all report the one
-computer that they run on.  So reservations are scaled: what asks for a quarter of a node reserves a quarter of what the engine reports.
-Who fits beside whom stays as it is, where all nodes are alike.
+A Swarm can't be told how much room a node has.  Each engine reports what its kernel has, and nodes that are containers all report the whole
+computer that they run on.  So reservations are scaled: a pod that asks for a quarter of a node reserves a quarter of what the engine
+reports. As all nodes are of the same size, the same pods fit beside each other as without scaling.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from lab.objects.quantity import Resources, cpu_text
 if TYPE_CHECKING:
     from lab.objects.spec import PodSpec
 
-NANO = 10**6
-"""Swarm counts processors in billionths, manifests in thousandths."""
-LEAST_CPU, LEAST_MEMORY = NANO, 4 * 2**20
-"""A Swarm reserves no less, unless nothing at all."""
+NANOS_PER_MILLI = 10**6
+"""A Swarm counts processors in billionths, manifests in thousandths."""
+LEAST_CPU, LEAST_MEMORY = NANOS_PER_MILLI, 4 * 2**20
+"""The least that a Swarm reserves, if it reserves anything."""
 
 
 @dataclass(frozen=True)
-class Placed(Plan):
-    """What a Swarm has decided.
+class Placement(Plan):
+    """Where a Swarm has placed pods.
 
     Args:
         placements: the node's name, by the pod's.
         pending: why a pod fits nowhere, in the Swarm's words, by its name.
-        otherwise: where the scheduler that packs decides otherwise, and how room was counted.
-        ignored: what the manifests ask for that a Swarm is not given here.
+        otherwise: sentences about what the scheduler that packs would have done otherwise, and about how room was counted.
+        ignored: sentences about what the manifests ask for and the Swarm was not told.
     """
 
     otherwise: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Placed(Plan):
 
 @dataclass(frozen=True)
 class Share:
-    """What a part of a node is in the engines' counting.
+    """Converts a share of a node into a share of what its engine reports.
 
     Args:
         room: that a node is said to have.
@@ -54,9 +54,9 @@ class Share:
     reported: Resources
 
     def reserved(self, pod: PodSpec) -> tuple[int, int]:
-        """What a pod asks for, as billionths of a processor and as bytes; 0 where it asks for nothing."""
+        """What a pod reserves: billionths of a processor, and bytes; 0 for what it does not ask for."""
         asked = pod.requests
-        cpu = asked.cpu * self.reported.cpu * NANO // (self.room.cpu or 1)
+        cpu = asked.cpu * self.reported.cpu * NANOS_PER_MILLI // (self.room.cpu or 1)
         memory = asked.memory * self.reported.memory // (self.room.memory or 1)
         return max(LEAST_CPU, cpu) if asked.cpu else 0, max(LEAST_MEMORY, memory) if asked.memory else 0
 
@@ -67,16 +67,16 @@ class Share:
         return f"Each engine reports {has}, whatever a node is said to have: reserved are {scale}."
 
 
-def placed(plan: Plan, pods: Sequence[PodSpec], nodes: Sequence[Node], share: Share) -> Placed:
-    """What a Swarm has decided, with all that there is to say of it.
+def placement(plan: Plan, pods: Sequence[PodSpec], nodes: Sequence[Node], share: Share) -> Placement:
+    """Compare a Swarm's decision with that of the scheduler that packs.
 
     Args:
-        plan: the decision.
-        pods: all that it is about, in their order.
+        plan: what the Swarm decided.
+        pods: all that it has decided about, in their order.
         nodes: of the Swarm.
-        share: how room was counted.
+        share: with which room was counted.
     """
-    return Placed(plan.placements, plan.pending, (*_otherwise(plan, schedule(pods, nodes)), str(share)), tuple(_ignored(pods)))
+    return Placement(plan.placements, plan.pending, (*_otherwise(plan, schedule(pods, nodes)), str(share)), tuple(_ignored(pods)))
 
 
 def _otherwise(theirs: Plan, ours: Plan) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _otherwise(theirs: Plan, ours: Plan) -> Iterator[str]:
 
 
 def _ignored(pods: Sequence[PodSpec]) -> Iterator[str]:
-    """What pods ask for that no service is given here, with the pods' names."""
+    """What pods ask for and their services were not told, with the pods' names."""
     asked = {
         "A service is one container and no pod; the others are left out": [it.name for it in pods if len(it.containers) > 1 or it.init],
         "Volumes are not made": [it.name for it in pods if it.volumes],

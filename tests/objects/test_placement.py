@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.objects.node import Node, Plan
-from lab.objects.placed import LEAST_CPU, LEAST_MEMORY, NANO, Share, placed
+from lab.objects.placement import LEAST_CPU, LEAST_MEMORY, NANOS_PER_MILLI, Share, placement
 from lab.objects.quantity import Resources
 from lab.objects.spec import read
 from tests.objects.manifests import one, pod, sized
@@ -25,7 +25,7 @@ def test_so_many_parts_of_a_node_fit_and_a_little_more_does_not(reported: Resour
     share = Share(room, reported)
     fits = share.reserved(read(sized("fits", f"{room.cpu // parts}m", str(room.memory // parts))))
     more = share.reserved(read(sized("more", f"{room.cpu // parts + 1}m", str(room.memory // parts + 1))))
-    assert fits[0] * parts <= reported.cpu * NANO < more[0] * parts
+    assert fits[0] * parts <= reported.cpu * NANOS_PER_MILLI < more[0] * parts
     assert fits[1] * parts <= reported.memory < more[1] * parts
 
 
@@ -39,7 +39,7 @@ def test_what_differs_and_what_is_left_out_is_said(tmp_path: Path) -> None:
     nodes = [Node(name, Local(tmp_path), "1", "512Mi") for name in ("one", "two")]
     web = pod(one(ports=[{"containerPort": 80, "hostPort": 8099}]), one("sidecar"), volumes=[{"name": "data", "emptyDir": {}}])
     pods = [read(web), read(sized("big", "1")), read(sized("huge", "3"))]
-    seen = placed(Plan({"web": "one", "huge": "two"}, {"big": "no room"}), pods, nodes, Share(nodes[0].capacity, HOST))
+    seen = placement(Plan({"web": "one", "huge": "two"}, {"big": "no room"}), pods, nodes, Share(nodes[0].capacity, HOST))
     assert seen.otherwise[1:4] == (
         "Your scheduler, if it gets all 3 at once, packs the biggest first, over 1.",
         "big waits in the Swarm, and would have a place in that plan: one.",
