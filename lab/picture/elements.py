@@ -1,4 +1,4 @@
-"""The graph as what travels to a browser, and what changed between two graphs.  Pure."""
+"""The graph as elements, which are sent to a browser; and what has changed between two graphs.  No input and no output."""
 
 from __future__ import annotations
 
@@ -10,28 +10,35 @@ from lab.picture.graph import THE_BOX, Graph
 from lab.picture.text import open_to_the_box, plain, says, words
 
 Element = dict[str, Any]
-"""A node for the browser.
+"""A node, as JSON for the browser.
 
-``id``, ``kind``, ``parent`` and ``state`` are the graph's.  ``shown`` has the lines that are drawn, ``aloud`` the node in words,
-``inner`` for a container of a pod, but the first, each kind of wall and whether it stands towards those above; for one that is open to the
-box, whether it stands towards that.  ``to`` has the lanes that a node is on; ``ways_in`` is there where ports are published.
+=============================================  =====================================================================================
+``id``, ``kind``, ``parent``, ``state``        as in the graph
+``shown``                                      the lines that are drawn: ``label``, ``says`` and ``where``
+``aloud``                                      the node in words, for a screen reader
+``inner``                                      pairs of a kind of wall and whether it stands.  It is there for every container of a pod
+                                               but the first, and means the wall between it and those before it; else for a container
+                                               that uses namespaces of the box, and means the wall between it and the box
+``to``                                         the ids of the networks, services and boxes that lines lead to; missing where none do
+``ways_in``                                    true for a box with published ports; else missing
+=============================================  =====================================================================================
 """
 
 
 def elements(graph: Graph[str], before: Graph[str] | None = None, drawn: Mapping[str, Element] | None = None) -> dict[str, Element]:
-    """All nodes by id, parents first.
+    """The elements of all nodes by id, parents first.
 
     Args:
         graph: to draw.
         before: the graph that was drawn last, if one was.
-        drawn: its elements; those of nodes about which nothing has changed are taken again, which is several times as fast.
+        drawn: its elements.  Those of nodes about which nothing has changed are used again, which is several times as fast.
     """
     same = _same(graph, before) if before is not None and drawn else set[str]()
     return {node: drawn[node] if drawn and node in same else _element(graph, node) for node in graph}
 
 
 def _same(graph: Graph[str], before: Graph[str]) -> set[str]:
-    """The nodes of which all is as it was that an element is made of; it names what a node is in, and what it leads to."""
+    """The nodes whose elements are the same in both graphs: the node, its edges and the names that it mentions have not changed."""
     nodes, were = dict(graph.nodes.items()), dict(before.nodes.items())
     out, out_before = dict(graph.adjacency()), dict(before.adjacency())
     into, into_before = dict(graph.reverse(copy=False).adjacency()), dict(before.reverse(copy=False).adjacency())
@@ -64,5 +71,5 @@ def _element(graph: Graph[str], node: str) -> Element:
 
 
 def changes(before: dict[str, Element], after: dict[str, Element]) -> tuple[list[Element], list[str]]:
-    """The nodes that are new or different, parents first, and the ids of those that are gone, children first."""
+    """The elements that are new or different, parents first; and the ids of those that are gone, children first."""
     return [one for node, one in after.items() if before.get(node) != one], [node for node in reversed(before) if node not in after]

@@ -1,7 +1,8 @@
-"""The graph as a picture that needs nothing: no script, no network, no kernel.
+"""The graph as a still picture (SVG), which needs no script, no network and no kernel.
 
-It is drawn as the live view draws it.  A box is a grid of columns with a gutter on the left of each.  Networks, services and published
-ports are lanes, across the whole box; what is on a lane is connected to it through a gutter, so no line crosses what it does not belong to.
+It looks like the live picture.  A box is a grid with a gutter to the left of each column.  Networks, services and published ports are lanes
+below the grid or above it, as wide as the box.  What belongs to a lane is connected to it through a gutter, so that no line crosses a
+container.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from lab.picture.graph import Graph
 from lab.picture.text import open_to_the_box, plain, says, text, words
 
 WIDTH, HEIGHT, GUTTER, GAP = 172, 46, 30, 12
-"""Pixels: of a container's box, of the gutter beside it, and between two rows."""
+"""Pixels: width and height of a container, width of a gutter, and space between two rows."""
 HEAD, WALL, LANE = 20, 13, 20
-"""Pixels: a title's height, that of the wall between two containers of a pod, and that of a lane."""
+"""Pixels: height of a title, of the wall between two containers of a pod, and of a lane."""
 MOST_COLUMNS = 6
 LETTERS = 26
-"""That fit into a box."""
+"""Letters that fit into a container's width."""
 MOST_WORDS = 10_000
-"""Letters of the text that goes with the picture, in its description."""
+"""Letters at most of the text that describes the picture."""
 STYLE = """
 text{font:11px system-ui,sans-serif;fill:#1a1a1a}.b{font-weight:600}.s{fill:#444;font-size:10px}
 rect{fill:#fff;stroke:#666}.box{fill:#f7f7f7;stroke:#333;stroke-width:2}.pod{fill:#eef3fb;stroke:#1f5fbf;stroke-width:3}
@@ -35,12 +36,12 @@ path{fill:none;stroke-width:1.5}.up{stroke:#333;stroke-width:3}.gone{stroke:#999
 """
 INKS = ("#1f5fbf", "#a85a00", "#7a3fa0", "#0b7a75", "#a02050", "#555")
 DASHES = ("", "6 3", "2 3", "9 3 2 3", "4 4", "1 4")
-"""Lanes differ in both, so that nothing is told by colour alone."""
+"""Lanes differ in colour and in dashes, for those who can't tell the colours apart."""
 
 
 @dataclass
 class _Page:
-    """What has been drawn."""
+    """The parts of a picture that have been drawn so far."""
 
     parts: list[str] = field(default_factory=list)
 
@@ -53,7 +54,7 @@ class _Page:
         self.parts.append(f'<text{_class(style)} x="{x:g}" y="{y:g}">{shown}</text>')
 
     def texts(self, places: Iterable[tuple[float, str]], y: float, style: str) -> None:
-        """Some short ones on one line, by where they begin."""
+        """Draw some short texts on one line; each comes with the x at which it begins."""
         spans = "".join(f'<tspan x="{x:g}">{said}</tspan>' for x, said in places)
         self.parts.append(f'<text{_class(style)} y="{y:g}">{spans}</text>')
 
@@ -91,7 +92,7 @@ class _Box:
         self._at: dict[str, tuple[float, float]] = {}
 
     def draw(self, box: str, top: float) -> tuple[float, float]:
-        """Draw it from *top* on; its width, and where it ends."""
+        """Draw the box below the height *top*.  Returns its width, and the height at which it ends."""
         inside = self._children[box]
         kinds = {node: self._graph.nodes[node]["kind"] for node in inside}
         bands = [("", [node for node in inside if kinds[node] in ("pod", "container")])]
@@ -119,7 +120,7 @@ class _Box:
         return width, y + GAP
 
     def _band(self, deployment: str, units: list[str], columns: int, top: float) -> float:
-        """Units in rows, in the frame of their deployment where they have one; where they end."""
+        """Draw pods and containers in rows, inside the frame of their deployment if there is one.  Returns the height at which they end."""
         y = top + (HEAD if deployment else 0)
         for start in range(0, len(units), columns):
             row = units[start : start + columns]
@@ -151,7 +152,7 @@ class _Box:
             self._container(container, x + 5, height, WIDTH - 10)
 
     def _wall(self, container: str, x: float, y: float) -> None:
-        """The wall between a container of a pod and those before it: for each kind a piece that stands, or a gap."""
+        """Draw the wall between a container of a pod and those before it: for each kind a thick line if it stands, else a dotted one."""
         inner, piece = self._graph.nodes[container]["inner"], (WIDTH - 10) / len(WALLS)
         lefts = {kind: round(x + number * piece) for number, kind in enumerate(inner)}
         for style, wanted in (("up", True), ("gone", False)):

@@ -1,4 +1,4 @@
-"""The graph as a tree of text: for a screen reader, a terminal, and a notebook that is opened where nothing can be drawn."""
+"""The graph as text, as a tree: for a screen reader, a terminal, and a notebook that is opened where nothing can be drawn."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from lab.observe.namespace import WALLS
 from lab.picture.graph import THE_BOX, Graph
 
 LONGEST = 60
+"""Letters at most of a name."""
 ORDER = {"deployment": 0, "pod": 1, "container": 1, "service": 2, "network": 3}
-"""What is drawn after what."""
+"""In which order the nodes inside one node are told."""
 
 
 def text(graph: Graph[str]) -> str:
@@ -43,27 +44,27 @@ def words(graph: Graph[str], node: str) -> str:
 
 
 def says(shown: Mapping[str, str]) -> str:
-    """How it is with a node: its state, and what there is to note."""
+    """The state of a node, and what else there is to note, with a comma between them."""
     return ", ".join(filter(None, [shown["state"], shown["note"]]))
 
 
-def open_to_the_box(gone: Mapping[str, str]) -> str:
-    """Which walls towards the box itself are gone."""
-    return walls({kind: owner for kind, owner in gone.items() if owner == THE_BOX})
+def open_to_the_box(missing: Mapping[str, str]) -> str:
+    """Which walls are missing between a container and the box, in words; empty if none is."""
+    return walls({kind: owner for kind, owner in missing.items() if owner == THE_BOX})
 
 
-def walls(gone: Mapping[str, str]) -> str:
-    """Which walls are gone, and between whom."""
-    if not gone:
+def walls(missing: Mapping[str, str]) -> str:
+    """Which walls are missing, and towards whom, in words; empty if none is."""
+    if not missing:
         return ""
     by_owner: defaultdict[str, list[str]] = defaultdict(list)
     for kind in WALLS:
-        if kind in gone:
-            by_owner[gone[kind]].append(kind)
+        if kind in missing:
+            by_owner[missing[kind]].append(kind)
     return "; ".join(f"no wall for {', '.join(kinds)} to {plain(owner)}" for owner, kinds in by_owner.items())
 
 
 def plain(label: str) -> str:
-    """A name without line breaks or control characters, and not too long."""
+    """A name as it can be shown: without line breaks and control characters, and shortened if it is too long."""
     kept = label if label.isprintable() else "".join(letter if letter.isprintable() else " " for letter in label)
     return kept if len(kept) <= LONGEST else f"{kept[: LONGEST - 1]}…"

@@ -36,7 +36,8 @@ def test_a_busy_container_is_seen_beside_the_box(box: Box, busy: str) -> None:
         assert shown._seen[busy][-1].memory_mb < shown._seen[THE_BOX][-1].memory_mb
         assert shown._seen[busy][-1].processes >= 1
         assert 0 <= shown._start_s[busy] < 60
-        assert shown._repr_mimebundle_()["text/plain"].startswith(" ")
+        heading, *_ = shown._repr_mimebundle_()["text/plain"].splitlines()
+        assert heading.split() == ["memory", "processor", "processes", "started", "in"]
     finally:
         shown.close()
     until("its thread to end", lambda: "meters" not in {thread.name for thread in threading.enumerate()})
