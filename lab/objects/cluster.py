@@ -54,9 +54,9 @@ class Cluster:
             CourseError: a node could not start one of them; the others are started.
         """
         wanted = [it if isinstance(it, PodSpec) else read(it) for it in manifests]
-        if twin := next((it.name for it in wanted if it.name in self.pods or it.name in self.waiting), ""):
+        if same := next((it.name for it in wanted if it.name in self.pods or it.name in self.waiting), ""):
             raise UsageError(
-                f"There is a pod {twin} already.", "Pods are told apart by their names.", f'cluster.delete("{twin}"), or another name'
+                f"There is a pod {same} already.", "Pods are told apart by their names.", f'cluster.delete("{same}"), or another name'
             )
         everyone = {it.name: it for it in (*self.waiting.values(), *wanted)}
         plan = self._plan([*self.waiting.values(), *wanted])

@@ -153,7 +153,7 @@ def no_duplicates(what: str, named: Iterable[tuple[object, Position]], hint: str
     Args:
         what: has the names, for the error: such as "containers are called".
         named: each name, and the position of it.
-        hint: what to do about a twin.
+        hint: what to do about a duplicate.
 
     Raises:
         UsageError: two names are the same; names the position of the second one.

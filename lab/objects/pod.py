@@ -194,7 +194,7 @@ class Pod:
         with ThreadPoolExecutor(AT_ONCE) as pool:  # pause can start while the others are made
             started = pool.submit(self._api.start, pause["Id"])
             members = [options.member(self._identity, it) for it in (*self.spec.init, *self.spec.containers)]
-            made = [pool.submit(self._api.create_container, **told) for told in members]
+            made = [pool.submit(self._api.create_container, **made_with) for made_with in members]
         for each in (started, *made):
             each.result()
 

@@ -67,8 +67,8 @@ class Swarm:
             CourseError: the Swarm refuses one, or it does not run; the others stay.
         """
         specs = [it if isinstance(it, PodSpec) else read(it) for it in manifests]
-        if twin := next((it.name for it in specs if it.name in self._specs), ""):
-            raise UsageError(f"There is a pod {twin} already.", "Pods are told apart by their names.", "swarm.remove(), or another name")
+        if same := next((it.name for it in specs if it.name in self._specs), ""):
+            raise UsageError(f"There is a pod {same} already.", "Pods are told apart by their names.", "swarm.remove(), or another name")
         schedule(specs, self.nodes)  # refuses two of one name
         with _in_words():
             ids = {spec.name: self._image(spec.containers[0].image) for spec in specs}
@@ -126,9 +126,9 @@ class Swarm:
     def _create(self, spec: PodSpec, image: str) -> str:
         it, (nano, memory) = spec.containers[0], self._share.reserved(spec)
         runs = Runs(image, list(it.command) or None, list(it.args) or None, env=dict(it.env), stop_grace_period=spec.grace_s * NS_PER_S)
-        told = TaskTemplate(runs, Reserved(cpu_reservation=nano, mem_reservation=memory))
+        task = TaskTemplate(runs, Reserved(cpu_reservation=nano, mem_reservation=memory))
         name = f"{spec.name}-{secrets.token_hex(2)}"
-        return str(self._api.create_service(told, name, {POD: spec.name}, ServiceMode("replicated", 1))["ID"])
+        return str(self._api.create_service(task, name, {POD: spec.name}, ServiceMode("replicated", 1))["ID"])
 
     def _remove(self, service: str) -> None:
         """Remove a service, and wait until its tasks are gone, because they keep what was reserved for them."""

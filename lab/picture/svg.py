@@ -76,11 +76,11 @@ def svg(graph: Graph[str]) -> str:
     for box in [box for computer in children[""] for box in children[computer]]:
         width, y = _Box(graph, children, page).draw(box, y)
         widest = max(widest, width)
-    told = escape(text(graph)[:MOST_WORDS])
+    desc = escape(text(graph)[:MOST_WORDS])
     size = f'viewBox="0 0 {widest + 2 * GAP:g} {y:g}" width="{widest + 2 * GAP:g}" height="{y:g}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="What is on the box">'
     return (
-        f'{head}<desc>{told}</desc><style>{STYLE}</style><rect width="100%" height="100%" style="stroke:none"/>{"".join(page.parts)}</svg>'
+        f'{head}<desc>{desc}</desc><style>{STYLE}</style><rect width="100%" height="100%" style="stroke:none"/>{"".join(page.parts)}</svg>'
     )
 
 

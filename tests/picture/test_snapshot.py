@@ -118,9 +118,9 @@ def test_what_was_asked_for_counts_where_nothing_runs(bare: Machine) -> None:
         """,
         check=True,
     )
+    until("the engine to list that one has ended", lambda: [it.state for it in seen(bare).values()] == ["created"] * 3 + ["exited"])
     containers = seen(bare)
     root = containers["web-pause"].id
-    assert [it.state for it in containers.values()] == ["created", "created", "created", "exited"]
     assert containers["web-app"].shares == {"net": root, "ipc": root, "uts": BOX}
     assert containers["done"].shares == {"pid": BOX}
     assert containers["web-pause"].shares == containers["new"].shares == {}
