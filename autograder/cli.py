@@ -23,7 +23,7 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
     from autograder.framework.run import judge  # noqa: PLC0415
     from autograder.points import points  # noqa: PLC0415
     from lab.box import connect  # noqa: PLC0415
-    from lab.progress import reached  # noqa: PLC0415
+    from lab.learner_record import reached  # noqa: PLC0415
 
     if not name:
         listed = [{"task": one.name, "kind": one.kind, "goal": one.goal} for one in sorted(checks().values(), key=lambda one: one.name)]
@@ -44,7 +44,7 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
 def progress(as_json: AsJson = False) -> None:
     """Tell how far you are in the course: tasks and predictions."""
     from autograder.progress_view import rows, text  # noqa: PLC0415
-    from lab.progress import read  # noqa: PLC0415
+    from lab.learner_record import read  # noqa: PLC0415
 
     kept = read()
     print(json.dumps([asdict(row) for row in rows(kept)], indent=1) if as_json else text(kept))  # noqa: T201

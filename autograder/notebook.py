@@ -26,7 +26,7 @@ from autograder.points import SOURCES, grade_id, points
 from lab.box import connect as current_machine
 from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
-from lab.progress import reached
+from lab.learner_record import reached
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -81,8 +81,8 @@ def answer(task: Task | str, **answers: object) -> None:
         for unknown in set(answers) - set(known):
             raise UsageError(f"{name} asks for no {unknown!r}.", f"It asks for: {', '.join(known)}.", f'answer("{name}", {known[0]}=…)')
     given = give(current_machine(), name, answers)
-    if events := sys.modules.get("lab.topology.events"):  # who follows the machine has imported it
-        events.poke()
+    if feed := sys.modules.get("lab.picture.feed"):  # who follows the machine has imported it
+        feed.poke()
     left = [answer for answer in answers if answer not in given]
     print(f"{name}: {len(given)} of {len(answers)} answers given{', open: ' + ', '.join(left) if left else ''}.")  # noqa: T201
 

@@ -23,7 +23,7 @@ from autograder.notebook import NBGRADER
 from lab.box import connect
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
-from lab.topology.events import Seen, follow, leave
+from lab.picture.feed import Seen, follow, leave
 from lab.widgets.cell import ends_with_its_cell
 
 SETTLE_S = 0.3

@@ -9,8 +9,8 @@ from html import escape
 import ipywidgets
 
 from autograder.framework.register import checks
-from lab.look import table
-from lab.progress import UNANSWERED, Progress, read
+from lab.learner_record import UNANSWERED, LearnerRecord, read
+from lab.report import table
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Row:
     note: str = ""
 
 
-def rows(progress: Progress) -> Iterator[Row]:
+def rows(progress: LearnerRecord) -> Iterator[Row]:
     """A row for each topic of tasks, then one for each lesson."""
     topics: dict[str, list[str]] = {}
     for name in sorted(checks()):
@@ -48,7 +48,7 @@ def rows(progress: Progress) -> Iterator[Row]:
         yield Row(f"predictions of lesson {lesson}", len(committed), len(keys), f"{sum(one.right for one in committed)} came true")
 
 
-def text(progress: Progress) -> str:
+def text(progress: LearnerRecord) -> str:
     """The progress as a table of text."""
     return table(("what", "done", "of", ""), *((row.what, row.done, row.of, row.note) for row in rows(progress)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.topology.snapshot import Box, Container, Link, Network, Port
+from lab.picture.snapshot import Box, Container, Link, Network, Port
 
 NETWORK_OF = 50
 APP_OF = 10

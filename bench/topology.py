@@ -25,9 +25,9 @@ from bench import live
 from bench.crowd import crowd, pause
 from bench.page import browser, load
 from bench.rows import RUNS, Row, on_an_engine, show
-from lab.topology.elements import changes, elements
-from lab.topology.graph import graph
-from lab.topology.snapshot import Box, Snapshot
+from lab.picture.elements import changes, elements
+from lab.picture.graph import graph
+from lab.picture.snapshot import Box, Snapshot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

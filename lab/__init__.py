@@ -1,7 +1,7 @@
 """What a lesson imports: your machine, and how to look at it.
 
-``from lab import connect`` is the whole of a learner's vocabulary for a box.  The import is kept light (under half a second), so
-nothing heavy is loaded here: names are resolved when they are first used.
+``from lab import connect`` is the whole of a learner's vocabulary for a box.  The import is kept light (under 0.05 s), so nothing heavy is
+loaded here: each name is looked up in its module when it is first used.
 """
 
 from __future__ import annotations
@@ -15,22 +15,28 @@ if TYPE_CHECKING:
     from lab.widgets.load import load
     from lab.widgets.meters import meters
     from lab.widgets.predict import predict, recall
+    from lab.widgets.topology import show as topology
 
 __all__ = ["boot", "connect", "load", "load_ipython_extension", "machines", "meters", "predict", "recall", "topology"]
 HOMES = {
-    "boot": "lab.widgets.console", "connect": "lab.box", "load": "lab.widgets.load", "meters": "lab.widgets.meters",
-    "predict": "lab.widgets.predict", "recall": "lab.widgets.predict",
-}  # fmt: skip
-
-MODULES = {"machines": "lab.box.machines", "topology": "lab.topology"}
+    "boot": ("lab.widgets.console", "boot"),
+    "connect": ("lab.box", "connect"),
+    "load": ("lab.widgets.load", "load"),
+    "machines": ("lab.box.machines", ""),
+    "meters": ("lab.widgets.meters", "meters"),
+    "predict": ("lab.widgets.predict", "predict"),
+    "recall": ("lab.widgets.predict", "recall"),
+    "topology": ("lab.widgets.topology", "show"),
+}
+"""The module of each name, and what the name is called there; empty where the name stands for the module itself."""
 
 
 def __getattr__(name: str) -> object:
-    if name in MODULES:
-        return import_module(MODULES[name])
-    if name in HOMES:
-        return getattr(import_module(HOMES[name]), name)
-    raise AttributeError(f"module 'lab' has no attribute {name!r}")
+    if name not in HOMES:
+        raise AttributeError(f"module 'lab' has no attribute {name!r}")
+    home, there = HOMES[name]
+    module = import_module(home)
+    return getattr(module, there) if there else module
 
 
 def load_ipython_extension(shell: object) -> None:

@@ -1,5 +1,6 @@
-"""The rubric that lessons are held to, as far as it can be counted: ``make rubric``.
+"""Measures how well each lesson keeps the rubric, the list of points that a good lesson has; ``make rubric`` prints the result.
 
-``lesson`` has a lesson as it stands in its notebook, ``tasks`` and ``widgets`` what can be told of its checks and its widgets, ``points``
-the measures.  They look at text and at classes, and run nothing.  It stands above the layers: nothing of the course imports it.
+``lesson`` reads a lesson from its notebook.  ``tasks`` finds out what checks and their tests cover, ``widgets`` what the widgets lack.
+``points`` measures each point.  All of it looks at source text and at classes, and runs nothing.  Nothing of the course imports this
+package.
 """

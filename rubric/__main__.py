@@ -1,4 +1,4 @@
-"""``python -m rubric``: one table of points and lessons; exit code 1 where a point that applies is missed."""
+"""``python -m rubric``: prints a table of points and lessons; exit code 1 if a lesson misses a point that applies to it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rubric.lesson import Lesson
 from rubric.points import POINTS, Measured
 
 WIDE = 160
-"""Columns, where no terminal has fewer."""
+"""Width of the table in characters, where it is not printed on a terminal."""
 PEOPLE = (
     "Not counted here: 7 and 12 are tests' (tests/autograder, tests/test_lessons.py); the minutes of 2, and how good it all is, people's."
 )
 
 
 def table(measured: dict[tuple[int, str], Measured], names: list[str]) -> Table:
-    """Points down, lessons across."""
+    """The table: a row for each point, a column for each lesson."""
     drawn = Table("", "point", *(name.partition("_")[0] for name in names))
     for point in POINTS:
         cells = [measured.get((point.number, name)) for name in names]
@@ -29,7 +29,7 @@ def table(measured: dict[tuple[int, str], Measured], names: list[str]) -> Table:
 
 
 def main(course: list[Lesson]) -> int:
-    """Measure, print, and say how it went."""
+    """Measure and print.  Returns the exit code: 1 if any point is missed, else 0."""
     measured = {
         (point.number, lesson.name): point.measure(lesson) for point in POINTS for lesson in course if point.applies(lesson)
     }  # fmt: skip

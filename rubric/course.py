@@ -1,4 +1,4 @@
-"""The course as it stands in a checkout: its lessons, with what there is to say of each task."""
+"""The lessons of the course as they are in this checkout, with what is known of their tasks and widgets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HERE = Path(__file__).parents[1]
 NOTEBOOKS = HERE / "notebooks"
 TESTS = HERE / "tests/autograder"
 OURS = "autograder."
-"""A check from a teacher's private folder is not the course's."""
+"""Where the course's own checks are; a check from a teacher's private folder is left out."""
 
 
 @cache
 def tasks() -> dict[str, Evidence]:
-    """What the sources of checks and tests tell of each task."""
+    """What the sources of checks and of their tests show about each task, by its name."""
     found: dict[str, Evidence] = {}
     for name, check in checks().items():
         module = inspect.getmodule(check.look)
@@ -34,6 +34,6 @@ def tasks() -> dict[str, Evidence]:
 
 
 def lessons() -> list[Lesson]:
-    """All of them, in their order."""
+    """All lessons, in their order."""
     known = tasks()
     return [Lesson.read(path.stem, json.loads(path.read_text()), known, widgets()) for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))]

@@ -1,4 +1,4 @@
-"""A lesson as the rubric sees it: cells with their tags, and what its code calls.  Pure."""
+"""A lesson as the rubric sees it: its cells with their tags, and what its code calls."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Cell:
     """One cell of a notebook.
 
     Args:
-        id: that it keeps.
+        id: which never changes.
         kind: ``markdown`` or ``code``.
         source: its text.
-        tags: that its metadata has.
+        tags: from its metadata.
     """
 
     id: str
@@ -35,22 +35,22 @@ class Cell:
 
     @property
     def words(self) -> int:
-        """How many there are to read."""
+        """How many words it has."""
         return len(re.findall(r"[\w'-]+", self.source))
 
     @property
     def lines(self) -> int:
-        """Of code, without those that are empty, or say that a cell is a shell on the box."""
+        """How many lines it has, without empty ones and the line ``%%box``."""
         return sum(bool(line.strip()) and not line.startswith("%%box") for line in self.source.splitlines())
 
     @property
     def tree(self) -> ast.Module:
-        """Its Python; magics are calls of IPython's."""
+        """Its Python code as a syntax tree, in which magics are calls of IPython's functions; an empty one for markdown."""
         transform = TransformerManager().transform_cell  # type: ignore[no-untyped-call]
         return ast.parse(transform(self.source) if self.kind == "code" else "")
 
     def calls(self, *names: str) -> Iterator[ast.Call]:
-        """The calls of functions and methods of these names, in their order."""
+        """The calls of functions and methods that have one of these names."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call) and called(node) in names:
                 yield node
@@ -58,13 +58,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson, and what is known of the checks and the widgets that there are.
+    """A lesson, with what is known of the course's tasks and widgets.
 
     Args:
         name: of its notebook, such as ``02_containers``.
         cells: in their order.
-        known: what there is to say for each task of the course, by name.
-        widgets: what each function that shows a widget lacks; nothing where it lacks nothing.
+        known: what is known of each task of the course, by its name.
+        widgets: for each function that shows a widget, what the widget lacks; an empty tuple if it lacks nothing.
     """
 
     name: str
@@ -74,7 +74,14 @@ class Lesson:
 
     @classmethod
     def read(cls, name: str, notebook: Mapping[str, Any], known: Mapping[str, Evidence], widgets: Mapping[str, tuple[str, ...]]) -> Lesson:
-        """From a notebook, as JSON has it."""
+        """The lesson in a notebook.
+
+        Args:
+            name: of the notebook, without its ending.
+            notebook: its content, as in the file.
+            known: see the class.
+            widgets: see the class.
+        """
         cells = (
             Cell(str(cell["id"]), str(cell["cell_type"]), "".join(cell["source"]), frozenset(cell["metadata"].get("tags", ())))
             for cell in notebook["cells"]
@@ -83,31 +90,31 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """Two digits."""
+        """Its number, two digits."""
         return self.name[:2]
 
     @property
     def code(self) -> tuple[Cell, ...]:
-        """The cells that run."""
+        """The code cells."""
         return tuple(cell for cell in self.cells if cell.kind == "code")
 
     @property
     def prose(self) -> tuple[Cell, ...]:
-        """The cells to read."""
+        """The markdown cells."""
         return tuple(cell for cell in self.cells if cell.kind == "markdown")
 
     def tagged(self, tag: str, kind: str = "") -> tuple[Cell, ...]:
-        """The cells with a tag, and of a kind."""
+        """The cells that have a tag, of one kind or of both."""
         return tuple(cell for cell in self.cells if tag in cell.tags and kind in ("", cell.kind))
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """What its first cell numbers."""
+        """The numbered list of its first cell."""
         return numbered(self.cells[0].source)
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that its objectives name, and those that its code asks for, by name."""
+        """The names of the tasks that its objectives or its code mention, sorted."""
         named = {name for line in self.objectives for name in TASK.findall(line) if name in self.known}
         calls = [call for cell in self.code for call in cell.calls(*ASKS) if call.args]
         asked = {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}
@@ -115,5 +122,5 @@ class Lesson:
 
 
 def numbered(text: str) -> tuple[str, ...]:
-    """The items of the numbered lists in a text, each with the lines that continue it."""
+    """The items of the numbered lists in a Markdown text, each with the lines that continue it."""
     return tuple(match[1].strip() for match in re.finditer(r"(?ms)^\d+\. (.+?)(?=^\d+\. |^\s*$|\Z)", text))

@@ -1,6 +1,6 @@
-"""The points of the rubric that can be counted, by the numbers that the curriculum gives them.  Pure.
+"""The points of the rubric that can be counted, with their numbers in the curriculum.
 
-Points 7 and 12 are for tests, which run things; how long a lesson takes, and whether what is counted here is any good, is for people.
+Points 7 and 12 are left to tests, which run things.  People judge how long a lesson takes, and whether what is counted here is any good.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rubric.lesson import TASK, Cell, Lesson, numbered
 from rubric.tasks import HINTS
 
 SHORT = ("00", "07")
-"""A tour and a synthesis, held to some of the points."""
+"""The first and the last lesson, a tour and a summary; only some points apply to them."""
 HEADER = ["by hand", "what VMs called it", "what Kubernetes calls it", "the manifest"]
 MOST = {"objectives": 3, "cells": 45, "lines": 15, "median": 5, "words": 120, "apart": 4}
 WORDS_PER_CODE = (40, 90)
@@ -25,14 +25,19 @@ PREDICTIONS, FADED = 3, 3
 
 @dataclass(frozen=True)
 class Measured:
-    """What was counted, and what is missing, in words; nothing where the point is met."""
+    """A point, measured for one lesson.
+
+    Args:
+        figure: what was counted, in words.
+        missing: what is missing, a sentence each; empty if the point is met.
+    """
 
     figure: str
     missing: tuple[str, ...] = ()
 
     @property
     def met(self) -> bool:
-        """Nothing is missing."""
+        """Whether nothing is missing."""
         return not self.missing
 
 
@@ -43,8 +48,8 @@ class Point:
     Args:
         number: in the rubric.
         name: in a few words.
-        measure: counts it.
-        short: it applies to the short lessons, too.
+        measure: the function that measures it.
+        short: whether it applies to the short lessons, too.
     """
 
     number: int
@@ -53,17 +58,21 @@ class Point:
     short: bool = False
 
     def applies(self, lesson: Lesson) -> bool:
-        """Whether a lesson is held to it."""
+        """Whether a lesson must meet it."""
         return self.short or lesson.number not in SHORT
 
 
 def unless(missing: Mapping[str, bool]) -> tuple[str, ...]:
-    """What is missing: the words whose condition does not hold."""
+    """The texts whose conditions do not hold: what is missing.
+
+    Args:
+        missing: a condition for each text.
+    """
     return tuple(words for words, holds in missing.items() if not holds)
 
 
 def objectives(lesson: Lesson) -> Measured:
-    """At most three, each with a check that there is; together they name all that the assignment has."""
+    """At most three objectives, each with an existing task; together they name all tasks of the lesson's assignment."""
     items = lesson.objectives
     named = [TASK.findall(" ".join(re.findall(r"`(.+?)`", item))) for item in items]
     every = {name for names in named for name in names}
@@ -80,13 +89,13 @@ def objectives(lesson: Lesson) -> Measured:
 
 
 def length(lesson: Lesson) -> Measured:
-    """Few enough cells for an hour."""
+    """At most as many cells as an hour allows."""
     cells = len(lesson.cells)
     return Measured(f"{cells} cells", unless({f"{cells} cells, at most {MOST['cells']}": cells <= MOST["cells"]}))
 
 
 def code(lesson: Lesson) -> Measured:
-    """Short cells: helpers live in the package."""
+    """Short code cells; helpers belong into the package."""
     lines = {cell.id: cell.lines for cell in lesson.code}
     half = median(lines.values())
     missing = unless({
@@ -97,7 +106,7 @@ def code(lesson: Lesson) -> Measured:
 
 
 def prose(lesson: Lesson) -> Measured:
-    """Enough to read, and no more."""
+    """Enough to read between code cells, and not too much."""
     words = {cell.id: cell.words for cell in lesson.prose}
     share, (least, most) = sum(words.values()) / len(lesson.code), WORDS_PER_CODE
     missing = unless({
@@ -108,7 +117,7 @@ def prose(lesson: Lesson) -> Measured:
 
 
 def predictions(lesson: Lesson) -> Measured:
-    """Cells of their own, each with its result in a later one."""
+    """Enough predictions, each in a cell of its own, with the result in a later cell."""
     asked = len(lesson.tagged("predict"))
     return Measured(f"{asked}", unless({f"{asked} predictions": asked >= PREDICTIONS}) + faults(lesson))
 
@@ -130,7 +139,7 @@ def _out_of_order(lesson: Lesson, cell: Cell) -> Iterator[str]:
 
 
 def to_do(lesson: Lesson) -> Measured:
-    """Something at least every four cells."""
+    """Something to do for the learner in at least every fourth cell."""
     at = [number for number, cell in enumerate(lesson.cells) if "do" in cell.tags]
     gaps = {later: later - earlier for earlier, later in pairwise([0, *at, len(lesson.cells)])}
     ids = [*(cell.id for cell in lesson.cells), "the end"]
@@ -139,7 +148,7 @@ def to_do(lesson: Lesson) -> Measured:
 
 
 def hints(lesson: Lesson) -> Measured:
-    """Each task has a fact with three steps."""
+    """A fact with three hints for each task."""
     steps = {name: lesson.known[name].steps if name in lesson.known else 0 for name in lesson.tasks}
     missing = unless({
         "it has no task": bool(steps),
@@ -149,7 +158,7 @@ def hints(lesson: Lesson) -> Measured:
 
 
 def parts(lesson: Lesson) -> Measured:
-    """A faded sequence, a bug to hunt, something open to make."""
+    """Three kinds of cells: a sequence of exercises with ever less help, a bug to find, and something open to make."""
     faded, bug, make = (lesson.tagged(tag, "code") for tag in ("faded", "bug", "make"))
     missing = unless({
         f"{len(faded)} cells are tagged faded, not {FADED}": len(faded) >= FADED,

@@ -1,7 +1,7 @@
-"""What the source of a check, and of its tests, tells of how fair a task is.  Pure, and nothing is run.
+"""What the source of a check, and of its tests, shows about how fair a task is.  Nothing is run.
 
-Hints are counted in ``Fact(…)``, and names are followed as far as they stand in the same file.  A test counts for the tasks that it names,
-in ``graded("pods.init", …)`` or as a parameter; what it shows is taken from what it asserts:
+Hints are counted where a ``Fact(…)`` is made; names are looked up within the same file.  A test counts for the tasks that it names,
+in ``graded("pods.init", …)`` or as a parameter; its assertions say what it shows:
 
 ========  ==========================================================================
 *empty*   nothing was done (``graded`` has the name alone), and the score is 0
@@ -23,14 +23,14 @@ WRONG = 2
 
 @dataclass(frozen=True)
 class Evidence:
-    """What can be told of a task.
+    """What the sources show about a task.
 
     Args:
-        steps: hints of the fact that has most of them.
-        empty: tests that nothing is worth nothing.
-        model: tests of a right answer.
-        wrong: cases in which a wrong answer gets a hint.
-        graded: it is worth points.
+        steps: the number of hints of the fact that has most of them.
+        empty: how many tests show that doing nothing gives no points.
+        model: how many tests show that a right answer gives all points.
+        wrong: how many wrong answers are shown to get a hint.
+        graded: whether it is worth points.
     """
 
     steps: int = 0
@@ -41,16 +41,16 @@ class Evidence:
 
     @property
     def untested(self) -> tuple[str, ...]:
-        """What no test shows, in words."""
+        """What no test shows, a text each."""
         lacks = {"no empty answer": not self.empty, "no model answer": not self.model, f"{self.wrong} wrong answers": self.wrong < WRONG}
         return tuple(words for words, lacking in lacks.items() if lacking)
 
 
 def steps(check: str) -> int:
-    """The most hints that a fact has in the source of a check.
+    """The number of hints of the fact that has most of them in a check.
 
     Args:
-        check: source of its module.
+        check: the source of its module.
     """
     tree = ast.parse(check)
     values = _values(tree)
@@ -60,11 +60,11 @@ def steps(check: str) -> int:
 
 
 def shown(source: str, tasks: Iterable[str]) -> dict[str, Evidence]:
-    """What the tests in a file show, by task.
+    """What the tests of a module show, by the names of the tasks.
 
     Args:
-        source: of the tests.
-        tasks: that there are.
+        source: of the module.
+        tasks: the names of all tasks.
     """
     tree, known = ast.parse(source), set(tasks)
     values = _values(tree)
@@ -79,13 +79,13 @@ def shown(source: str, tasks: Iterable[str]) -> dict[str, Evidence]:
 
 
 def added(one: Evidence, other: Evidence) -> Evidence:
-    """Both together."""
+    """What two sources show together."""
     most, graded = max(one.steps, other.steps), one.graded and other.graded
     return Evidence(most, one.empty + other.empty, one.model + other.model, one.wrong + other.wrong, graded)
 
 
 def _values(tree: ast.Module) -> dict[str, list[ast.expr]]:
-    """What names are set to, anywhere in a module, and what is passed for a function's parameters."""
+    """All values that a name is set to anywhere in a module, or that are passed for a parameter of that name."""
     found: dict[str, list[ast.expr]] = {}
     for name, value in [pair for node in ast.walk(tree) for pair in _set(node)] + list(_passed(tree)):
         found.setdefault(name, []).append(value)
@@ -111,13 +111,13 @@ def _passed(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def called(node: ast.AST) -> str:
-    """The last part of the name of what is called; empty where nothing is."""
+    """The last part of the name of the function that is called; empty where there is no call of a name."""
     function = node.func if isinstance(node, ast.Call) else node
     return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
 
 
 def _size(hints: ast.expr, values: Mapping[str, list[ast.expr]], deep: int = 8) -> int:
-    """How many texts a tuple has, at most."""
+    """How many texts a tuple of hints has, at most; names are followed up to *deep* times."""
     if isinstance(hints, ast.Tuple | ast.List):
         return sum(_size(one.value, values, deep - 1) if isinstance(one, ast.Starred) else 1 for one in hints.elts)
     if isinstance(hints, ast.BinOp):
@@ -127,7 +127,7 @@ def _size(hints: ast.expr, values: Mapping[str, list[ast.expr]], deep: int = 8) 
 
 
 def _one_of(hints: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[ast.expr]:
-    """What an expression may stand for: either side of a condition, what a name is set to, an item of a dictionary."""
+    """The expressions that one may stand for: both sides of a condition, what a name is set to, the items of a dictionary."""
     if isinstance(hints, ast.IfExp):
         yield from (hints.body, hints.orelse)
     elif isinstance(hints, ast.Name):
@@ -138,7 +138,7 @@ def _one_of(hints: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[a
 
 
 def _cases(test: ast.FunctionDef, values: Mapping[str, list[ast.expr]], known: set[str]) -> dict[str, int]:
-    """How often a test runs for each task that it names."""
+    """With how many cases a test runs for each task that it names."""
     begun = {word for word in _words(test) if word.endswith(".")}  # of f"pods.{task}"
 
     def named(node: ast.AST) -> set[str]:
@@ -152,7 +152,7 @@ def _cases(test: ast.FunctionDef, values: Mapping[str, list[ast.expr]], known: s
 
 
 def _of(task: str, cases: Sequence[set[str]]) -> int:
-    """How many cases are a task's: those that name it, or all, where none names any."""
+    """How many cases belong to a task: those that name it or, if no case names any task, all of them."""
     return sum(task in named for named in cases) if any(cases) else len(cases)
 
 
@@ -161,7 +161,7 @@ def _words(node: ast.AST) -> set[str]:
 
 
 def _listed(mark: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[ast.expr]:
-    """The cases of ``@pytest.mark.parametrize``."""
+    """The cases of a ``@pytest.mark.parametrize``."""
     if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == "parametrize":
         cases = mark.args[1]
         cases = values.get(cases.id, [cases])[0] if isinstance(cases, ast.Name) else cases
@@ -169,7 +169,7 @@ def _listed(mark: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[as
 
 
 def _shows(test: ast.FunctionDef) -> tuple[int, int, int]:
-    """Whether a test shows what an empty answer, a model answer and a wrong one are worth, as 0 or 1."""
+    """Whether a test shows the worth of an empty answer, of a right one, and of a wrong one: three numbers, 0 or 1."""
     asserted = [ast.unparse(node.test) for node in ast.walk(test) if isinstance(node, ast.Assert)]
     graded = [node for node in ast.walk(test) if isinstance(node, ast.Call) and called(node) == "graded"]
     nothing_done = any(len(call.args) == 1 for call in graded)

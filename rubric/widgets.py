@@ -1,7 +1,7 @@
-"""What each widget of the course lacks of what a learner needs who does not see it, or has no mouse.
+"""What each widget of the course lacks for a learner who can't see it, or has no mouse.
 
-A widget has a *twin* where a class of ours decides what stands for it as text; and *keys* where its script makes something that the browser
-itself gives the keyboard to, or listens to keys.  Whether they are good is for a test of each, and for people.
+A widget has a *text twin* if one of our classes says what is shown as text in its place.  It has *keys* if its script makes an element that
+browsers give the keyboard to, such as a button, or listens to keys itself.  Whether both are good is left to tests, and to people.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ MAKERS: Mapping[str, type[Widget]] = {
     "topology": TopologyView,
     "watch": Panel,
 }
-"""The classes of what functions show, by the function's name."""
+"""By the name of a function that shows a widget, the widget's class."""
 OURS = ("lab.", "autograder.")
 
 
 def lacks(widget: type[Widget]) -> tuple[str, ...]:
-    """What a widget does not have: ``text twin``, ``keys``."""
+    """What a widget does not have: ``text twin``, ``keys``, both, or nothing."""
     own = [name for base in widget.__mro__ if base.__module__.startswith(OURS) for name in vars(base)]
     script = getattr(widget, "_esm", "")
     text = script.read_text() if isinstance(script, Path) else str(script)
@@ -43,5 +43,5 @@ def lacks(widget: type[Widget]) -> tuple[str, ...]:
 
 
 def known() -> dict[str, tuple[str, ...]]:
-    """What each function's widget lacks, by the function's name."""
+    """For each function that shows a widget, by its name, what the widget lacks."""
     return {name: lacks(widget) for name, widget in MAKERS.items()}

@@ -51,7 +51,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
         module = copy / f"{source.replace('.', '/')}.py"
         module.write_text(f"{module.read_text()}\nimport {target}\n")
     program = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([program, "--no-cache"], cwd=copy, capture_output=True, text=True, check=False, env={"COLUMNS": "1000", "PATH": ""})
+    done = subprocess.run(
+        [program, "--no-cache"], cwd=copy, capture_output=True, text=True, check=False, env={"COLUMNS": "1000", "PATH": ""}
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout.partition("Broken contracts")[2]
 

@@ -18,7 +18,7 @@ from typing import Any
 from autograder.framework import task_machines
 from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
-from lab.look import clean
+from lab.cleanup import clean
 
 Value = str | int | float | list[str] | list[int]
 Answer = str | int | float | bool | list[str | int | float | bool]

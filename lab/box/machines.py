@@ -63,6 +63,22 @@ def require_room(more: int) -> None:
     quota.require(installation, box.backend, len(inventory.taken(installation)), more)
 
 
+def affordable(names: Sequence[str], least: int, otherwise: str) -> list[str]:
+    """The names for which machines can be had now: all of them or, where the quota refuses so many, the first ones.
+
+    Args:
+        names: of the machines that are wanted.
+        least: how many names are left where the quota refuses.
+        otherwise: a sentence that is then printed, after the reason: what the lesson does instead.
+    """
+    try:
+        require_room(len(names))
+    except CourseError as refused:
+        print(f"{refused.what} {refused.why}\n{otherwise}")  # noqa: T201
+        return list(names[:least])
+    return list(names)
+
+
 def find(name: str) -> Instance:
     """The machine with this name.
 

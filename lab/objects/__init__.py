@@ -1,7 +1,10 @@
-"""Deployment patterns by hand, small enough to be read in a lesson: a pod, a node, and what decides which runs where.
+"""The objects of Kubernetes made by hand, small enough to be read in a lesson: a pod, a node, and a scheduler that decides what runs where.
 
-A manifest's text becomes a mapping (``manifest``), and that, read by its ``fields``, a ``PodSpec`` (``spec``, with ``container`` and
-``quantity``).  ``options`` says it in the engine's words, ``pod`` makes it and is all that a lesson needs to know, ``status`` is how it is.
-``node`` decides where pods go, without touching a machine; ``cluster`` does what was decided.  Engines that exist, to compare with:
-``podman`` plays the manifests, and a ``swarm`` places the pods (``placed``).
+A manifest's text becomes a mapping (``manifest``).  That is read field by field (``fields``, with the ``position`` of each) into a
+``PodSpec`` (``spec``, with ``container`` and ``quantity``).  ``options`` translates it for the Docker Engine, ``pod`` makes and removes the
+pod, and ``status`` tells how it is.  A lesson needs ``pod`` alone.
+
+``node`` decides where pods go, without touching a machine; ``cluster`` carries out what was decided.
+
+Two real tools are there to compare with: ``podman`` makes pods of the same manifests, and a ``swarm`` places them (``placement``).
 """

@@ -1,7 +1,7 @@
-"""Some nodes, and what happens to pods on them: they are placed, moved away, and made anew elsewhere when their node is gone.
+"""A cluster: pods are placed on nodes, moved away from one, and made anew elsewhere when their node is lost.
 
-What a pod was asked to be is remembered here, and not only on its node: a machine that is gone can't tell what ran on it.  Kubernetes keeps
-that in its API server; this is a variable of yours, and what runs is found again on the machines by its labels.
+The cluster keeps the specification of each pod, because a machine that is lost can't tell any more what ran on it.  Kubernetes keeps the
+specifications in its API server; here they are in a Python object.  If that is lost, the pods that run are found again by their labels.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.box.errors import CourseError, UsageError
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 from lab.objects.node import Node, Plan, schedule
 from lab.objects.pod import Pod, pods
 from lab.objects.spec import PodSpec, read
 
 ANSWER_S = 5.0
-WELL = ("Running", "Succeeded")
+"""Seconds that a node's engine has to answer."""
+STARTED = ("Running", "Succeeded")
+"""The phases of a pod that has started well."""
 
 
 class Cluster:
-    """Nodes and their pods; those that run there already are found.
+    """Nodes and their pods; pods that are on the nodes already are found.
 
     Args:
-        nodes: whose machines answer.
+        nodes: their machines must answer.
     """
 
     def __init__(self, *nodes: Node) -> None:
@@ -31,39 +33,42 @@ class Cluster:
         self.nodes = {node.name: node for node in nodes}
         self.drained: set[str] = set()
         self.waiting: dict[str, PodSpec] = {}
-        found = together(lambda node: pods(node.machine, node=node.name), nodes)
+        found = in_parallel(lambda node: pods(node.machine, node=node.name), nodes)
         self.pods = {pod.spec.name: pod for there in found for pod in there}
 
     def on(self, name: str) -> list[Pod]:
-        """The pods of a node, by name."""
+        """The pods of a node, sorted by name."""
         return sorted((pod for pod in self.pods.values() if pod.node == name), key=lambda pod: pod.spec.name)
 
     def run(self, *manifests: str | Mapping[str, Any] | PodSpec) -> Plan:
-        """Place pods, and those that wait, and start them side by side.
+        """Place pods, and those that wait for a place, and start them side by side.
 
         Args:
-            manifests: one a pod; none to try again those that wait.
+            manifests: one for each pod; none to try only those that wait.
+
+        Returns:
+            Where they went, and why others wait.
 
         Raises:
             UsageError: a manifest is wrong, or a pod of that name is there.
-            CourseError: a node could not start one; the others are started, and what waited before still does.
+            CourseError: a node could not start one of them; the others are started.
         """
         wanted = [it if isinstance(it, PodSpec) else read(it) for it in manifests]
-        if twin := next((it.name for it in wanted if it.name in self.pods or it.name in self.waiting), ""):
+        if same := next((it.name for it in wanted if it.name in self.pods or it.name in self.waiting), ""):
             raise UsageError(
-                f"There is a pod {twin} already.", "Pods are told apart by their names.", f'cluster.delete("{twin}"), or another name'
+                f"There is a pod {same} already.", "Pods are told apart by their names.", f'cluster.delete("{same}"), or another name'
             )
         everyone = {it.name: it for it in (*self.waiting.values(), *wanted)}
         plan = self._plan([*self.waiting.values(), *wanted])
         self.waiting |= {name: everyone[name] for name in plan.pending}
-        together(lambda name: self._start(everyone[name], plan.placements[name]), plan.placements)
+        in_parallel(lambda name: self._start(everyone[name], plan.placements[name]), plan.placements)
         return plan
 
     def drain(self, name: str) -> Plan:
-        """Empty a node: each pod runs elsewhere before it ends here, one at a time.
+        """Move all pods away from a node, one after the other: each runs elsewhere before it ends here.  The node takes no new ones.
 
         Returns:
-            Where they went, and why others stay; the node takes no new ones.
+            Where they went, and why others stay.
 
         Raises:
             UsageError: there is no such node.
@@ -84,11 +89,11 @@ class Cluster:
         return Plan(moved, stay)
 
     def lost(self, *names: str) -> Plan:
-        """Nodes are gone: their pods are made anew elsewhere.  What fits nowhere waits.
+        """Give up nodes that are gone, and make their pods anew elsewhere; pods that fit nowhere wait.
 
         Raises:
             UsageError: there is no such node.
-            CourseError: another node could not start one, which waits; the others are started.
+            CourseError: another node could not start one of them, which then waits; the others are started.
         """
         for name in names:
             self.waiting |= {pod.spec.name: pod.spec for pod in self.on(self._known(name))}
@@ -98,24 +103,27 @@ class Cluster:
         return self.run()
 
     def recover(self) -> Plan:
-        """Ask every node whether it is there, and make anew elsewhere what ran on those that are not."""
-        answers = zip(self.nodes, together(answers_still, self.nodes.values()), strict=True)
-        return self.lost(*(name for name, there in answers if not there))
+        """Ask every node whether it answers, and give up those that do not; see ``lost``."""
+        found = zip(self.nodes, in_parallel(answers, self.nodes.values()), strict=True)
+        return self.lost(*(name for name, there in found if not there))
 
     def add(self, node: Node) -> Plan:
-        """A node more, or one that was drained or lost: it takes what waits, and ends what runs elsewhere by now."""
+        """Add a node, or take back one that was drained or lost; pods that wait can go there.
+
+        What still runs there of pods that were made anew elsewhere is removed.
+        """
         self.nodes[node.name] = node
         self.drained.discard(node.name)
         ours = {pod.container() for pod in self.on(node.name)}
-        together(Pod.delete, [pod for pod in pods(node.machine, node=node.name) if pod.container() not in ours])
+        in_parallel(Pod.delete, [pod for pod in pods(node.machine, node=node.name) if pod.container() not in ours])
         return self.run()
 
     def delete(self, *names: str) -> None:
-        """Remove pods side by side, and forget those that wait; all of them where none is named."""
+        """Remove pods, side by side, those that wait as well; all of them where none is named."""
         for name in names or tuple(self.waiting):
             self.waiting.pop(name, None)
         going = [self.pods.pop(name) for name in names or tuple(self.pods) if name in self.pods]
-        together(Pod.delete, going)
+        in_parallel(Pod.delete, going)
 
     def __repr__(self) -> str:
         lines = [f"{name}: {', '.join(pod.spec.name for pod in self.on(name)) or 'empty'}" for name in self.nodes]
@@ -143,11 +151,11 @@ class Cluster:
 
 
 def _must_run(pod: Pod) -> None:
-    if (seen := pod.status()).phase not in WELL:
+    if (seen := pod.status()).phase not in STARTED:
         raise CourseError(f"The pod {pod.spec.name} does not run on {pod.node}.", repr(seen), "mend its manifest")
 
 
-def answers_still(node: Node) -> bool:
+def answers(node: Node) -> bool:
     """Whether a node's engine answers within some seconds."""
     try:
         return node.machine.sh("docker ps --quiet", timeout=ANSWER_S).code == 0

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lab.box.errors import UsageError
-from lab.objects.fields import Fields
+from lab.objects.fields import Fields, no_duplicates
+from lab.objects.position import Position
 from lab.objects.quantity import NOTHING, Resources, cpu, memory
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -19,7 +20,13 @@ LEAST_MEMORY = 6 * 2**20
 
 @dataclass(frozen=True)
 class Port:
-    """A port that a container listens on; ``host`` is where the machine has it, or nothing."""
+    """A port that a container listens on.
+
+    Args:
+        inside: its number in the container.
+        host: the port of the machine that leads to it; nothing where none does.
+        protocol: TCP, UDP or SCTP.
+    """
 
     inside: int
     host: int | None = None
@@ -40,15 +47,15 @@ class ContainerSpec:
     """One container of a pod.
 
     Args:
-        name: unlike the others' in the pod.
-        image: must be on the machine.
-        command: in the place of the image's entry point, unless empty.
-        args: in the place of the image's command, unless empty.
-        env: variables by name.
+        name: no other container of the pod has it.
+        image: its name; the image must be on the machine already.
+        command: replaces the image's entry point, unless it is empty.
+        args: replaces the image's command, unless it is empty.
+        env: the variables' values, by their names.
         ports: that it listens on.
-        mounts: the volumes that it sees.
-        requests: what the scheduler keeps free for it.
-        limits: what it can't exceed; 0 is no limit.
+        mounts: the volumes that it sees, and where.
+        requests: how much the scheduler keeps free for it.
+        limits: how much it can use at most; 0 stands for no limit.
     """
 
     name: str
@@ -70,7 +77,7 @@ def container(fields: Fields, volumes: Iterable[str]) -> ContainerSpec:
         volumes: those that its pod has.
 
     Raises:
-        UsageError: it asks for what is not supported, or makes no sense; names the field by its path.
+        UsageError: it asks for what is not supported, or makes no sense; names the field by its path, and by its line if there is one.
     """
     name, image = fields.name("name"), fields.take("image", str)
     fields.one_of("imagePullPolicy", PULLS)  # nothing is ever fetched, so that both are kept
@@ -90,7 +97,8 @@ def container(fields: Fields, volumes: Iterable[str]) -> ContainerSpec:
         mounts=tuple(_mount(it, volumes) for it in fields.each("volumeMounts")),
         **_resources(fields.inside("resources")),
     )  # fmt: skip
-    fields.no_twins("volumeMounts are at", [it.path for it in found.mounts], "choose another mountPath for one")
+    paths = [(it.path, fields.at("volumeMounts", number, "mountPath")) for number, it in enumerate(found.mounts)]
+    no_duplicates("volumeMounts are at", paths, "choose another mountPath for one")
     fields.done()
     return found
 
@@ -125,19 +133,21 @@ def _resources(fields: Fields) -> dict[str, Resources]:
     requests, asked = _amounts(fields.inside("requests"))
     fields.done()
     if limits.memory and limits.memory < LEAST_MEMORY:
-        raise UsageError(f"{fields.at('limits')}.memory is too little.", "Docker starts nothing with less than 6Mi.", "write 6Mi or more")
+        raise UsageError(
+            f"{fields.at('limits', 'memory')} is too little.", "Docker starts nothing with less than 6Mi.", "write 6Mi or more"
+        )
     for what in limited & asked:
         if getattr(requests, what) > getattr(limits, what):
             why = "What is kept free for a container can't be more than what it may use."
-            raise UsageError(f"{fields.at('requests')}.{what} is more than {fields.at('limits')}.{what}.", why, "raise the limit")
+            raise UsageError(f"{fields.at('requests', what)} is more than {fields.at('limits', what)}.", why, "raise the limit")
     # Who names a limit and no request asks for as much as the limit.
     requests = Resources(*(getattr(requests if what in asked else limits, what) for what in ("cpu", "memory")))
     return {"requests": requests, "limits": limits}
 
 
 def _amounts(fields: Fields) -> tuple[Resources, set[str]]:
-    """The amounts, and which of them are named."""
-    readers: dict[str, Callable[[object, str], int]] = {"cpu": cpu, "memory": memory}
+    """The amounts, and the names of those that the manifest has."""
+    readers: dict[str, Callable[[object, Position], int]] = {"cpu": cpu, "memory": memory}
     written = {what: fields.take(what, object, None) for what in readers}
     fields.done()
     named = {what: readers[what](value, fields.at(what)) for what, value in written.items() if value is not None}

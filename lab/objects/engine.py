@@ -1,4 +1,7 @@
-"""Speaking with a machine's engine: several requests side by side, its complaints in words, and removal that does not mind what is gone."""
+"""What all objects need of a machine's engine: requests side by side, errors as sentences, and removal that can be repeated.
+
+Removing what is already gone is no error here, so that a removal which was interrupted can be started again.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,36 @@ from typing import Any, TypeVar
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from lab.box.errors import CourseError
-from lab.box.wait import wait_for
+from lab.box.wait import wait_until
 
 A = TypeVar("A")
 B = TypeVar("B")
 AT_ONCE = 8
-"""Requests side by side."""
+"""Requests that are made side by side."""
 REMOVAL_S = 30.0
+"""Seconds that a removal may take which somebody else has begun."""
 
 
-def together(action: Callable[[A], B], things: Iterable[A]) -> list[B]:
-    """The results of an action on several things, side by side; the first failure is raised when all have ended."""
+def in_parallel(action: Callable[[A], B], things: Iterable[A]) -> list[B]:
+    """Do something with several things side by side.
+
+    Returns:
+        The results, in the order of the things.  If the action fails for one, its error is raised after all have ended.
+    """
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(action, things))
 
 
 @contextmanager
 def in_words(api: Any, pod: str) -> Iterator[None]:
-    """The engine's complaints about a pod, as sentences.
+    """Turn the engine's errors in a ``with`` block, which is about a pod, into sentences for a learner.
+
+    Args:
+        api: of the engine.
+        pod: its name.
 
     Raises:
-        CourseError: the engine complained.
+        CourseError: the engine refused something, or did not answer.
     """
     try:
         yield
@@ -45,26 +57,25 @@ def in_words(api: Any, pod: str) -> Iterator[None]:
         raise CourseError(f"The machine of the pod {pod} does not answer.", f"{type(error).__name__}: {error}.", "course status") from None
 
 
-def look(api: Any, container: str) -> dict[str, Any] | None:
-    """The engine's long answer about a container; nothing where it is gone."""
+def inspect(api: Any, container: str) -> dict[str, Any] | None:
+    """The engine's long answer about a container; nothing where there is no such container."""
     with suppress(NotFound):
         return dict(api.inspect_container(container))
     return None
 
 
 def remove(api: Any, container: str, grace_s: int) -> None:
-    """Stop and remove a container.  That it is gone, or that somebody else is removing it, is no error.
+    """Stop and remove a container.  It is no error if there is none, or if somebody else is removing it at the moment.
 
     Args:
-        api: the engine's.
+        api: of the engine.
         container: its name or id.
-        grace_s: seconds that it has to end by itself.
+        grace_s: seconds that it has to end by itself before it is killed; 0 to kill it at once.
+
+    Raises:
+        WaitTimeout: somebody else is removing it, and does not finish.
+        docker.errors.APIError: the engine refuses.
     """
-
-    def must_be_gone() -> None:
-        if look(api, container):
-            raise BlockingIOError("it is still there")
-
     with suppress(NotFound):
         if grace_s:
             api.stop(container, timeout=grace_s)
@@ -73,10 +84,10 @@ def remove(api: Any, container: str, grace_s: int) -> None:
         except APIError as error:
             if error.status_code != 409:  # anything but "removal is already in progress"
                 raise
-            wait_for("a container to be removed", must_be_gone, timeout_s=REMOVAL_S)
+            wait_until("a container to be removed", lambda: not inspect(api, container), timeout_s=REMOVAL_S)
 
 
 def remove_volume(api: Any, name: str) -> None:
-    """Remove a volume that nobody uses any more; that it is gone is no error."""
+    """Remove a volume that no container uses any more; it is no error if there is none."""
     with suppress(NotFound):
         api.remove_volume(name)

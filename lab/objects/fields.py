@@ -1,7 +1,7 @@
-"""A part of a manifest that knows where it stands, so that whatever is wrong in it can be named by its path.
+"""A mapping in a manifest that knows its position, so that whatever is wrong in it can be named by its path and its line.
 
-``Fields`` hands out what a mapping holds, field by field, and refuses at the end what nobody asked for: a field that is ignored would be a
-promise that is not kept.
+``Fields`` hands out what the mapping holds, field by field, and refuses at the end every field that nobody has asked for.  A field that is
+silently ignored would be a promise that is not kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from lab.box.errors import UsageError
+from lab.objects.position import WHOLE, Position
 
 WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
 WRITTEN = {
@@ -21,7 +22,7 @@ WRITTEN = {
     list: "Its items stand one a line after a hyphen, or side by side in square brackets.",
     dict: "Its fields stand one a line, further to the right than its name.",
 }
-"""How YAML has each kind."""
+"""How each kind is written in YAML."""
 QUOTES = "YAML takes numbers, dates, and words such as yes, no, on and off for something else than text."
 MISSING = object()
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -32,25 +33,30 @@ class Fields:
 
     Args:
         value: the mapping.
-        path: where it stands, such as ``spec.containers[0]``.
+        position: of the mapping in its manifest.
 
     Raises:
         UsageError: it is no mapping.
     """
 
-    def __init__(self, value: object, path: str = "") -> None:
+    def __init__(self, value: object, position: Position = WHOLE) -> None:
         if not isinstance(value, dict):
-            raise _wrong_type(path or "The manifest", value, dict)
-        self.path = path
+            raise _wrong_type(position, value, dict)
+        self.position = position
         self._left: dict[object, object] = dict(value)
         self._known: list[str] = []
 
-    def at(self, key: str) -> str:
-        """The path of a field."""
-        return f"{self.path}.{key}" if self.path else key
+    def at(self, *keys: str | int) -> Position:
+        """The position of a field in this mapping, or of what is below that."""
+        return self.position.of(*keys)
 
     def take(self, key: str, kind: type, default: Any = MISSING) -> Any:
-        """A field's value, which nobody needs to look at again; the default where it is absent, or null.
+        """A field's value, which counts as asked for from then on.
+
+        Args:
+            key: the field's name.
+            kind: that the value must be of, such as ``str``.
+            default: what is returned where the field is absent, or null.
 
         Raises:
             UsageError: it is of another kind, or absent without a default.
@@ -68,25 +74,31 @@ class Fields:
         return value
 
     def inside(self, key: str) -> Fields:
-        """A mapping inside, empty where it is absent."""
+        """The mapping that a field holds; an empty one where the field is absent."""
         return Fields(self.take(key, dict, {}), self.at(key))
 
     def each(self, key: str) -> Iterator[Fields]:
-        """The mappings of a list, which may be absent."""
+        """The mappings in the list that a field holds; none where the field is absent."""
         for number, value in enumerate(self.take(key, list, [])):
-            yield Fields(value, f"{self.at(key)}[{number}]")
+            yield Fields(value, self.at(key, number))
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts, which may be absent."""
-        return tuple(text(value, f"{self.at(key)}[{number}]") for number, value in enumerate(self.take(key, list, [])))
+        """The texts in the list that a field holds; none where the field is absent."""
+        return tuple(text(value, self.at(key, number)) for number, value in enumerate(self.take(key, list, [])))
 
     def pairs(self, key: str) -> dict[str, str]:
-        """A mapping from text to text, which may be absent."""
+        """The mapping from text to text that a field holds; an empty one where the field is absent."""
         found: Mapping[object, object] = self.take(key, dict, {})
-        return {text(name, self.at(key)): text(value, f"{self.at(key)}.{name}") for name, value in found.items()}
+        return {text(name, self.at(key)): text(value, self.at(key, str(name))) for name, value in found.items()}
 
     def name(self, key: str, *default: str, rule: re.Pattern[str] = NAME, most: int = 63) -> str:
-        """A text that can be a name.
+        """A field's text, which must be a name.
+
+        Args:
+            key: the field's name.
+            default: what is returned where the field is absent.
+            rule: that the name must match.
+            most: characters that it may have.
 
         Raises:
             UsageError: it has odd characters, or is too long.
@@ -101,7 +113,7 @@ class Fields:
         return name
 
     def within(self, key: str, least: int, most: int, *default: int | None) -> Any:
-        """A whole number between two others.
+        """A field's whole number, from *least* to *most*; the default where the field is absent.
 
         Raises:
             UsageError: it is out of range.
@@ -112,7 +124,7 @@ class Fields:
         return value
 
     def one_of(self, key: str, known: tuple[str, ...]) -> str:
-        """One of some words; the first where the field is absent.
+        """A field's text, which must be one of *known*; the first of them where the field is absent.
 
         Raises:
             UsageError: it is another.
@@ -122,23 +134,11 @@ class Fields:
             raise UsageError(f"{self.at(key)}: {value} is not supported here.", f"It can be {', '.join(known)}.", f"write {known[0]}")
         return value
 
-    def no_twins(self, what: str, names: Iterable[object], hint: str) -> None:
-        """Refuse what is there twice.
-
-        Raises:
-            UsageError: two of *names* are the same.
-        """
-        seen: set[object] = set()
-        for name in names:
-            if name in seen:
-                raise UsageError(f"{self.path}: two {what} {name}.", "Each has to be told from the others.", hint)
-            seen.add(name)
-
     def done(self) -> None:
-        """Refuse what is left.
+        """Refuse what is left: called when every field that is understood was taken.
 
         Raises:
-            UsageError: a field that nobody took.
+            UsageError: there is a field that was not taken.
         """
         for key in self._left:
             close = get_close_matches(str(key), self._known, 1)
@@ -147,24 +147,42 @@ class Fields:
             raise UsageError(f"{self.at(str(key))} is not supported here.", why, hint)
 
 
-def text(value: object, path: str) -> str:
+def no_duplicates(what: str, named: Iterable[tuple[object, Position]], hint: str) -> None:
+    """Refuse a name that is there twice.
+
+    Args:
+        what: has the names, for the error: such as "containers are called".
+        named: each name, and the position of it.
+        hint: what to do about a duplicate.
+
+    Raises:
+        UsageError: two names are the same; names the position of the second one.
+    """
+    seen: set[object] = set()
+    for name, position in named:
+        if name in seen:
+            raise UsageError(f"{position}: two {what} {name}.", "Each has to be told from the others.", hint)
+        seen.add(name)
+
+
+def text(value: object, position: Position) -> str:
     """The value, if it is text.
 
     Raises:
         UsageError: it is not.
     """
     if not isinstance(value, str):
-        raise _wrong_type(path, value, str)
+        raise _wrong_type(position, value, str)
     return value
 
 
-def _wrong_type(path: str, value: object, kind: type) -> UsageError:
+def _wrong_type(position: Position, value: object, kind: type) -> UsageError:
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     hint = f'put it in quotes: "{shown}"' if kind is str and not isinstance(value, list | dict) else f"make it {WORDS[kind]}"
     why = QUOTES if '"' in hint else WRITTEN[kind]
-    return UsageError(f"{path} must be {WORDS[kind]}, and is {kind_of(value)}: {shown[:60]}.", why, hint)
+    return UsageError(f"{position} must be {WORDS[kind]}, and is {kind_of(value)}: {shown[:60]}.", why, hint)
 
 
 def kind_of(value: object) -> str:
-    """What YAML made of something, in words."""
+    """What kind of value YAML has made of something, in words."""
     return WORDS.get(type(value), "nothing" if value is None else f"a {type(value).__name__}")

@@ -1,10 +1,11 @@
-"""A node: a machine of which the developer needs to know only how much room it has.  And the scheduler, which fills nodes up.
+"""Nodes, and the scheduler that decides which pod goes to which of them.  It only calculates; no machine is touched.
 
-Everything here is arithmetic on what manifests ask for.  Whether a pod *uses* what it asked for does not matter: a request is room that is
-kept free for it, used or not.
+A node is a machine of which one needs to know only how much room it has.  What counts is what the manifests ask for.  Whether a pod *uses*
+that does not matter: a request is room that is kept free for the pod, used or not.
 
-The scheduler packs: the biggest pod first, each where the least room is left over.  That needs few nodes, and leaves large gaps for large
-pods.  (Kubernetes takes pods as they come and spreads them, unless it is told to pack: its strategy ``MostAllocated``.)
+The scheduler packs: it takes the biggest pod first, and puts each where the least room is left over.  That needs few nodes, and leaves
+large gaps for large pods.  (Kubernetes takes pods as they come and spreads them, unless it is told to pack with its strategy
+``MostAllocated``.)
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ class Node:
         name: of the node.
         machine: that its pods run on.
         cpu: how much it has for pods, such as ``2`` or ``500m``.
-        memory: likewise, such as ``512Mi``.
+        memory: how much it has for pods, such as ``512Mi``.
 
     Raises:
-        UsageError: that is no amount.
+        UsageError: one of the two is no amount.
     """
 
     name: str
@@ -46,11 +47,11 @@ class Node:
 
     @property
     def capacity(self) -> Resources:
-        """What it has, empty."""
+        """What it has for pods, as long as none is there."""
         return Resources(cpu(self.cpu, f"{self.name}: cpu"), memory(self.memory, f"{self.name}: memory"))
 
     def free(self, there: Iterable[PodSpec]) -> Resources:
-        """What it has left beside some pods."""
+        """What it has left for others when these pods are there; less than 0 where they ask for too much."""
         return self.capacity - sum((pod.requests for pod in there), NOTHING)
 
 
@@ -59,8 +60,8 @@ class Plan:
     """What the scheduler decided.
 
     Args:
-        placements: the node's name, by the pod's.
-        pending: why a pod fits nowhere, by its name.
+        placements: by the name of a pod, the name of its node.
+        pending: by the name of a pod that fits nowhere, why.
     """
 
     placements: Mapping[str, str]
@@ -77,7 +78,7 @@ def fits(pod: PodSpec, node: Node, there: Sequence[PodSpec] = ()) -> bool:
 
 
 def why_not(pod: PodSpec, node: Node, there: Sequence[PodSpec] = ()) -> str:
-    """What a node lacks for a pod beside those that are there; empty if nothing."""
+    """What a node lacks for a pod beside those that are there, in words; empty if it has room."""
     asked, free = pod.requests, node.free(there)
     lacks = []
     if asked.cpu > free.cpu:
@@ -95,18 +96,18 @@ def _beside(written: Callable[[int, int], str], asked: int, free: int) -> str:
 
 
 def schedule(pods: Sequence[PodSpec], nodes: Sequence[Node], there: Mapping[str, Sequence[PodSpec]] | None = None) -> Plan:
-    """Where pods shall go.
+    """Decide where pods go.
 
     Args:
         pods: that need a node.
-        nodes: that may take some.
-        there: the pods that nodes have already, by the node's name.
+        nodes: that can take pods.
+        there: the pods that are on the nodes already, by the node's name.
 
     Raises:
         UsageError: two pods, or two nodes, have the same name.
     """
-    _no_twins("pods", (pod.name for pod in pods))
-    _no_twins("nodes", (node.name for node in nodes))
+    _no_duplicates("pods", (pod.name for pod in pods))
+    _no_duplicates("nodes", (node.name for node in nodes))
     held = {node.name: list((there or {}).get(node.name, ())) for node in nodes}
     everything = sum((node.capacity for node in nodes), NOTHING)
     placements, pending = {}, {}
@@ -126,7 +127,7 @@ def _share(part: Resources, whole: Resources) -> float:
     return part.cpu / (whole.cpu or 1) + part.memory / (whole.memory or 1)
 
 
-def _no_twins(what: str, names: Iterable[str]) -> None:
+def _no_duplicates(what: str, names: Iterable[str]) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             raise UsageError(f"{times} {what} are called {name}.", "They are told apart by their names.", "give each a name of its own")

@@ -1,6 +1,6 @@
-"""A pod in the engine's words: what each of its containers is made with.
+"""The options with which the Docker Engine makes the containers of a pod.
 
-The whole of what makes containers a pod stands in ``member``: three times ``container:`` and the name of pause.
+What makes a pod of containers is in ``member``: network, ipc and pid are each ``container:`` and the name of pause, which means "join it".
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from lab.objects.container import Mount as VolumeMount
 from lab.objects.spec import PAUSE, PodSpec
 
 NAME, KEY, PART, NODE, MANIFEST = "course.pod", "course.pod.key", "course.pod.part", "course.pod.node", "course.pod.manifest"
-"""The labels by which a pod, and what belongs to it, is found again."""
+"""Labels with which a pod, and all that belongs to it, is found again."""
 POLICY = {"Always": "always", "OnFailure": "on-failure", "Never": "no"}
-"""Docker's words for the restart policies."""
+"""Docker's names for the restart policies of Kubernetes."""
 PERIOD_US = 100_000
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells a pod from every other one.
+    """What tells a pod from all others.
 
     Args:
         spec: what was asked for.
-        key: a random part of the name of all that belongs to it.
-        node: that it is on, if it is on one.
+        key: random; it is part of every name on the engine that belongs to the pod.
+        node: the name of the node that it is on; empty where it is on none.
     """
 
     spec: PodSpec
@@ -37,17 +37,17 @@ class Identity:
     node: str = ""
 
     def name(self, part: str = PAUSE) -> str:
-        """What the engine calls one of its containers or volumes."""
+        """The name that the engine has for one of its containers or volumes."""
         return f"{self.spec.name}-{part}-{self.key}"
 
     def labels(self, part: str) -> dict[str, str]:
-        """The pod's own labels, and those by which it is found again."""
+        """The labels of the manifest, and those with which the pod is found again."""
         own = {NAME: self.spec.name, KEY: self.key, PART: part, NODE: self.node, MANIFEST: self.spec.source}
         return {**self.spec.labels, **own}
 
 
 def pause(pod: Identity, network: str) -> dict[str, Any]:
-    """For the container that owns what the others share."""
+    """Options for pause, the container that owns what the others share."""
     published: dict[str, list[int]] = {}
     for (port, protocol), inside in pod.spec.host_ports.items():
         published.setdefault(f"{inside}/{protocol.lower()}", []).append(port)
@@ -62,7 +62,7 @@ def pause(pod: Identity, network: str) -> dict[str, Any]:
 
 
 def member(pod: Identity, it: ContainerSpec) -> dict[str, Any]:
-    """For a container that joins pause."""
+    """Options for a container that joins pause."""
     joined = f"container:{pod.name()}"
     volumes = [_mount(pod, at) for at in it.mounts]
     return {
@@ -85,17 +85,17 @@ def member(pod: Identity, it: ContainerSpec) -> dict[str, Any]:
 
 
 def _mount(pod: Identity, at: VolumeMount) -> Mount:
-    """A volume is made when the first container with it is.  Docker would copy what the image has there; a cluster begins empty."""
+    """A volume, which is made with the first container that has it.  It begins empty; by itself, Docker would copy the image's files."""
     return Mount(at.path, pod.name(at.volume), "volume", at.read_only, no_copy=True, labels=pod.labels(at.volume))
 
 
 def _policy(spec: PodSpec, it: ContainerSpec) -> str:
-    """An init container is run until it ends with 0, and not again after that."""
+    """The restart policy of a container.  An init container is run until it ends with 0, and never after that."""
     return "OnFailure" if it in spec.init and spec.restart == "Always" else spec.restart
 
 
 def _bounds(it: ContainerSpec) -> dict[str, int]:
-    """Requests and limits.  Swap would make the limit of memory a lie, so there is none."""
+    """Requests and limits.  Swap is not allowed: with it, a container could use more than its limit of memory."""
     bounds = {}
     if it.requests.cpu:
         bounds["cpu_shares"] = max(2, it.requests.cpu * 1024 // 1000)

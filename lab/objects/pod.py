@@ -1,14 +1,15 @@
-"""A pod, by hand: containers without some of the walls between them, that live and die as one.
+"""A pod, made by hand: containers that share some of their namespaces, and are removed together.
 
-What makes it is a container that does nothing.  *pause* owns the network and the message queues (ipc), the published ports and, on request,
-the process tree (pid); every other container is started with "join pause's" in the place of walls of its own.  So they reach each other on
-localhost, and any of them may end and begin anew while the pod keeps its address.
+A container called *pause*, whose program does nothing, makes it one thing.  Pause owns the network, the shared memory and message queues
+(ipc), the published ports and, on request, the process tree (pid).  Every other container joins pause's namespaces and has none of these
+for itself.  So the containers reach each other on localhost, and each of them can end and start again while the pod keeps its address.
 
-A fact about Docker: the wall of the host name (uts) can't be taken down between containers, because ``--uts`` takes ``host`` and nothing
-else.  The name is still the same in all of them: who joins a network is given the name of whose it is.
+Docker can't share the namespace of the host name (uts) between containers, because its option ``--uts`` takes only ``host``.  The host name
+is the same in all of them nevertheless: a container that joins another one's network gets that one's host name.
 
-What is left out, beside the fields that are refused: nobody makes the pod anew when pause dies, as a kubelet would, and pause stays when
-all others have ended, until the pod is deleted.  The engine's waits between restarts begin at 0.1 s, a kubelet's at 10 s.
+Some things that Kubernetes does are left out, beside the fields that are refused.  If pause dies, nobody makes the pod anew, as a kubelet
+would.  When all other containers have ended, pause stays until the pod is deleted.  Docker waits 0.1 s before the first restart of a
+container, a kubelet 10 s.
 """
 
 from __future__ import annotations
@@ -21,18 +22,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
-from lab.look import Between, between, pid
 from lab.objects import options
-from lab.objects.engine import AT_ONCE, in_words, look, remove, remove_volume, together
+from lab.objects.engine import AT_ONCE, in_parallel, in_words, inspect, remove, remove_volume
 from lab.objects.options import KEY, MANIFEST, NAME, NODE, PART, Identity
 from lab.objects.spec import PAUSE, PodSpec, read
-from lab.objects.status import Status, status
+from lab.objects.status import PodStatus, pod_status
+from lab.observe.namespace import Between, between
+from lab.observe.process import pid
 
 if TYPE_CHECKING:
     from lab.box.machine import Machine
     from lab.objects.container import ContainerSpec
 
 INIT_S = 60.0
+"""Seconds that a pod's init containers have together."""
 MEND = "pod.delete(), mend the container's command, and create the pod again"
 
 
@@ -41,7 +44,7 @@ class Pod:
 
     Args:
         machine: that it is on.
-        identity: what tells it from others.
+        identity: what tells it from all other pods.
     """
 
     def __init__(self, machine: Machine, identity: Identity) -> None:
@@ -55,9 +58,9 @@ class Pod:
 
         Args:
             machine: to make it on.
-            manifest: YAML, the mapping that it stands for, or what was read from it.
-            node: the name of a node, to find the pod by.
-            network: of the machine's engine, which the pod is connected to.
+            manifest: YAML text, the mapping that it stands for, or the ``PodSpec`` that was read from it.
+            node: the name of the node that it is on; with it the pod is found again.
+            network: of the machine's engine, that the pod is connected to.
 
         Raises:
             UsageError: the manifest asks for what is not supported, or a pod of that name is there.
@@ -89,7 +92,7 @@ class Pod:
         return there[name]
 
     def container(self, name: str = PAUSE) -> str:
-        """What the engine calls one of its containers; pause where none is named."""
+        """The name that the engine has for one of its containers; for pause where none is named."""
         return self._identity.name(name)
 
     @property
@@ -127,24 +130,28 @@ class Pod:
         with in_words(self._api, self.spec.name):
             for it in self.spec.init:
                 self._run_to_its_end(it, until)
-            together(self._api.start, [self.container(it.name) for it in self.spec.containers])
+            in_parallel(self._api.start, [self.container(it.name) for it in self.spec.containers])
         return self
 
-    def status(self) -> Status:
-        """How it is now.
+    def status(self) -> PodStatus:
+        """The state of the pod and of each container, now.
 
         Raises:
             CourseError: nothing of it is left.
         """
         ids = self._parts()
-        answers = zip(ids, together(lambda one: look(self._api, one), ids.values()), strict=True)
+        answers = zip(ids, in_parallel(lambda one: inspect(self._api, one), ids.values()), strict=True)
         seen = {name: answer for name, answer in answers if answer}
         if not seen:
             raise CourseError(f"There is no pod {self.spec.name} any more.", "It was deleted.", "Pod.create(box, manifest)")
-        return status(self.spec, seen)
+        return pod_status(self.spec, seen)
 
     def logs(self, container: str = "", tail: int = 50) -> str:
-        """What a container has printed, its last lines.
+        """The last lines that a container has printed.
+
+        Args:
+            container: its name in the manifest; it need not be named where there is one alone.
+            tail: how many lines.
 
         Raises:
             UsageError: there is no such container, or several and none is named.
@@ -161,10 +168,10 @@ class Pod:
             return str(self._api.logs(self.container(name), tail=tail).decode(errors="replace"))
 
     def delete(self, grace_s: int | None = None) -> None:
-        """Remove it as one, or what is left of it: first the containers side by side, then pause, which nobody needs any more, and volumes.
+        """Remove the pod, or what is left of it: first the other containers side by side, then pause, then the volumes.
 
         Args:
-            grace_s: seconds that a container has to end by itself; the manifest's where nothing is said.
+            grace_s: seconds that a container has to end by itself before it is killed; as the manifest says, if it is not given.
 
         Raises:
             CourseError: the engine refuses.
@@ -173,11 +180,11 @@ class Pod:
         with in_words(self._api, self.spec.name):
             ids = self._parts()
             pause = ids.pop(PAUSE, None)
-            together(lambda one: remove(self._api, one, grace), ids.values())
+            in_parallel(lambda one: remove(self._api, one, grace), ids.values())
             if pause:
                 remove(self._api, pause, 0)
             volumes = self._api.volumes(filters={"label": f"{KEY}={self._identity.key}"})["Volumes"] or ()
-            together(lambda one: remove_volume(self._api, one["Name"]), volumes)
+            in_parallel(lambda one: remove_volume(self._api, one["Name"]), volumes)
 
     def __repr__(self) -> str:
         return f"<pod {self.spec.name}: {', '.join(it.name for it in self.spec.containers)}>"
@@ -187,7 +194,7 @@ class Pod:
         with ThreadPoolExecutor(AT_ONCE) as pool:  # pause can start while the others are made
             started = pool.submit(self._api.start, pause["Id"])
             members = [options.member(self._identity, it) for it in (*self.spec.init, *self.spec.containers)]
-            made = [pool.submit(self._api.create_container, **told) for told in members]
+            made = [pool.submit(self._api.create_container, **made_with) for made_with in members]
         for each in (started, *made):
             each.result()
 
@@ -204,7 +211,7 @@ class Pod:
                 raise CourseError(what, self._last_words(it), MEND)
 
     def _exit_code(self, it: ContainerSpec, until: float) -> int:
-        """Of the run that is under way, when it ends; the engine answers at that moment."""
+        """The exit code of a container's present run, as soon as it ends."""
         try:
             return int(self._api.wait(self.container(it.name), timeout=max(0.01, until - time.monotonic()))["StatusCode"])
         except OSError:  # no answer in time
@@ -226,7 +233,12 @@ class Pod:
 
 
 def pods(machine: Machine, *, node: str = "") -> list[Pod]:
-    """The pods on a machine, or on one of the nodes that it stands for, by name."""
+    """The pods on a machine, sorted by name.
+
+    Args:
+        machine: to look on.
+        node: only those of this node; all of them where none is named.  A machine can stand for several nodes.
+    """
     listed = machine.docker.api.containers(all=True, filters={"label": [MANIFEST, f"{NODE}={node}"] if node else [MANIFEST]})
     labels = {it["Labels"][KEY]: it["Labels"] for it in listed}
     found = [Pod(machine, Identity(read(json.loads(its[MANIFEST])), key, its[NODE])) for key, its in labels.items()]

@@ -1,12 +1,12 @@
-"""A pod as an engine makes it that knows what a pod is: Podman plays the very manifest from which ``lab.objects.pod`` makes one by hand.
+"""Podman, an engine that knows what a pod is: it makes one of the same manifest of which ``lab.objects.pod`` makes one by hand.
 
-Podman runs beside Docker on the machine and has a store of images of its own.  What a manifest names is handed over first, from one store
-to the other: no registry is asked.
+Podman runs beside Docker on the machine and has its own store of images.  The images that a manifest names are first copied from Docker's
+store to Podman's, so no registry is asked.
 
-What Podman does otherwise, it does in silence.  A field that it has never heard of, a misspelt one among them, is no error to it; those
-that it knows and ignores are listed in its documentation (``docs/kubernetes_support.md``), and here.  Two facts were found by looking
-(Podman 5.4): what is requested of the processor has no effect, and an ``emptyDir`` is a volume with the name that it has in the manifest,
-so two pods with a volume ``data`` have the same one.
+Podman does not say what it leaves out.  A field that it doesn't know, such as a misspelt one, is no error to it.  The fields that it knows
+and ignores are listed in its documentation (``docs/kubernetes_support.md``), and below.  Two more differences were found by trying (Podman
+5.4): a request of cpu has no effect, and an ``emptyDir`` becomes a volume with the name that it has in the manifest, so that two pods with
+a volume ``data`` share it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from typing import TYPE_CHECKING, Any
 from docker.errors import APIError
 
 from lab.box.errors import CourseError, UsageError
-from lab.look import Between, between
-from lab.objects.manifest import load
+from lab.objects.manifest import parse
+from lab.objects.position import Position
 from lab.objects.spec import PAUSE, PodSpec
+from lab.observe.namespace import Between, between
 
 if TYPE_CHECKING:
     from lab.box.machine import Machine
 
 PLAY_S = 150.0
-LONG_S = 120.0
-UNHEEDED = {
+"""Seconds that Podman has to make a pod, to copy images, or to remove a pod."""
+LIST_S = 120.0
+"""Seconds that Podman has to list something; an emulated machine needs many."""
+IGNORED = {
     "spec": (
         "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "imagePullSecrets",
         "nodeName", "nodeSelector", "os", "priority", "priorityClassName", "readinessGates", "runtimeClassName", "schedulerName",
@@ -43,14 +46,14 @@ UNHEEDED = {
     ),
     "deployment": ("minReadySeconds", "paused", "progressDeadlineSeconds", "replicas", "revisionHistoryLimit", "strategy"),
 }  # fmt: skip
-"""The fields that Podman knows and passes over, by where they stand: in a pod, in a container, in what makes pods."""
+"""The fields that Podman knows and ignores: of a pod, of a container, and of what makes pods."""
 CAUSE = re.compile(r'^starting container \w+: (.*)$|level=error msg="\\"(.*)\\""$')
 IN_USE, NO_IMAGE, FOLLOWS = "already exists", "did not resolve to an alias", "container state improper"
-"""Of what Podman says."""
+"""Parts of Podman's messages: a name is in use, an image is not there, an error only follows from another."""
 
 
 class Refused(CourseError):
-    """Podman does not play a manifest; says why in Podman's own words."""
+    """Podman does not make a pod of a manifest; says why in Podman's own words."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,9 @@ class Played:
 
     Args:
         machine: that it is on.
-        pod: what Podman calls it.
-        said: what Podman printed beside the ids of what it made: its warnings.
-        ignored: the fields of the manifest that Podman passes over in silence, by their paths.
+        pod: Podman's name for it.
+        said: Podman's warnings, a line each.
+        ignored: the paths of the manifest's fields that Podman ignores without saying so.
     """
 
     machine: Machine = field(repr=False)
@@ -71,17 +74,17 @@ class Played:
 
     @property
     def states(self) -> dict[str, str]:
-        """What Podman says of each container, in a word, by the name in the manifest.  An init container that has ended well is gone."""
+        """Podman's word for the state of each container, by its name in the manifest.  Init containers that have ended well are gone."""
         return {name: state for name, state, *_ in self._listed()}
 
     @property
     def running(self) -> dict[str, int]:
-        """The process id, as the box counts, of each container that runs; what Podman calls the infra container is ``pause`` here."""
+        """The process id on the machine of each container that runs.  What Podman calls the infra container is called ``pause`` here."""
         return {name: process for name, state, process, _ in self._listed() if state == "running"}
 
     @property
     def images(self) -> dict[str, str]:
-        """The id of each container's image, which is the same in Docker's store, without the name of its digest."""
+        """The id of each container's image, without the name of the digest; an image has the same id in Docker's store."""
         return {name: image for name, _, _, image in self._listed()}
 
     @property
@@ -94,11 +97,11 @@ class Played:
         return between(self.machine, self.running)
 
     def stop(self, grace_s: int = 0) -> None:
-        """Remove the pod, its containers and its volumes; that it is gone already is no error."""
+        """Remove the pod, its containers and its volumes; it is no error if there is none."""
         remove(self.machine, self.pod, grace_s)
 
     def _listed(self) -> list[tuple[str, str, int, str]]:
-        answer = self.machine.sh(f"podman ps -a --format json --filter pod={shlex.quote(self.pod)}", timeout=LONG_S, check=True)
+        answer = self.machine.sh(f"podman ps -a --format json --filter pod={shlex.quote(self.pod)}", timeout=LIST_S, check=True)
         names = ((PAUSE if it["IsInfra"] else it["Names"][0].removeprefix(f"{self.pod}-"), it) for it in json.loads(answer.stdout or "[]"))
         return sorted((name, str(it["State"]), int(it["Pid"]), str(it["ImageID"])) for name, it in names)
 
@@ -114,20 +117,23 @@ def play(machine: Machine, manifest: str | Mapping[str, Any] | PodSpec, *, timeo
 
     Args:
         machine: to make it on.
-        manifest: YAML, the mapping that it stands for, or what was read from it; what makes pods, such as a Deployment, makes one.
-        timeout_s: seconds, in which init containers must have ended, too.
+        manifest: YAML text, the mapping that it stands for, or the ``PodSpec`` that was read from it.  Of what makes pods, such as a
+            Deployment, one pod is made.
+        timeout_s: seconds until it is given up; the init containers must have ended by then.
 
     Raises:
-        UsageError: it is no YAML, has no name, or there are several manifests.
+        UsageError: it is no YAML, has no name, or there are several manifests; names the line.
         Refused: Podman does not play it; nothing is left behind.
-        WaitTimeout: it did not end; nothing is left behind.
+        WaitTimeout: it took too long; nothing is left behind.
     """
     text = manifest.source if isinstance(manifest, PodSpec) else manifest if isinstance(manifest, str) else json.dumps(manifest)
-    whole = load(text)
+    read_from = parse(text)
+    whole = read_from.content
     hand_over(machine, *_images(whole))
     pod = name_of(whole)
     if not pod:
-        raise UsageError("metadata.name is missing.", "Podman calls the pod by it.", "add it: metadata: {name: web}")
+        where = Position(("metadata", "name"), read_from.document if isinstance(manifest, str) else None)
+        raise UsageError(f"{where} is missing.", "Podman calls the pod by it.", "add it: metadata: {name: web}")
     try:
         done = machine.sh("podman kube play -", timeout=timeout_s, stdin=text.encode())
         said = tuple(line.strip() for line in done.stderr.splitlines() if line.strip())
@@ -137,42 +143,42 @@ def play(machine: Machine, manifest: str | Mapping[str, Any] | PodSpec, *, timeo
         if IN_USE not in error.why:
             remove(machine, pod)
         raise
-    return Played(machine, pod, said, tuple(_unheeded(whole)))
+    return Played(machine, pod, said, tuple(_ignored(whole)))
 
 
 def hand_over(machine: Machine, *images: str) -> None:
-    """Put images of the machine's Docker Engine into Podman's store, unless they are there; one that Docker does not have is left out."""
-    listed = machine.sh("podman images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'", timeout=LONG_S, check=True).stdout
+    """Copy images from Docker's store to Podman's, unless they are there already; images that Docker does not have are left out."""
+    listed = machine.sh("podman images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'", timeout=LIST_S, check=True).stdout
     there = dict(line.split() for line in listed.splitlines())
     asked = {image if ":" in image.rpartition("/")[2] else f"{image}:latest" for image in images}
     here = {image: _held_by_docker(machine, image) for image in sorted(asked)}
     if missing := [image for image, held in here.items() if held and there.get(f"localhost/{image}") != held]:
-        # What comes alone is taken for one of a registry's, and would come second to an older one that came in company.
+        # An image that is loaded alone is named as if it came from a registry; an older one of localhost would be preferred to that.
         named = "".join(f"; podman tag {here[image]} localhost/{shlex.quote(image)}" for image in missing)
         machine.sh(f"set -eo pipefail; docker save {shlex.join(missing)} | podman load --quiet{named}", timeout=PLAY_S, check=True)
 
 
 def _held_by_docker(machine: Machine, image: str) -> str:
-    """The id of an image that Docker has; empty where it has none of that name."""
+    """The id of Docker's image of that name; empty where it has none."""
     with suppress(APIError):
         return str(machine.docker.api.inspect_image(image)["Id"])
     return ""
 
 
 def remove(machine: Machine, pod: str, grace_s: int = 0) -> None:
-    """Remove a pod of Podman's, with what belongs to it; that it is gone already is no error."""
+    """Remove a pod of Podman's, with all that belongs to it; it is no error if there is none."""
     machine.sh(f"podman pod rm --force --ignore --time {grace_s} {shlex.quote(pod)}", timeout=PLAY_S, check=True)
 
 
 def name_of(manifest: Mapping[str, Any]) -> str:
-    """What Podman calls the pod that it makes of a manifest; a pod that something else makes has ``-pod`` after the name."""
+    """Podman's name for the pod that it makes of a manifest: that of the manifest, with ``-pod`` after it if the manifest is no Pod's."""
     metadata = manifest.get("metadata")
     name = str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
     return name if manifest.get("kind") == "Pod" or not name else f"{name}-pod"
 
 
 def _refused(pod: str, said: tuple[str, ...]) -> Refused:
-    """Why Podman does not play it: what it says of the first container that does not start for a reason of its own, else its error."""
+    """The error for a manifest of which Podman makes no pod.  Preferred is what it says of a container that failed by itself."""
     causes = [found[1] or found[2] for line in said if (found := CAUSE.search(line))]
     causes.sort(key=lambda cause: FOLLOWS in cause)
     errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
@@ -183,7 +189,7 @@ def _refused(pod: str, said: tuple[str, ...]) -> Refused:
 
 
 def _pod_of(manifest: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The path and the content of the pod that a manifest describes, itself or as a template; an empty one where there is none."""
+    """The path and the content of the specification of a pod in a manifest, which may be in a template; empty where there is none."""
     path, found = "spec", manifest.get("spec")
     if isinstance(found, dict) and isinstance(found.get("template"), dict):
         path, found = "spec.template.spec", found["template"].get("spec")
@@ -200,12 +206,12 @@ def _images(manifest: Mapping[str, Any]) -> list[str]:
     return [str(it["image"]) for _, it in _containers(_pod_of(manifest)[1]) if it.get("image")]
 
 
-def _unheeded(manifest: Mapping[str, Any]) -> Iterator[str]:
+def _ignored(manifest: Mapping[str, Any]) -> Iterator[str]:
     path, pod = _pod_of(manifest)
     if path != "spec":
-        yield from (f"spec.{key}" for key in UNHEEDED["deployment"] if key in manifest["spec"])
-    yield from (f"{path}.{key}" for key in UNHEEDED["spec"] if key in pod)
+        yield from (f"spec.{key}" for key in IGNORED["deployment"] if key in manifest["spec"])
+    yield from (f"{path}.{key}" for key in IGNORED["spec"] if key in pod)
     for at, it in _containers(pod):
-        yield from (f"{path}.{at}.{key}" for key in UNHEEDED["containers"] if key in it)
+        yield from (f"{path}.{at}.{key}" for key in IGNORED["containers"] if key in it)
         requests = (it.get("resources") or {}).get("requests") or {}
         yield from (f"{path}.{at}.resources.requests.{key}" for key in ("cpu",) if key in requests)

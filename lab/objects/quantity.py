@@ -11,20 +11,21 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from lab.box.errors import UsageError
+from lab.objects.position import Position
 
 SUFFIXES = {
     "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
     "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12), "P": Decimal(10**15), "E": Decimal(10**18),
     "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40), "Pi": Decimal(2**50), "Ei": Decimal(2**60),
 }  # fmt: skip
-"""By how much a number is multiplied, by the letters after it."""
+"""What a number is multiplied with, by the letters that follow it."""
 WRITTEN = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]{1,2})|([numkMGTPE]?|[KMGTPE]i))")
 MOST = Decimal(2**63 - 1)
 
 
 @dataclass(frozen=True)
 class Resources:
-    """An amount of both.
+    """An amount of processor and of memory.
 
     Args:
         cpu: thousandths of a processor.
@@ -47,62 +48,72 @@ class Resources:
 NOTHING = Resources()
 
 
-def cpu(written: object, path: str) -> int:
-    """Thousandths of a processor; less than one counts as one, as in Kubernetes.
+def cpu(written: object, where: Position | str) -> int:
+    """An amount of processor, in thousandths of one.  A fraction of a thousandth is rounded up, as in Kubernetes.
 
     Args:
         written: what the manifest says, such as ``500m`` or ``0.5``.
-        path: where it says so, for the error.
+        where: it says so, for the error.
 
     Raises:
         UsageError: it is no amount.
     """
-    return int((_amount(written, path, "500m") * 1000).to_integral_value(ROUND_CEILING))
+    return int((_amount(written, where, "500m") * 1000).to_integral_value(ROUND_CEILING))
 
 
-def memory(written: object, path: str) -> int:
-    """Bytes.
+def memory(written: object, where: Position | str) -> int:
+    """An amount of memory, in bytes.
 
     Args:
         written: what the manifest says, such as ``64Mi``.
-        path: where it says so, for the error.
+        where: it says so, for the error.
 
     Raises:
         UsageError: it is no amount, or a fraction of a byte: ``64m`` is 64 thousandths of one.
     """
-    amount = _amount(written, path, "64Mi")
+    amount = _amount(written, where, "64Mi")
     if amount != amount.to_integral_value():
         why = f"The letter m stands for thousandths: this is {amount.normalize():f} bytes." if str(written).endswith("m") else ""
         raise UsageError(
-            f"{path}: {written} is not a whole number of bytes.", why, f"write {str(written).rstrip('num')}Mi if you mean that"
+            f"{where}: {written} is not a whole number of bytes.", why, f"write {str(written).rstrip('num')}Mi if you mean that"
         )
     return int(amount)
 
 
 def cpu_text(amount: int, *beside: int) -> str:
-    """Millicores as Kubernetes writes them; in the unit that suits what stands beside it, too."""
+    """Thousandths of a processor, as Kubernetes writes them.
+
+    Args:
+        amount: to be written.
+        beside: other amounts that are shown with it, so that all of them are written in the same unit.
+    """
     return f"{amount}m" if amount and any(one % 1000 for one in (amount, *beside)) else str(amount // 1000)
 
 
 def memory_text(amount: int, *beside: int) -> str:
-    """Bytes as Kubernetes writes them, with the largest unit of which it is a whole number, and what stands beside it, too."""
+    """Bytes, as Kubernetes writes them: in the largest unit that gives a whole number.
+
+    Args:
+        amount: to be written.
+        beside: other amounts that are shown with it, so that all of them are written in the same unit.
+    """
     for suffix in ("Gi", "Mi", "Ki"):
         if amount and not any(one % int(SUFFIXES[suffix]) for one in (amount, *beside)):
             return f"{amount // int(SUFFIXES[suffix])}{suffix}"
     return str(amount)
 
 
-def _amount(written: object, path: str, example: str) -> Decimal:
+def _amount(written: object, where: Position | str, example: str) -> Decimal:
     text = str(written) if isinstance(written, str | int | float) and not isinstance(written, bool) else ""
     found = WRITTEN.fullmatch(text)
     if not found:
         raise UsageError(
-            f"{path}: {written!r} is not an amount that Kubernetes reads.", _what_is_wrong(text), f"write {_meant(text) or example}"
+            f"{where}: {written!r} is not an amount that Kubernetes reads.", _what_is_wrong(text), f"write {_meant(text) or example}"
         )
     number, exponent, suffix = found.groups()
     amount = Decimal(number) * (Decimal(10) ** int(exponent) if exponent else SUFFIXES[suffix])
     if not 0 <= amount <= MOST:
-        raise UsageError(f"{path}: {written} is out of range.", "An amount is 0 or more, and less than 8Ei.", f"write {example}")
+        raise UsageError(f"{where}: {written} is out of range.", "An amount is 0 or more, and less than 8Ei.", f"write {example}")
     return amount
 
 

@@ -1,7 +1,7 @@
 """What a Pod manifest asks for, in dataclasses.
 
-``read`` takes the manifests that a cluster takes, and fewer: the fields that this course's pods can keep their word about.  Any other field
-is refused by its path.  The names of the fields, their defaults and their limits are those of Kubernetes.
+``read`` takes manifests that a cluster takes, but fewer of their fields: those that this course's pods really heed.  Any other field is
+refused, and named by its path and its line.  The names of the fields, their defaults and their limits are those of Kubernetes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 
 from lab.box.errors import UsageError
 from lab.objects.container import ContainerSpec, container
-from lab.objects.fields import Fields
-from lab.objects.manifest import load
+from lab.objects.fields import Fields, no_duplicates
+from lab.objects.manifest import parse
+from lab.objects.position import Position
 from lab.objects.quantity import NOTHING, Resources
 
 RESTARTS = ("Always", "OnFailure", "Never")
@@ -31,13 +32,13 @@ class PodSpec:
     Args:
         name: of the pod.
         containers: that run side by side.
-        init: that run before them, one after the other.
+        init: that run before them, one after the other, each to its end.
         labels: of the pod.
         volumes: names of directories, empty at first, that live as long as the pod.
         restart: ``Always``, ``OnFailure`` or ``Never``.
-        share_pid: one process tree for all of them.
-        hostname: what they call the machine that they think they are.
-        grace_s: seconds between asking a container to end and making it.
+        share_pid: whether all containers are in one tree of processes.
+        hostname: the host name that all containers see.
+        grace_s: seconds that a container has to end by itself before it is killed.
         source: the manifest that this was read from, as JSON.
     """
 
@@ -54,14 +55,14 @@ class PodSpec:
 
     @property
     def requests(self) -> Resources:
-        """What the pod needs at any time: its containers together or, as they run alone, the greediest of those before them."""
-        together = sum((it.requests for it in self.containers), NOTHING)
+        """The most that the pod needs at any time: all its containers together, or an init container alone, whichever is more."""
+        at_once = sum((it.requests for it in self.containers), NOTHING)
         alone = [it.requests for it in self.init]
-        return Resources(max([together.cpu, *(it.cpu for it in alone)]), max([together.memory, *(it.memory for it in alone)]))
+        return Resources(max([at_once.cpu, *(it.cpu for it in alone)]), max([at_once.memory, *(it.memory for it in alone)]))
 
     @property
     def host_ports(self) -> dict[tuple[int, str], int]:
-        """The port inside the pod, by port and protocol of the machine."""
+        """For each published port of the machine, with its protocol, the port inside the pod that it leads to."""
         everyone = (port for it in (*self.init, *self.containers) for port in it.ports)
         return {(port.host, port.protocol): port.inside for port in everyone if port.host}
 
@@ -82,13 +83,15 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
         manifest: YAML, or the mapping that it stands for.
 
     Raises:
-        UsageError: it is not a Pod's, or asks for what is not supported; names the field by its path.
+        UsageError: it is not a Pod's, or asks for what is not supported; names the field by its path, and by its line in YAML.
     """
-    whole = load(manifest) if isinstance(manifest, str) else dict(manifest)
-    fields = Fields(whole)
+    read_from = parse(manifest) if isinstance(manifest, str) else None
+    whole = read_from.content if read_from else dict(manifest)  # type: ignore[arg-type]
+    fields = Fields(whole, Position(document=read_from.document if read_from else None))
     kind, version = fields.take("kind", str), fields.take("apiVersion", str)
     if (kind, version) != ("Pod", "v1"):
-        raise UsageError(f"This is a {kind} of {version}, and not a Pod.", "Only one kind is read here.", "write apiVersion: v1, kind: Pod")
+        what = f"This is a {kind} of {version}, and not a Pod"
+        raise UsageError(f"{what}: {fields.at('kind')}.", "Only one kind is read here.", "write apiVersion: v1, kind: Pod")
     metadata = fields.inside("metadata")
     name, labels = metadata.name("name", rule=LONG_NAME, most=253), metadata.pairs("labels")
     metadata.done()
@@ -98,16 +101,22 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
 
 
 def _pod(name: str, labels: Mapping[str, str], fields: Fields, whole: Mapping[str, Any]) -> PodSpec:
-    volumes = tuple(_volume(it) for it in fields.each("volumes"))
-    init = tuple(container(it, volumes) for it in fields.each("initContainers"))
-    containers = tuple(container(it, volumes) for it in fields.each("containers"))
+    parts = {key: list(fields.each(key)) for key in ("volumes", "initContainers", "containers")}
+    volumes = tuple(map(_volume, parts["volumes"]))
+    init = tuple(container(it, volumes) for it in parts["initContainers"])
+    containers = tuple(container(it, volumes) for it in parts["containers"])
     if not containers:
         raise UsageError(f"{fields.at('containers')} is missing.", "A pod has at least one container.", "add one, with name and image")
-    names = [it.name for it in (*init, *containers)]
-    fields.no_twins("containers are called", [PAUSE, *names], f"give each a name of its own; {PAUSE} is the one that every pod begins with")
-    fields.no_twins("volumes are called", volumes, "give each a name of its own")
-    published = [(port.host, port.protocol) for it in (*init, *containers) for port in it.ports if port.host]
-    fields.no_twins("containers want hostPort", [f"{port}/{protocol}" for port, protocol in published], "choose another for one")
+    everyone = list(zip((*init, *containers), (*parts["initContainers"], *parts["containers"]), strict=True))
+    names = [(PAUSE, fields.position), *((it.name, its.at("name")) for it, its in everyone)]
+    no_duplicates("containers are called", names, f"give each a name of its own; {PAUSE} is the one that every pod begins with")
+    volume_names = [(name, its.at("name")) for name, its in zip(volumes, parts["volumes"], strict=True)]
+    no_duplicates("volumes are called", volume_names, "give each a name of its own")
+    published = [
+        (f"{port.host}/{port.protocol}", its.at("ports", number, "hostPort"))
+        for it, its in everyone for number, port in enumerate(it.ports) if port.host
+    ]  # fmt: skip
+    no_duplicates("containers want hostPort", published, "choose another for one")
     options: dict[str, Any] = {
         "restart": fields.one_of("restartPolicy", RESTARTS),
         "share_pid": fields.take("shareProcessNamespace", bool, False),

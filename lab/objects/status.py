@@ -1,6 +1,6 @@
-"""How a pod is: one word for the whole, and what the engine says of each of its containers.
+"""The status of a pod: one word for the whole, its phase, and what the engine says of each container.
 
-The words are those of Kubernetes, and ``phase`` decides between them as it does, from the containers alone.
+The phases are those of Kubernetes, and ``phase`` chooses one as Kubernetes does: from the states of the containers alone.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.look import table
 from lab.objects.spec import PAUSE, PodSpec
+from lab.report import table
 
 UP = ("running", "restarting", "paused")
-"""Of the engine's words, those for a container that has not ended for good."""
+"""The engine's words for a container that has not ended for good."""
 
 
 @dataclass(frozen=True)
-class Part:
+class ContainerStatus:
     """One container of a pod.
 
     Args:
@@ -36,12 +36,12 @@ class Part:
 
     @property
     def succeeded(self) -> bool:
-        """It has ended for good, with 0."""
+        """Whether it has ended for good, with exit code 0."""
         return self.state == "exited" and self.exit_code == 0
 
 
 @dataclass(frozen=True)
-class Status:
+class PodStatus:
     """A pod at a moment.
 
     Args:
@@ -52,46 +52,46 @@ class Status:
     """
 
     phase: str
-    pause: Part
-    init: tuple[Part, ...]
-    containers: tuple[Part, ...]
+    pause: ContainerStatus
+    init: tuple[ContainerStatus, ...]
+    containers: tuple[ContainerStatus, ...]
 
     @property
     def restarts(self) -> int:
-        """Of all containers together."""
+        """How often its containers were restarted, all together."""
         return sum(it.restarts for it in (*self.init, *self.containers))
 
     def __repr__(self) -> str:
         rows = [(it.name, it.state, "" if it.exit_code is None else it.exit_code, it.restarts, it.note) for it in self._all()]
         return f"{self.phase}\n" + table(("container", "state", "exit code", "restarts", ""), *rows)
 
-    def _all(self) -> tuple[Part, ...]:
+    def _all(self) -> tuple[ContainerStatus, ...]:
         return (self.pause, *self.init, *self.containers)
 
 
-def status(spec: PodSpec, seen: Mapping[str, Mapping[str, Any]]) -> Status:
-    """A pod's status.
+def pod_status(spec: PodSpec, seen: Mapping[str, Mapping[str, Any]]) -> PodStatus:
+    """The status of a pod.
 
     Args:
-        spec: what was asked for.
+        spec: of the pod.
         seen: the engine's long answer for each container that is there, by its name in the manifest.
     """
 
-    def part(name: str) -> Part:
-        return _part(name, seen[name]) if name in seen else Part(name)
+    def part(name: str) -> ContainerStatus:
+        return _part(name, seen[name]) if name in seen else ContainerStatus(name)
 
     pause, init = part(PAUSE), tuple(part(it.name) for it in spec.init)
     containers = tuple(part(it.name) for it in spec.containers)
-    return Status(phase(spec.restart, pause, init, containers), pause, init, containers)
+    return PodStatus(phase(spec.restart, pause, init, containers), pause, init, containers)
 
 
-def phase(restart: str, pause: Part, init: tuple[Part, ...], containers: tuple[Part, ...]) -> str:
-    """One word for a pod.
+def phase(restart: str, pause: ContainerStatus, init: tuple[ContainerStatus, ...], containers: tuple[ContainerStatus, ...]) -> str:
+    """The phase of a pod: Pending, Running, Succeeded or Failed.
 
     Args:
-        restart: its policy.
-        pause: without which it is lost: the others keep running in namespaces that lead nowhere.
-        init: those that must have ended with 0 before the others begin.
+        restart: its restart policy.
+        pause: if it does not run the pod has failed, even if other containers run: their network leads nowhere.
+        init: the containers that must have ended with 0 before the others start.
         containers: the others.
     """
     if pause.state == "created":
@@ -107,8 +107,8 @@ def phase(restart: str, pause: Part, init: tuple[Part, ...], containers: tuple[P
     return "Succeeded" if restart != "Always" and all(it.succeeded for it in containers) else "Failed"
 
 
-def _part(name: str, details: Mapping[str, Any]) -> Part:
+def _part(name: str, details: Mapping[str, Any]) -> ContainerStatus:
     state, restarts = details["State"], int(details["RestartCount"])
     ended = state["Status"] in ("exited", "dead", "restarting")
     note = "out of memory" if state["OOMKilled"] else str(state["Error"]).rpartition("failed: ")[2]
-    return Part(name, str(state["Status"]), int(state["ExitCode"]) if ended else None, restarts, note)
+    return ContainerStatus(name, str(state["Status"]), int(state["ExitCode"]) if ended else None, restarts, note)

@@ -1,9 +1,9 @@
-"""Several nodes under a scheduler that exists: Docker Swarm, to be compared with the one of ``lab.objects.node``.
+"""Docker Swarm: several nodes under a real scheduler, to be compared with the one of ``lab.objects.node``.
 
-Only its placement is used.  A *service* of one copy stands for a pod; what the pod requests is *reserved* for it, and nothing else decides
-where it goes.  Networks across the machines are left out: not every host's kernel has what they take.
+Only its placement is used.  A *service* with one copy stands for a pod.  What the pod requests is *reserved* for the service, and nothing
+else decides where it goes.  Networks between the machines are left out, because not every computer's kernel has what they need.
 
-Swarm takes services as they come and spreads them: of the nodes with room it chooses the one with the fewest tasks.  It can't be told to
+A Swarm takes services as they come and spreads them: of the nodes with room it takes the one with the fewest tasks.  It can't be told to
 pack.
 """
 
@@ -21,10 +21,10 @@ from docker.types import Resources as Reserved
 from docker.types import ServiceMode, TaskTemplate
 
 from lab.box.errors import CourseError, UsageError
-from lab.box.wait import wait_for
-from lab.objects.engine import together
+from lab.box.wait import wait_for, wait_until
+from lab.objects.engine import in_parallel
 from lab.objects.node import Node, Plan, schedule
-from lab.objects.placed import NANO, Placed, Share, placed
+from lab.objects.placement import NANOS_PER_MILLI, Placement, Share, placement
 from lab.objects.quantity import Resources
 from lab.objects.spec import PodSpec, read
 
@@ -33,17 +33,18 @@ POD = "course.swarm.pod"
 POOL = "10.22.0.0/16"
 PORT = 2377
 BRIDGE = "docker_gwbridge"
-"""A network that an engine makes when it joins, and leaves behind."""
+"""A network that an engine makes when it joins a Swarm, and does not remove when it leaves."""
 NS_PER_S = 10**9
 FORMED_S, DECIDED_S, RUNS_S, GONE_S = 90.0, 60.0, 180.0, 90.0
-OVER = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
+"""Seconds until a Swarm has formed, has decided about a pod, all that is placed runs, and something that is removed has gone."""
+ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
 
 
 class Swarm:
-    """Nodes that are one Swarm; ``form`` makes it.
+    """Nodes that have formed a Swarm; ``form`` makes it.
 
     Args:
-        nodes: the first of them manages it.
+        nodes: of the Swarm; the first one manages it.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
@@ -51,34 +52,34 @@ class Swarm:
         self._api: Any = nodes[0].machine.docker.api
         self._names = {node.machine.docker.api.info()["Swarm"]["NodeID"]: node.name for node in nodes}
         found = [it["Description"]["Resources"] for it in self._api.nodes()]
-        reported = Resources(min(it["NanoCPUs"] for it in found) // NANO, min(it["MemoryBytes"] for it in found))
+        reported = Resources(min(it["NanoCPUs"] for it in found) // NANOS_PER_MILLI, min(it["MemoryBytes"] for it in found))
         self._share = Share(nodes[0].capacity, reported)
         self._specs: dict[str, PodSpec] = {}
 
-    def place(self, *manifests: str | Mapping[str, Any] | PodSpec) -> Placed:
-        """Have Swarm place pods, one after the other, and wait until those that have a place run.
+    def place(self, *manifests: str | Mapping[str, Any] | PodSpec) -> Placement:
+        """Have the Swarm place pods, one after the other, and wait until those that have a place run.
 
         Returns:
             Where all pods are, those that were there before among them.
 
         Raises:
             UsageError: a manifest is wrong, or a pod of that name is there.
-            CourseError: Swarm refuses one, or it does not run; the others stay.
+            CourseError: the Swarm refuses one, or it does not run; the others stay.
         """
         specs = [it if isinstance(it, PodSpec) else read(it) for it in manifests]
-        if twin := next((it.name for it in specs if it.name in self._specs), ""):
-            raise UsageError(f"There is a pod {twin} already.", "Pods are told apart by their names.", "swarm.remove(), or another name")
+        if same := next((it.name for it in specs if it.name in self._specs), ""):
+            raise UsageError(f"There is a pod {same} already.", "Pods are told apart by their names.", "swarm.remove(), or another name")
         schedule(specs, self.nodes)  # refuses two of one name
         with _in_words():
             ids = {spec.name: self._image(spec.containers[0].image) for spec in specs}
             for spec in specs:
                 service = self._create(spec, ids[spec.name])
                 self._specs[spec.name] = spec
-                wait_for(f"Swarm to decide about {spec.name}", partial(self._decided, service), timeout_s=DECIDED_S, every_s=0.1)
+                wait_until(f"the Swarm to decide about {spec.name}", partial(self._decided, service), timeout_s=DECIDED_S, every_s=0.1)
             return self._await_all()
 
     def placements(self) -> dict[str, list[str]]:
-        """The names of the pods that are on each node, now."""
+        """The names of the pods that are on each node now, by the node's name."""
         with _in_words():
             tasks = [(name, task) for name, task in self._tasks().items() if task.get("NodeID") in self._names]
         there = {node.name: [name for name, task in tasks if self._names[task["NodeID"]] == node.name] for node in self.nodes}
@@ -88,14 +89,14 @@ class Swarm:
         """Remove pods side by side; all of them where none is named."""
         with _in_words():
             going = [service for service, name in self._pods().items() if not names or name in names]
-            together(self._remove, going)
+            in_parallel(self._remove, going)
         self._specs = {name: spec for name, spec in self._specs.items() if names and name not in names}
 
     def leave(self) -> None:
-        """Undo the Swarm, with its pods and the networks that it made.  That it is gone already is no error."""
+        """Dissolve the Swarm, and remove its pods and networks; it is no error if that was done already."""
         first, *others = [node.machine.docker.api for node in self.nodes]
         with _in_words():
-            together(_leave, others)
+            in_parallel(_leave, others)
             _leave(first)
         self._specs = {}
 
@@ -107,12 +108,12 @@ class Swarm:
         return {it["ID"]: it["Spec"]["Labels"][POD] for it in self._api.services({"label": POD})}
 
     def _tasks(self) -> dict[str, dict[str, Any]]:
-        """What each pod's service runs, or shall run, by the pod's name."""
+        """The task of each pod's service that runs, or is to run, by the pod's name."""
         pods = self._pods()
         return {pods[it["ServiceID"]]: it for it in self._api.tasks({"desired-state": "running"}) if it["ServiceID"] in pods}
 
     def _image(self, name: str) -> str:
-        """The id of an image that all nodes have.  An engine fetches what it is told by name, whether it has that or not."""
+        """The id of an image that all nodes have.  An engine asks a registry for an image that it is told by name, even if it has it."""
         found = ""
         for node in self.nodes:
             try:
@@ -125,28 +126,26 @@ class Swarm:
     def _create(self, spec: PodSpec, image: str) -> str:
         it, (nano, memory) = spec.containers[0], self._share.reserved(spec)
         runs = Runs(image, list(it.command) or None, list(it.args) or None, env=dict(it.env), stop_grace_period=spec.grace_s * NS_PER_S)
-        told = TaskTemplate(runs, Reserved(cpu_reservation=nano, mem_reservation=memory))
+        task = TaskTemplate(runs, Reserved(cpu_reservation=nano, mem_reservation=memory))
         name = f"{spec.name}-{secrets.token_hex(2)}"
-        return str(self._api.create_service(told, name, {POD: spec.name}, ServiceMode("replicated", 1))["ID"])
+        return str(self._api.create_service(task, name, {POD: spec.name}, ServiceMode("replicated", 1))["ID"])
 
     def _remove(self, service: str) -> None:
-        """Remove a service, and wait until its tasks are gone: they hold what was reserved for them."""
-
-        def must_be_gone() -> None:
-            if left := [it for it in self._api.tasks() if it["ServiceID"] == service]:
-                raise BlockingIOError(f"{len(left)} of its tasks are there")
-
+        """Remove a service, and wait until its tasks are gone, because they keep what was reserved for them."""
         with suppress(NotFound):
             self._api.remove_service(service)
-        wait_for("a service to be gone", must_be_gone, timeout_s=GONE_S, every_s=0.2)
+        wait_until(
+            "the tasks of a service to be gone",
+            lambda: not any(it["ServiceID"] == service for it in self._api.tasks()),
+            timeout_s=GONE_S,
+            every_s=0.2,
+        )
 
-    def _decided(self, service: str) -> None:
-        """Swarm has looked for a node for a service, and said which, or why there is none."""
-        tasks = self._api.tasks({"service": service})
-        if not any(it.get("NodeID") or it["Status"].get("Err") for it in tasks):
-            raise BlockingIOError(", ".join(it["Status"]["State"] for it in tasks) or "it has no task")
+    def _decided(self, service: str) -> bool:
+        """Whether the Swarm has looked for a node for a service, and has said which one, or why there is none."""
+        return any(it.get("NodeID") or it["Status"].get("Err") for it in self._api.tasks({"service": service}))
 
-    def _await_all(self) -> Placed:
+    def _await_all(self) -> Placement:
         placements, pending = {}, {}
         for name, task in self._tasks().items():
             if task.get("NodeID"):
@@ -154,14 +153,14 @@ class Swarm:
             else:
                 pending[name] = str(task["Status"].get("Err") or task["Status"]["State"])
         wait_for("what is placed to run", lambda: self._all_run(placements), timeout_s=RUNS_S, every_s=0.2)
-        return placed(Plan(placements, pending), list(self._specs.values()), self.nodes, self._share)
+        return placement(Plan(placements, pending), list(self._specs.values()), self.nodes, self._share)
 
     def _all_run(self, names: Iterable[str]) -> None:
         """The pods run, each in its first task: Swarm makes another one in the place of what has ended."""
         pods = self._pods()
         for task in self._api.tasks():
             name, status = pods.get(task["ServiceID"], ""), task["Status"]
-            if name in names and status["State"] in OVER:
+            if name in names and status["State"] in ENDED:
                 what = f"Swarm has placed the pod {name}, and it does not run."
                 raise CourseError(
                     what, f"{status['State']}: {status.get('Err') or status['Message']}.", "swarm.remove(), and mend its manifest"
@@ -191,13 +190,13 @@ def form(*nodes: Node) -> Swarm:
             address = _address(nodes[0])
             manager.init_swarm(address, f"0.0.0.0:{PORT}", default_addr_pool=[POOL], subnet_size=24)
             token = manager.inspect_swarm()["JoinTokens"]["Worker"]
-            together(
+            in_parallel(
                 lambda node: node.machine.docker.api.join_swarm([f"{address}:{PORT}"], token, advertise_addr=_address(node)), nodes[1:]
             )
             wait_for("all nodes to be ready", lambda: _all_ready(manager, len(nodes)), timeout_s=FORMED_S, every_s=0.2)
             return Swarm(nodes)
         except BaseException:
-            together(_leave, others)
+            in_parallel(_leave, others)
             _leave(manager)
             raise
 

@@ -1,7 +1,10 @@
-"""What a cell shows ends when the cell has run again: its output is gone by then, and its threads would go on looking for nobody.
+"""Ends what a cell has shown, such as a live picture, when the cell has run again.
 
-JupyterLab names the cell that it runs in its request. Where no front end does, as when nbclient runs a notebook from top to bottom, nothing
-ends before its kernel. What was shown earlier ends *after* the cell, so that what took its place has the same feed by then.
+The output of the earlier run is gone by then, and without this its threads would go on working for nobody.  JupyterLab sends the id of the
+cell with each request.  Where no front end does, as when nbclient runs a notebook from top to bottom, everything lives as long as the
+kernel.
+
+What the earlier run has shown ends *after* the cell has run again.  So a picture that takes the place of another one can share its feed.
 """
 
 from __future__ import annotations
@@ -12,11 +15,11 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 _shown: dict[str, list[tuple[str, Callable[[], None]]]] = {}
-"""By cell: which run of it showed something, and what ends that."""
+"""By the id of a cell: the ids of the runs that have shown something, each with what ends that."""
 
 
 def ends_with_its_cell(close: Callable[[], None]) -> None:
-    """Have something called when the cell that runs now has run again; nothing where there is no such cell.
+    """Have a function called when the cell that runs now has run again; nothing happens outside a cell.
 
     Args:
         close: ends what the cell shows.
@@ -31,7 +34,7 @@ def ends_with_its_cell(close: Callable[[], None]) -> None:
 
 
 def _running(shell: Any) -> tuple[str, str]:
-    """The cell that runs, and this run of it, by the ids that the front end gave them; empty where it gave none."""
+    """The ids of the cell that runs, and of this run of it, as the front end has sent them; empty if it has sent none."""
     request = shell.get_parent() if hasattr(shell, "get_parent") else {}
     return str(request.get("metadata", {}).get("cellId") or ""), str(request.get("header", {}).get("msg_id"))
 

@@ -1,7 +1,7 @@
-"""``boot("c01-vm")``: a virtual machine made from nothing, and its console on the screen while it boots.
+"""``boot("c01-vm")``: a virtual machine that boots from nothing, with its console on the screen meanwhile.
 
-The console is a serial line: whatever kernel and init print there goes into a file, from the first moment on, when nothing else of the
-machine answers yet.  The last lines of it are shown, and renewed until a shell answers.
+The console is a serial line.  What the kernel and init print there goes into a file from the first moment on, when nothing else of the
+machine answers yet.  The last lines of that file are shown, and renewed until the machine has a shell.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from lab.box.instances.instance import Instance
 
 EVERY_S = 0.3
+"""Seconds between two looks at the console."""
 LAST, WIDE = 12, 100
+"""Lines that are shown, and letters of each."""
 
 
 def boot(name: str) -> Instance:
-    """A virtual machine that has booted, whatever runs the box; where there is none to be had, a machine like the box, and that is said.
+    """Boot a virtual machine, whatever runs the box.  If none can be had, it says so, and makes a machine like the box.
 
     Args:
         name: of the machine.
 
     Raises:
-        CourseError: neither could be had.
+        CourseError: neither of the two could be made.
     """
     screen: Any = DisplayHandle()  # type: ignore[no-untyped-call]
     screen.display({"text/plain": "The power is on."}, raw=True)
@@ -46,7 +48,7 @@ def boot(name: str) -> Instance:
 
 
 def tail(console: str) -> str:
-    """The last lines of what a console says, and how many went before."""
+    """The first and the last lines of what a console has printed, with the number of lines between them."""
     lines = [line.rstrip()[:WIDE] for line in console.splitlines() if line.strip()]
     if len(lines) <= LAST:
         return "\n".join(lines) or "The power is on."

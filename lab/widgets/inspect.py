@@ -1,4 +1,4 @@
-"""What there is to know about a node of the picture: what its engine says, a command that makes one like it, and its last words."""
+"""Details of a node of the picture: what the engine says about it, a command that makes one like it, and the last lines of its log."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.box.machine import Machine
-from lab.topology.graph import Graph
-from lab.topology.text import words
+from lab.picture.graph import Graph
+from lab.picture.text import words
 
-LINES = 50
-BYTES = 16_000
-"""Of its log."""
+LINES, BYTES = 50, 16_000
+"""How much of a log is shown, at most."""
 MODES = {"network": "NetworkMode", "ipc": "IpcMode", "pid": "PidMode", "uts": "UTSMode"}
 USUAL = ("default", "bridge", "private", "")
 SWITCHES = {"Privileged": "--privileged", "ReadonlyRootfs": "--read-only", "Init": "--init", "PublishAllPorts": "-P", "AutoRemove": "--rm"}
 LISTS = {"Binds": "-v", "CapAdd": "--cap-add", "CapDrop": "--cap-drop", "SecurityOpt": "--security-opt", "ExtraHosts": "--add-host"}
 IMPLIED = ("label=disable",)
-"""What the engine adds for itself where walls are missing."""
+"""Options that the engine adds by itself where walls are missing."""
 OF_THE_IMAGE = {"User": "--user", "WorkingDir": "--workdir", "StopSignal": "--stop-signal", "Tty": "-t", "OpenStdin": "-i"}
 HEALTH = {"Interval": "--health-interval={}ns", "Timeout": "--health-timeout={}ns", "StartPeriod": "--health-start-period={}ns"}
 HEALTH |= {"Retries": "--health-retries={}"}
@@ -26,12 +25,15 @@ Parts = list[tuple[str, str]]
 
 
 def details(machines: Mapping[str, Machine], graph: Graph[str], node: str) -> tuple[str, Parts]:
-    """A title, and headings with texts, for a node.
+    """The details of a node.
 
     Args:
-        machines: by the id of their box.
+        machines: by the id of their box in the graph.
         graph: that has the node.
         node: its id.
+
+    Returns:
+        A title, and pairs of a heading and a text.
     """
     if node not in graph:
         return "It is gone", []
@@ -80,11 +82,11 @@ def _limit(memory: int) -> str:
 
 
 def command(found: Mapping[str, Any], image: Mapping[str, Any]) -> str:
-    """The ``docker run`` that makes a container like this one, and what connects it to more than one network.
+    """A ``docker run`` that makes a container like this one, with what connects it to further networks.
 
     Args:
-        found: what the engine says about the container.
-        image: what it says about how the image is run; only what differs from that was asked for.
+        found: the engine's long answer about the container.
+        image: the configuration of its image; only what differs from that becomes an option.
     """
     own = found["Config"]
     options = [*_walls(found), *_options(found["HostConfig"]), *_settings(own, image)]

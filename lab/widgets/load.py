@@ -1,7 +1,7 @@
-"""``load(url, 100)``: real requests, and who answered them.
+"""``load(url, 100)``: sends real requests, and tells who answered them.
 
-Each request is a connection of its own, because whoever balances a load decides when a connection is made.  Each has an id of its own,
-which the app logs; the live pictures that are open show who answered, so what travels there has really been sent.
+Each request is a connection of its own, because a load balancer decides when a connection is made.  Each has its own id, which the app
+logs. The live pictures that are open show each request and who answered it; nothing is shown there that was not really sent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import requests
 from IPython.display import display
 
 from lab.box.errors import UsageError
-from lab.look import table
+from lab.report import table
 from lab.widgets.topology import TopologyView
 
 TIMEOUT_S = 10.0
@@ -28,11 +28,11 @@ MOST = 10_000
 
 @dataclass(frozen=True)
 class Request:
-    """One that was made.
+    """A request that was made.
 
     Args:
         id: its own; the app has it in its log.
-        seconds: until the answer was there.
+        seconds: from the request to the answer.
         by: the container or machine that answered, as it calls itself; empty where nobody did.
         trouble: why it failed; empty where it did not.
     """
@@ -45,18 +45,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """What came of all of them."""
+    """The results of all requests."""
 
     requests: tuple[Request, ...]
 
     @property
     def answered(self) -> dict[str, int]:
-        """How many each answered."""
+        """How many requests each one has answered, most first, by its name."""
         return dict(Counter(request.by for request in self.requests if not request.trouble).most_common())
 
     @property
     def failed(self) -> dict[str, int]:
-        """How many failed, by the reason."""
+        """How many requests have failed, most first, by the reason."""
         return dict(Counter(request.trouble for request in self.requests if request.trouble).most_common())
 
     def __repr__(self) -> str:
@@ -69,22 +69,22 @@ class Load:
 
 
 def load(url: str, n: int = 100, *, at_once: int = 4) -> Load:
-    """Send requests, and tell who answered.
+    """Send requests, and show them in the live pictures that are open.
 
     Args:
         url: where to, such as ``box.url(80)``.
         n: how many.
-        at_once: how many at a time.
+        at_once: how many at the same time.
 
     Raises:
         UsageError: that is no number of requests.
     """
     if not (0 < n <= MOST and 0 < at_once <= n + at_once):
         raise UsageError(f"{n} requests, {at_once} at a time, can't be sent.", f"It takes 1 to {MOST}.", "load(box.url(80), 100)")
-    tell = _Told(n)
+    announce = _Announcer(n)
     with ThreadPoolExecutor(at_once) as pool:
-        made = tuple(pool.map(lambda _: tell(_ask(url)), range(n)))
-    tell.end()
+        made = tuple(pool.map(lambda _: announce(_ask(url)), range(n)))
+    announce.end()
     return Load(made)
 
 
@@ -103,8 +103,8 @@ def _ask(url: str) -> Request:
     return Request(name, time.monotonic() - began, by, trouble)
 
 
-class _Told:
-    """Tells the open pictures of each request, and a learner who waits how far it is."""
+class _Announcer:
+    """Shows each request in the open pictures and, if it takes long, prints how many there have been."""
 
     def __init__(self, total: int) -> None:
         self._total, self._done, self._began = total, 0, time.monotonic()

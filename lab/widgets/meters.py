@@ -1,7 +1,7 @@
 """``meters(box, "c02-web", …)``: what containers use, side by side and live: memory, processor, processes, and how long each took to start.
 
-The figures are the kernel's own, from the control group of each container; the machine itself stands beside them.  They
-have to be looked up (no event tells them), once a second by default; after a while that ends by itself.
+The figures are the kernel's own, from the control group of each container; the whole machine stands beside them.  No event tells of them,
+so they are read again and again, once a second by default; after a while that ends by itself.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -19,83 +18,32 @@ import ipywidgets
 
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
-from lab.look import table
+from lab.observe.control_group import WHOLE_MACHINE, CpuTimes, Usage, read_usage
+from lab.report import table
 from lab.widgets.cell import ends_with_its_cell
 
 THE_BOX = "the whole box"
 KEPT = 60
-"""Figures of each kind that are drawn."""
+"""Readings that a curve shows: the last ones."""
 WIDE, HIGH = 120, 24
-"""Pixels of a curve."""
-MB = 1e6
-LOOK = r"""
-tell() {
-  [ -f "$2/memory.current" ] && echo "$1 memory $(cat "$2/memory.current")"
-  [ -f "$2/memory.usage_in_bytes" ] && echo "$1 memory $(cat "$2/memory.usage_in_bytes")"
-  [ -f "$2/cpuacct.usage" ] && echo "$1 cpu_ns $(cat "$2/cpuacct.usage")"
-  [ -f "$2/cpu.stat" ] && sed -n "s/^usage_usec \(.*\)/$1 cpu_us \1/p" "$2/cpu.stat"
-}
-echo "0 ns $(date +%s%N)"
-for id in $ids; do
-  for group in $(find /sys/fs/cgroup -path "*$id" -type d 2>/dev/null); do
-    tell "$id" "$group"
-    echo "$id processes $(wc -l < "$group/cgroup.procs")"
-  done
-done
-echo "box memory $(awk '/MemTotal/ {total = $2} /MemAvailable/ {free = $2} END {print (total - free) * 1024}' /proc/meminfo)"
-for group in /sys/fs/cgroup /sys/fs/cgroup/memory /sys/fs/cgroup/cpuacct; do tell box "$group"; done
-echo "box processes $(ls -d /proc/[0-9]* | wc -l)"
-"""
-"""Lines of id, kind and value; where a kind comes twice, the last one counts."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What one thing uses at a moment.
-
-    Args:
-        memory_mb: megabytes.
-        cpus: processors, since the look before; 0 in the first one.
-        processes: how many.
-    """
-
-    memory_mb: float
-    cpus: float
-    processes: int
-
-
-def figures(said: str, before: Mapping[str, tuple[float, float]]) -> tuple[dict[str, Figures], dict[str, tuple[float, float]]]:
-    """What a look found, by id; and what the next one needs to know of it.
-
-    Args:
-        said: by ``LOOK``.
-        before: time and processor time (both in seconds) of the look before, by id.
-    """
-    found: dict[str, dict[str, float]] = {}
-    for line in said.splitlines():
-        key, what, value = line.split()
-        found.setdefault(key, {})[what] = float(value)
-    at = found.pop("0")["ns"] / 1e9
-    used = {key: (at, it.get("cpu_ns", 0) / 1e9 or it.get("cpu_us", 0) / 1e6) for key, it in found.items()}
-    shares = {key: (cpu - before[key][1]) / (at - before[key][0]) if key in before else 0.0 for key, (_, cpu) in used.items()}
-    return {key: Figures(it.get("memory", 0) / MB, max(0.0, shares[key]), int(it.get("processes", 0))) for key, it in found.items()}, used
+"""Width and height of a curve, in pixels."""
 
 
 class Meters(ipywidgets.HTML):  # type: ignore[misc]
-    """A table of curves.
+    """A table with a row for each container, and one for the whole machine; curves show the last minute.
 
     Args:
-        machine: the things are on it.
-        names: of containers.
-        every_s: seconds between two looks.
-        for_s: seconds, after which no more looks are taken.
+        machine: that the containers are on.
+        names: of the containers.
+        every_s: seconds between two readings.
+        for_s: seconds after which the readings end by themselves.
     """
 
     def __init__(self, machine: Machine, names: Sequence[str], *, every_s: float, for_s: float) -> None:
         super().__init__()
         self._machine, self._names = machine, tuple(names)
         self._every_s, self._until = every_s, time.monotonic() + for_s
-        self._seen: dict[str, deque[Figures]] = {}
+        self._seen: dict[str, deque[Usage]] = {}
         self._start_s: dict[str, float] = {}
         self._note = "looking …"
         self._closed = threading.Event()
@@ -109,20 +57,20 @@ class Meters(ipywidgets.HTML):  # type: ignore[misc]
         super().close()
 
     def text(self) -> str:
-        """The figures of the last look, as a table of text."""
+        """The last reading, as a table of text, for those who can't see the curves."""
         rows = [(name, *self._words(name)) for name in (*self._names, THE_BOX)]
         return f"{table(('', 'memory', 'processor', 'processes', 'started in'), *rows)}\n{self._note}"
 
     def _run(self) -> None:
-        before: dict[str, tuple[float, float]] = {}
+        before: CpuTimes = {}
         while not self._closed.is_set() and time.monotonic() < self._until:
             try:
                 ids = self._ids()
-                seen, before = figures(self._machine.sh(f"ids='{' '.join(ids)}'\n{LOOK}", check=True).stdout, before)
-                for key, name in {**ids, "box": THE_BOX}.items():
+                seen, before = read_usage(self._machine, ids, before)
+                for key, name in {**ids, WHOLE_MACHINE: THE_BOX}.items():
                     if key in seen:
                         self._seen.setdefault(name, deque(maxlen=KEPT)).append(seen[key])
-                self._note = f"live; looked at {time.strftime('%H:%M:%S')}"
+                self._note = f"live; read at {time.strftime('%H:%M:%S')}"
             except Exception as error:  # noqa: BLE001  (whatever it is: it is shown, and a thread must not end in a traceback)
                 self._note = f"stale since {time.strftime('%H:%M:%S')}: {str(error)[:120]}"
             if not self._closed.is_set():
@@ -133,7 +81,7 @@ class Meters(ipywidgets.HTML):  # type: ignore[misc]
             self._draw()
 
     def _ids(self) -> dict[str, str]:
-        """Name by id, of those that run now."""
+        """The names of the containers that run now, by their ids."""
         found = {}
         for name in self._names:
             details = self._inspect(name)
@@ -183,7 +131,7 @@ HEADS = ("", "memory", "", "processors", "", "processes", "started in")
 
 
 def _curve(values: Sequence[float]) -> str:
-    """A line from left to right, as high as its largest value; decoration, since the last value stands beside it."""
+    """A line, scaled to its largest value; hidden from screen readers, because the last value stands beside it as text."""
     if len(values) < 2:
         return ""
     most = max(*values, 1e-9)
@@ -198,13 +146,13 @@ def _moment(text: str) -> float:
 
 
 def meters(machine: Machine, *names: str, every_s: float = 1.0, for_s: float = 120.0) -> Meters:
-    """Show what containers use, beside the whole machine, live; the last expression of a cell.
+    """Show what containers use, and the whole machine beside them, while it changes; to be the last expression of a cell.
 
     Args:
-        machine: they are on it.
-        names: theirs; those that do not run yet, or no longer, are said to.
-        every_s: seconds between two looks.
-        for_s: seconds until it ends by itself.
+        machine: that the containers are on.
+        names: of the containers; one that does not run is shown as such, and its figures appear once it does.
+        every_s: seconds between two readings.
+        for_s: seconds after which the readings end by themselves.
 
     Raises:
         CourseError: no container is named.

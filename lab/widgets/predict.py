@@ -1,9 +1,10 @@
 """``predict(…)``: say what you expect before you see it.
 
-A prediction is a question in a cell of its own, which is shown as a small form.  What is committed there is kept (``lab.progress``), and
-comes up again after a restart.  The cell that finds out ends in ``reveal(measured)``: it shows both, side by side.  Where somebody looks
-who has not committed to anything yet, the result waits for that; where nobody looks, as when a notebook is run from top to bottom, it is
-recorded as unanswered, and nothing waits.
+A prediction is a question in a cell of its own, which is shown as a small form.  What is committed there is kept (``lab.learner_record``),
+and comes up again after a restart.  The cell that finds out ends in ``reveal(measured)``, which shows both side by side.
+
+If a browser shows the question and nothing was committed yet, the result is held back until it is.  If no browser does, as when a notebook
+is run from top to bottom, nothing waits: the result is shown, and the prediction is kept as unanswered.
 
 What was predicted wrongly comes back in a later lesson's ``recall(…)``.
 """
@@ -21,8 +22,8 @@ import traitlets
 from IPython.display import display
 
 from lab.box.errors import UsageError
-from lab.look import verdict
-from lab.progress import UNANSWERED, Predicted, changing, read, to_recall
+from lab.learner_record import UNANSWERED, Predicted, changing, read, to_recall
+from lab.report import agrees, verdict
 from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
@@ -31,14 +32,14 @@ TRY = 'predict("02.more", "How many?", number="processes")'
 
 
 class Prediction(PromptWidget):
-    """A question, and what the learner committed to.
+    """A question, and the learner's answer to it.
 
     Args:
-        key: lesson, a dot, and a word; what is kept is kept under it.
+        key: lesson, a dot, and a word; the answer is kept under it.
         question: one sentence.
-        form: one of ``choices``, ``several``, ``number`` and ``order``, and what it offers.
-        measured: where it is known already: the answer is shown as soon as one is given.
-        limits: between which choices lie, where a number decides which of them is right.
+        form: a mapping with one key, ``choices``, ``several``, ``number`` or ``order``, and what it offers.
+        measured: the result, if it is known already; it is then shown as soon as an answer is given.
+        limits: numbers that part the choices, if it depends on a number which choice is right.
         unit: of that number.
     """
 
@@ -61,15 +62,15 @@ class Prediction(PromptWidget):
         same = kept and (kept.question, kept.form) == (question, form)
         self._answer = kept.answer if kept and same and not self._asked_again else UNANSWERED
         self._say()
-        self.on_msg(self._heard)
+        self.on_msg(self._receive)
 
     @property
     def answer(self) -> Any:
-        """What was committed, or ``"unanswered"``."""
+        """The learner's answer, or ``"unanswered"``."""
         return self._answer
 
     def commit(self, answer: Any) -> None:
-        """Take an answer, and keep it; what waited for it is shown."""
+        """Take an answer, keep it, and show the result if that is known."""
         self._answer = answer
         self._keep()
         self._say()
@@ -77,7 +78,7 @@ class Prediction(PromptWidget):
             self._show()
 
     def again(self) -> None:
-        """Take the answer back, and ask anew."""
+        """Take the answer back, and ask once more."""
         self._answer = UNANSWERED
         if self._asked_again:
             self._wait()
@@ -87,11 +88,11 @@ class Prediction(PromptWidget):
         self._say()
 
     def reveal(self, measured: Any, details: object = "") -> None:
-        """Show what was measured beside what was predicted; the last line of the cell that finds out.
+        """Show what was measured beside what was predicted; to be the last line of the cell that measures.
 
         Args:
-            measured: text, a number, a set or a list; a number that falls between limits is shown as that choice, and beside it.
-            details: what else there is to see, and would give it away.
+            measured: text, a number, a set or a list.  If the question has limits, a number, which is shown with the choice that it is in.
+            details: what else is shown with the result, and not before it.
         """
         if self._limits:
             details = f"{measured:.1f} {self._unit}\n{details}".strip()
@@ -100,7 +101,7 @@ class Prediction(PromptWidget):
         self._keep()
         self._show()
 
-    def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
+    def _receive(self, _: object, content: dict[str, Any], __: object) -> None:
         if "here" in content:
             self._somebody_looks = True
             if self._measured is not None and self._result and self._answer == UNANSWERED and not self._asked_again:
@@ -125,15 +126,15 @@ class Prediction(PromptWidget):
             self._result = display({"text/plain": text}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
     def ask_again(self) -> None:
-        """Show the question, and a line below it where the result will stand: what is displayed after the cell has run, no cell shows."""
+        """Show the question, and a line below it in whose place the result comes; after the cell has run, nothing can be added below it."""
         display(self)  # type: ignore[no-untyped-call]
         self._wait()
 
     def _keep(self) -> None:
         measured = sorted(map(str, self._measured)) if isinstance(self._measured, set | frozenset) else self._measured
-        right = self._answer != UNANSWERED and verdict(self._answer, self._measured).endswith("As you said.")
-        with changing() as progress:
-            progress.predictions[self.key] = Predicted(self.question, dict(self.form), self._answer, measured, right, time.time())
+        right = self._answer != UNANSWERED and agrees(self._answer, self._measured)
+        with changing() as record:
+            record.predictions[self.key] = Predicted(self.question, dict(self.form), self._answer, measured, right, time.time())
 
     def _say(self) -> None:
         words = ", ".join(map(str, self._answer)) or "none" if isinstance(self._answer, list) else str(self._answer)
@@ -149,7 +150,7 @@ class Prediction(PromptWidget):
         return bundle
 
     def text(self) -> str:
-        """The question, what it offers, and what was said: for who has no form."""
+        """The question, what it offers, and the answer, as text: where no form can be shown."""
         offered = next(iter(self.form.values()))
         listed = [f"  - {one}" for one in offered] if isinstance(offered, list) else [f"  (a number: {offered})"]
         return "\n".join([self.question, *listed, self.said or "Unanswered."])
@@ -166,20 +167,20 @@ def predict(
     limits: Sequence[float] | None = None,
     unit: str = "",
 ) -> Prediction:
-    """Ask what a learner expects; the last expression of a cell.
+    """Ask what a learner expects; to be the last expression of a cell.
 
     Args:
         key: lesson, a dot, and a word, such as ``02.more``.
         question: one sentence.
-        choices: to take one of.
-        several: to take any of, or none.
-        number: to type one; says of what, such as "seconds".
-        order: lines, to be put into order.
-        limits: numbers, of which the choices are made: under the first, between two, over the last.
+        choices: one of them is the answer.
+        several: any number of them are the answer, also none.
+        number: the answer is a number; this says of what, such as "seconds".
+        order: the answer is these lines, in order.
+        limits: numbers that make the choices: under the first, between two, over the last.
         unit: of the limits.
 
     Raises:
-        UsageError: none of the four is given, or more than one.
+        UsageError: not exactly one of these five is given.
     """
     between = None if limits is None else _choices(limits, unit)
     offered = {"choices": choices, "several": several, "number": number, "order": order, "limits": between}
@@ -197,11 +198,11 @@ def _choices(limits: Sequence[float], unit: str) -> list[str]:
 
 
 def recall(lesson: str, most: int = 3) -> None:
-    """Ask again what was predicted in earlier lessons, wrong ones first; says so where there is nothing yet.
+    """Ask again what was predicted in earlier lessons, wrong predictions first; where there is none yet, it says so.
 
     Args:
         lesson: this one, such as ``"03"``.
-        most: how many.
+        most: how many questions at most.
     """
     kept = read().predictions
     keys = to_recall(kept, lesson, most)

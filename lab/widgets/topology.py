@@ -1,10 +1,11 @@
 """``topology(box)``: the live picture of what is really on a box.
 
-Python takes the looks (``lab.topology``) and sends the browser what changed; ``topology.js`` keeps an element for each node.  Nothing of
-it is widget state, so a saved notebook does not grow with it.  A browser that has missed something asks for everything.
+Python takes snapshots (``lab.picture``) and sends the browser what has changed; ``topology.js`` keeps an element for each node.  Nothing of
+it is widget state, so a saved notebook does not grow with it.  A browser that has missed a message asks for everything.
 
-In the script, what Python sends is a method of the same name.  A newcomer takes the place of one that has gone, or comes last, and rows
-don't shrink while something is below: what stays never moves.  Keys are taken on the window, before JupyterLab's shortcuts.
+In the script, each message from Python is a method of the same name.  What stays in the picture never moves: a new node takes the place of
+one that was removed, or comes last, and a row keeps its height as long as something is below it.  Keys are taken on the window, before
+JupyterLab's shortcuts are.
 
 Below the live picture stands an output of its own with a still one (SVG and text), kept up to date while there is a kernel: it is what a
 saved notebook, nbconvert, a web page or a screen reader has without one.
@@ -23,21 +24,22 @@ import traitlets
 from IPython.display import DisplayHandle, display
 
 from lab.box.machine import Machine
-from lab.topology.elements import Element, changes, elements
-from lab.topology.events import ANSWER_S, Seen, follow, leave
-from lab.topology.graph import Graph, graph
-from lab.topology.snapshot import Snapshot
-from lab.topology.svg import svg
-from lab.topology.text import text
+from lab.picture.elements import Element, changes, elements
+from lab.picture.events import ANSWER_S
+from lab.picture.feed import Seen, follow, leave
+from lab.picture.graph import Graph, graph
+from lab.picture.snapshot import Snapshot
+from lab.picture.svg import svg
+from lab.picture.text import text
 from lab.widgets.cell import ends_with_its_cell
 from lab.widgets.inspect import details
 from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
 SHORT = 12
-"""Digits of a container's id that it has for a name."""
+"""Digits of a container's id in its short form, which is also its host name."""
 TWIN_EVERY_S = 3.0
-"""The still picture is renewed at most so often, and at the latest so long after a change."""
+"""Seconds between two renewals of the still picture, and from a change to the renewal at the latest."""
 LEGEND = (
     ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, dead, or gone"),
     ("pod", "a pod: containers that share a network"), ("wall up", "a wall that stands between two of them"),
@@ -81,24 +83,24 @@ class TopologyView(PromptWidget):
         self._twin_is_of = 0
         self._due: threading.Timer | None = None
         self.on_msg(self._asked)
-        self._told = [lambda seen, number=number: self._see(number, seen) for number in range(len(machines))]
-        self._feeds = [follow(machine, told) for machine, told in zip(machines, self._told, strict=True)]
+        self._subscribers = [lambda seen, number=number: self._see(number, seen) for number in range(len(machines))]
+        self._feeds = [follow(machine, subscriber) for machine, subscriber in zip(machines, self._subscribers, strict=True)]
         self.open_views.add(self)
         ends_with_its_cell(self.close)
 
     @property
     def graph(self) -> Graph[str]:
-        """The graph that is drawn; see ``lab.topology.graph``."""
+        """The graph that is drawn; see ``lab.picture.graph``."""
         return self._graph
 
     def close(self) -> None:
-        """Stop looking, and take the picture away; the still one stays."""
+        """Stop following the machines, and take the live picture away; the still one stays."""
         if self._closed:
             return
         self._closed = True
         self.open_views.discard(self)
-        for machine, told in zip(self.machines, self._told, strict=True):
-            leave(machine, told)
+        for machine, subscriber in zip(self.machines, self._subscribers, strict=True):
+            leave(machine, subscriber)
         if due := self._due:
             due.cancel()
         self._renew()
@@ -108,9 +110,9 @@ class TopologyView(PromptWidget):
         """Show a request that was really made, and who answered.
 
         Args:
-            by: what the one that did calls itself: a container's id, as it is or in short, or the name of a machine.
+            by: who answered, as it calls itself: a container's id, in full or in short, or the name of a machine.
             request: the request's own id.
-            failed: it was refused, or not answered.
+            failed: whether it was refused, or not answered.
         """
         for node in self._elements:
             kind, _, name = node.partition(":")
@@ -139,10 +141,10 @@ class TopologyView(PromptWidget):
 
     def _unseen(self) -> list[Seen]:
         """The machines that can't be seen, without those that are gone."""
-        return [seen for seen in self._seen.values() if seen.stale and not (seen.box and seen.box.gone)]
+        return [seen for seen in self._seen.values() if seen.stale and not (seen.box and seen.box.end_reason)]
 
     def _badge(self) -> dict[str, object]:
-        lost = [seen.box.name for _, seen in sorted(self._seen.items()) if seen.box and seen.box.gone]
+        lost = [seen.box.name for _, seen in sorted(self._seen.items()) if seen.box and seen.box.end_reason]
         says = [f"gone: {', '.join(lost)}"] if lost else []
         unseen = self._unseen()
         lively = not unseen and len(lost) < len(self.machines)
@@ -202,7 +204,7 @@ class TopologyView(PromptWidget):
 
 
 def show(*machines: Machine) -> TopologyView:
-    """Show what is on a machine, live; the last expression of a cell.
+    """Show what is on machines, as a picture that follows what happens there; to be the last expression of a cell.
 
     Args:
         machines: to look at; your box where none is named.

@@ -17,7 +17,7 @@ from autograder.framework.fact import Fact
 from autograder.framework.task import LARGEST_ANSWER, Task, load
 from autograder.notebook import NBGRADER
 from lab.box.errors import CourseError, UsageError
-from lab.progress import read
+from lab.learner_record import read
 from tests.autograder.conftest import Checked
 from tests.support.machine import Local
 

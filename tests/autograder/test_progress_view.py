@@ -8,7 +8,7 @@ import pytest
 
 import autograder
 from autograder.progress_view import rows, text
-from lab.progress import UNANSWERED, Predicted, changing, reached, read
+from lab.learner_record import UNANSWERED, Predicted, changing, reached, read
 
 if TYPE_CHECKING:
     from pathlib import Path

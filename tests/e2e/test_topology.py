@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lab.box.instances.box import Box
 from lab.box.wait import wait_for
-from lab.look import WALLS
+from lab.observe.namespace import WALLS
 from tests.conftest import Running
 from tests.support.jupyter import await_kernel, chromium, jupyterlab, open_notebook, run_cell, start_cell
 from tests.support.topology import SOON_MS, View, clear, docker, start

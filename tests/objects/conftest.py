@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 from lab.objects.pod import pods
 
 if TYPE_CHECKING:
@@ -31,5 +31,5 @@ def box(box: Box) -> Iterator[Box]:
     if on_it(box):
         box.sh(SWEEP, check=True)
     yield box
-    together(lambda left: left.delete(grace_s=0), pods(box))
+    in_parallel(lambda left: left.delete(grace_s=0), pods(box))
     assert on_it(box) == []

@@ -6,10 +6,11 @@ import pytest
 
 from lab.box.errors import UsageError
 from lab.objects.fields import Fields
+from lab.objects.position import Position
 
 
 def test_what_nobody_took_is_refused_by_its_path() -> None:
-    fields = Fields({"name": "a", "nmae": "b"}, "spec.containers[2]")
+    fields = Fields({"name": "a", "nmae": "b"}, Position(("spec", "containers", 2)))
     fields.take("name", str)
     with pytest.raises(UsageError, match=r"^spec.containers\[2\].nmae is not supported here(.|\n)*did you mean name"):
         fields.done()
@@ -17,7 +18,7 @@ def test_what_nobody_took_is_refused_by_its_path() -> None:
 
 def test_a_missing_field_that_was_misspelt_is_found() -> None:
     with pytest.raises(UsageError, match=r"spec.image is missing(.|\n)*did you mean image where it says imgae"):
-        Fields({"imgae": "base"}, "spec").take("image", str)
+        Fields({"imgae": "base"}, Position(("spec",))).take("image", str)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_missing_field_that_was_misspelt_is_found() -> None:
 )
 def test_a_value_of_another_kind_is_refused(value: object, kind: type, words: str) -> None:
     with pytest.raises(UsageError) as refused:
-        Fields({"it": value}, "spec").take("it", kind)
+        Fields({"it": value}, Position(("spec",))).take("it", kind)
     assert refused.value.what.startswith("spec.it must be")
     assert words in str(refused.value)
 

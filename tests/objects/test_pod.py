@@ -10,10 +10,12 @@ import pytest
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.machine import Machine
-from lab.look import page, pid, walls
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 from lab.objects.pod import Pod, pods
 from lab.objects.spec import PAUSE
+from lab.observe.namespace import walls
+from lab.observe.process import pid
+from lab.observe.web import page
 from tests.objects.conftest import on_it
 from tests.objects.manifests import SLEEP, WEB, one, pod, shell
 from tests.support.course import until
@@ -125,7 +127,7 @@ def test_a_pod_is_deleted_as_one_whatever_is_left_of_it_and_as_often_as_you_like
     it = run(box, WEB)
     box.sh(f"docker rm -f {it.container('app')} {it.container('prepare')}", check=True)
     assert [part.state for part in it.status().containers] == ["gone", "running"]
-    together(lambda one: one.delete(grace_s=0), [it, Pod.find(box, "web"), it])
+    in_parallel(lambda one: one.delete(grace_s=0), [it, Pod.find(box, "web"), it])
     assert on_it(box) == []
     it.delete()
     with pytest.raises(CourseError, match="no pod web any more"):

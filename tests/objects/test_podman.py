@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
-from lab.look import page
 from lab.objects.pod import Pod
 from lab.objects.podman import Played, Refused, hand_over, play
+from lab.observe.web import page
 from tests.objects.manifests import WEB, one, pod, shell
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_its_walls_are_those_of_the_pod_by_hand_and_that_of_the_host_name_is_gon
     assert expected.down == {"net", "ipc"} | ({"pid"} if share_pid else set())
     assert seen.down == expected.down | {"uts"}
     assert seen.up == expected.up - {"uts"}
-    assert "net" in repr(seen)
+    assert repr(seen).splitlines()[0].split() == ["kind", "app", "pause", "sidecar"]
 
 
 def test_a_manifest_from_init_to_page(box: Box, playing: list[Played]) -> None:
@@ -130,11 +130,17 @@ def test_what_it_refuses_is_told_in_its_words_and_nothing_stays(box: Box, manife
 
 
 @pytest.mark.parametrize(
-    "manifest", [WEB.replace("\n    emptyDir", "\n\t  emptyDir"), f"{WEB}\n---\n{WEB}", WEB.replace("  name: web", "")]
+    ("manifest", "words"),
+    [
+        (WEB.replace("\n    emptyDir", "\n\t  emptyDir"), "a tab at the start of line 10"),
+        (f"{WEB}\n---\n{WEB}", "There are several manifests"),
+        (WEB.replace("  name: web", ""), r"metadata.name \(line 4\) is missing"),
+    ],
 )
-def test_what_can_not_be_read_is_refused_before_it_is_played(box: Box, manifest: str) -> None:
-    with pytest.raises(UsageError):
+def test_what_can_not_be_read_is_refused_before_it_is_played(box: Box, manifest: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
         play(box, manifest)
+    assert left(box) == []
 
 
 def test_an_init_container_that_does_not_end_ends_the_play(box: Box) -> None:

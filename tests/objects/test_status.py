@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 
 from lab.objects.spec import read
-from lab.objects.status import Part, Status, phase, status
+from lab.objects.status import ContainerStatus as Status
+from lab.objects.status import PodStatus, phase, pod_status
 from tests.objects.manifests import WEB
 
-RUNS, MADE, AGAIN, GONE = Part("it", "running"), Part("it", "created"), Part("it", "restarting", 1, 4), Part("it")
-DONE, FAILED = Part("it", "exited", 0), Part("it", "exited", 1)
+RUNS, MADE, AGAIN, GONE = (
+    Status("it", "running"),
+    Status("it", "created"),
+    Status("it", "restarting", 1, 4),
+    Status("it"),
+)
+DONE, FAILED = Status("it", "exited", 0), Status("it", "exited", 1)
 
 
 @pytest.mark.parametrize(
@@ -34,17 +40,17 @@ DONE, FAILED = Part("it", "exited", 0), Part("it", "exited", 1)
         ("Always", GONE, (), (RUNS,), "Failed"),
     ],
 )
-def test_a_phase(restart: str, pause: Part, init: tuple[Part, ...], containers: tuple[Part, ...], word: str) -> None:
+def test_a_phase(restart: str, pause: Status, init: tuple[Status, ...], containers: tuple[Status, ...], word: str) -> None:
     assert phase(restart, pause, init, containers) == word
 
 
 def test_restarts_are_those_of_all_containers() -> None:
-    assert Status("Running", RUNS, (AGAIN,), (AGAIN, RUNS)).restarts == 8
+    assert PodStatus("Running", RUNS, (AGAIN,), (AGAIN, RUNS)).restarts == 8
 
 
 def test_what_is_missing_is_gone_and_the_rest_is_shown_as_a_table() -> None:
     answer = {"RestartCount": 2, "State": {"Status": "restarting", "ExitCode": 137, "OOMKilled": True, "Error": ""}}
-    seen = status(read(WEB), {"pause": answer | {"RestartCount": 0}, "app": answer})
-    assert (seen.containers[0], seen.containers[1].state) == (Part("app", "restarting", 137, 2, "out of memory"), "gone")
+    seen = pod_status(read(WEB), {"pause": answer | {"RestartCount": 0}, "app": answer})
+    assert (seen.containers[0], seen.containers[1].state) == (Status("app", "restarting", 137, 2, "out of memory"), "gone")
     assert repr(seen).splitlines()[0] == seen.phase
     assert [line.split()[0] for line in repr(seen).splitlines()[3:]] == ["pause", "prepare", "app", "sidecar"]

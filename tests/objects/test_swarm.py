@@ -10,7 +10,7 @@ import pytest
 from lab.box import machines
 from lab.box.errors import CourseError, UsageError
 from lab.objects import swarm as swarms
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 from lab.objects.node import Node, schedule
 from lab.objects.spec import read
 from lab.objects.swarm import Swarm, form
@@ -48,7 +48,7 @@ def swarm(nodes: list[Node]) -> Iterator[Swarm]:
     made = form(*nodes)
     yield made
     made.leave()
-    assert together(left, nodes) == [[], [], []]
+    assert in_parallel(left, nodes) == [[], [], []]
 
 
 def left(node: Node) -> list[str]:
@@ -72,7 +72,7 @@ def test_small_pods_are_spread_and_what_fits_nowhere_waits(swarm: Swarm, nodes: 
     for words in ("spread them over 3 nodes", "over 2.", "big waits in the Swarm", "Each engine reports", "big is pending"):
         assert words in said
     assert {name for name, pods in swarm.placements().items() if pods} == set(NAMES)
-    running = together(lambda node: len(node.machine.docker.containers.list()), nodes)
+    running = in_parallel(lambda node: len(node.machine.docker.containers.list()), nodes)
     assert running == [1, 1, 1]
 
     swarm.remove("a")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.box.errors import UsageError
-from lab.look import APP, clean, page
+from lab.cleanup import clean
+from lab.observe.web import APP, page
 from lab.widgets.load import load
 from lab.widgets.topology import TopologyView
 from tests.support.course import until

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.box.errors import UsageError
-from lab.progress import UNANSWERED, read
+from lab.learner_record import UNANSWERED, read
 from lab.widgets import predict as module
 from lab.widgets.predict import WAITS, Prediction, predict, recall
 from tests.support.jupyter import chromium
@@ -57,7 +57,7 @@ def ask() -> Prediction:
 
 
 def from_browser(prediction: Prediction, **content: object) -> None:
-    prediction._heard(None, content, None)
+    prediction._receive(None, content, None)
 
 
 def test_unattended_it_is_recorded_as_unanswered_and_the_result_shows(screen: Screen) -> None:
@@ -153,8 +153,7 @@ def test_a_number_falls_between_limits(screen: Screen, measured: float, choice: 
     assert read().predictions["02.long"].measured == choice
 
 
-def test_without_a_form_it_is_text(screen: Screen) -> None:
-    assert screen
+def test_without_a_form_it_is_text() -> None:
     prediction = ask()
     assert prediction.text() == "What will the engine say?\n  - running\n  - exited\nUnanswered."
     bundle = prediction._repr_mimebundle_()

@@ -10,8 +10,8 @@ from autograder.framework.register import check
 from autograder.framework.task import Task, Value
 from autograder.inspect import container, said, state, task_container_lost, words
 from lab.box.machine import Machine
-from lab.look import NAMESPACES
-from lab.look import walls as walls_of
+from lab.observe.namespace import NAMESPACES
+from lab.observe.namespace import walls as walls_of
 
 IDLE = "sh -c 'while :; do sleep 3600; done'"
 ASKED = {"ipc", "mnt", "net", "pid", "user", "uts"}

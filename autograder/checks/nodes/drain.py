@@ -22,7 +22,7 @@ from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 from lab.objects.node import schedule
 from lab.objects.spec import PAUSE
 
@@ -114,7 +114,7 @@ def _away(placement: Placement, task: Task, going: Sequence[str], moved: Sequenc
     if len(moved) < len(going):
         saw = f"{len(moved)} of {len(going)} have moved"
         return Fact(what, ok=False, saw=saw, hints=(f"It counts when all {len(going)} pods of {task.node} run elsewhere.", *ORDER))
-    clocks = dict(zip(placement.nodes, together(lambda node: _clock(node.machine), placement.nodes.values()), strict=True))
+    clocks = dict(zip(placement.nodes, in_parallel(lambda node: _clock(node.machine), placement.nodes.values()), strict=True))
     ended = _ended(placement.nodes[task.node].machine, going, clocks[task.node])
     away_s = {}
     for name in set(going) & set(ended):

@@ -10,7 +10,7 @@ from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 
 ROLES = ("n1", "n2", "n3")
 CPU, MEMORY = "2", "256Mi"
@@ -60,7 +60,7 @@ def prepare(machine: Machine, task: Task) -> None:  # noqa: ARG001
     others = dict(task.machines)
     others.pop(task.node).sh(SPEAK, check=True)
     listen = f"name={task.roles[task.node]}\n{LISTEN}"
-    together(lambda other: other.sh(listen, check=True), others.values())
+    in_parallel(lambda other: other.sh(listen, check=True), others.values())
 
 
 @check("nodes.failure", kind="state", parts=4, draw=draw, prepare=prepare, machines=ROLES)

@@ -16,7 +16,7 @@ from autograder.framework.fact import Fact
 from autograder.framework.task import Task
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 from lab.objects.node import Node
 from lab.objects.pod import Pod
 from lab.objects.quantity import NOTHING, Resources, cpu_text, memory_text
@@ -66,7 +66,7 @@ def start(task: Task, lines: Iterable[str]) -> None:
         *asks, node = line.split()
         Pod.create(machines[node], pod(*asks), node=node).start()
 
-    together(run, lines)
+    in_parallel(run, lines)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _more(left: Resources) -> str:
 def look(nodes: Sequence[Node], pods: Sequence[PodSpec]) -> Placement:
     """Which pods run on which nodes now.  A node whose engine does not answer is down."""
     names = [it.name for it in pods]
-    found = dict(zip((node.name for node in nodes), together(lambda node: _running(node, names), nodes), strict=True))
+    found = dict(zip((node.name for node in nodes), in_parallel(lambda node: _running(node, names), nodes), strict=True))
     down = frozenset(name for name, there in found.items() if there is None)
     everyone = [copy for there in found.values() for copy in there or ()]
     return Placement({it.name: it for it in pods}, {node.name: node for node in nodes}, everyone, down)

@@ -16,10 +16,11 @@ from autograder.framework.task import Task, Value
 from autograder.inspect import OF_THE_MACHINE, container, look_until, page, state, task_container_lost
 from lab.box.errors import UsageError, WaitTimeout
 from lab.box.machine import Machine
-from lab.look import Between, between, namespaces, pid
 from lab.objects import podman
 from lab.objects.manifest import load
 from lab.objects.spec import PAUSE
+from lab.observe.namespace import Between, between, namespaces
+from lab.observe.process import pid
 
 COMPARED = ("net", "ipc", "pid", "mnt")
 """The kinds of namespaces that are compared.  uts is left out: containers of Docker can't share it, and those of a Podman pod always do."""

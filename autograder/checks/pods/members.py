@@ -15,7 +15,7 @@ from typing import Any
 from autograder.framework.task import Task
 from autograder.inspect import Listener, container, state
 from lab.box.machine import Machine
-from lab.look import namespaces
+from lab.observe.namespace import namespaces
 
 PORT = 8080
 """The port that the course's app listens on where nothing else was set."""

@@ -17,7 +17,7 @@ from autograder.framework.register import check
 from autograder.framework.task import Task, Value
 from autograder.inspect import container, number, page, said, state
 from lab.box.machine import Machine
-from lab.look import processes
+from lab.observe.process import processes
 
 AROUND, TIMES = 2.0, 20.0
 """How many times more or less than what the check measures a figure may be: one of memory, and one of seconds."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from autograder.inspect import kill, listeners, look_until
 from autograder.inspect.processes import LISTENERS, parse_listeners
-from lab.look import APP as SOURCE
+from lab.observe.web import APP as SOURCE
 
 if TYPE_CHECKING:
     from autograder.framework.task import Task

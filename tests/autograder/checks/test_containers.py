@@ -11,7 +11,8 @@ from autograder.checks.containers.walls import ASKED, FLAGS
 from autograder.framework.register import find
 from autograder.framework.run import begin
 from autograder.testing import Graded, graded, hints, oks
-from lab.look import pid, walls
+from lab.observe.namespace import walls
+from lab.observe.process import pid
 
 if TYPE_CHECKING:
     from autograder.framework.task import Task

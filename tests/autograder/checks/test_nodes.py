@@ -19,7 +19,7 @@ from autograder.panel import Panel
 from autograder.testing import Graded, graded, hints, oks
 from lab.box import machines
 from lab.objects.cluster import Cluster
-from lab.objects.engine import together
+from lab.objects.engine import in_parallel
 from lab.objects.node import Plan, fits, schedule
 from lab.objects.pod import Pod
 from lab.objects.quantity import NOTHING
@@ -60,7 +60,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> None:
         if missing := [name for name in names if name not in there]:
             machines.delete(*missing)
             machines.fleet(*missing)
-        together(lambda name: there[name].sh(SWEEP), [name for name in names if name in there])
+        in_parallel(lambda name: there[name].sh(SWEEP), [name for name in names if name in there])
         roles.update(zip(roles, names, strict=True))
 
     monkeypatch.setattr(task_machines, "create", lend)
@@ -74,7 +74,7 @@ def cluster(task: Task) -> Cluster:
 def by_hand(task: Task, placements: Mapping[str, str]) -> None:
     """Containers that only have the pod's name."""
     there = task.machines
-    together(lambda pod: there[placements[pod]].sh(f"docker run -d --name {pod} app:v1", check=True), placements)
+    in_parallel(lambda pod: there[placements[pod]].sh(f"docker run -d --name {pod} app:v1", check=True), placements)
 
 
 def test_the_panel_follows_the_machines_of_a_task(box: Box) -> None:
@@ -294,7 +294,7 @@ def there_still(task: Task) -> list[Pod]:
 
 
 def only_deleted(_: Machine, task: Task) -> None:
-    together(Pod.delete, there_still(task))
+    in_parallel(Pod.delete, there_still(task))
 
 
 def all_to_one(_: Machine, task: Task) -> None:

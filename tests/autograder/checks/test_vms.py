@@ -20,7 +20,8 @@ from autograder.framework.run import begin, judge
 from autograder.framework.task import Task, give
 from autograder.testing import Act, Graded, hints, perform
 from lab.box import connect
-from lab.look import page, processes
+from lab.observe.process import processes
+from lab.observe.web import page
 
 if TYPE_CHECKING:
     from lab.box.instances.box import Box

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.inspect import Listener, container, kill, listeners
 from autograder.inspect.processes import parse_listeners
-from lab.look import namespaces
+from lab.observe.namespace import namespaces
 from tests.support.course import until
 from tests.support.machine import Local
 

@@ -1,0 +1,185 @@
+"""The graph that is drawn: what is inside what, and what leads where.  No input and no output: the same snapshot gives the same graph.
+
+Nodes have a ``kind`` (computer, box, pod, container, network, deployment, service) and these attributes, all of them always there:
+
+===========  ========================================================================================================
+``parent``   the node that it is drawn in; empty at the top
+``label``    its name, for people
+``state``    of a container the engine's word, such as running; of a pod or a deployment the states of its containers; ``gone`` for a
+             box that does not run any more, and for what was on it; else empty
+``note``     what else there is to say, such as an exit code or how many copies there are
+``image``    of a container
+``address``  of a pod or a container that stands alone: its addresses; of a network its subnet
+``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
+``walls``    of a container: by kind, from whom no wall separates it: ``the box`` or a container's name; kinds with a wall are left out
+``inner``    of every container of a pod but the first: by kind, whether a wall stands between it and those before it in the pod
+===========  ========================================================================================================
+
+Edges have a ``kind``: ``attached`` (pod or container → network), ``named`` (service → pod or container) and ``published`` (box → pod or
+container).
+
+Containers that share a network namespace are a **pod**.  A **service** is a name on a network to which more than one of them answers.  A
+**deployment** is a label that several have: ``deployment``, or what Docker Compose and Swarm write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+import networkx as nx
+
+from lab.observe.namespace import WALLS
+from lab.picture.snapshot import BOX, Box, Container, Snapshot
+
+DEPLOYMENT = "deployment"
+LABELS = (DEPLOYMENT, "com.docker.compose.service", "com.docker.swarm.service.name")
+"""The first that a container has decides.  Compose labels single containers as well; those are a deployment once there are two."""
+COMPUTER = "computer"
+THE_BOX = "the box"
+"""In ``walls``: the container uses the machine's own namespace."""
+NO_NETWORKS = ("host", "none")
+"""Every engine lists them among its networks."""
+Graph = nx.DiGraph  # of text
+
+
+def graph(snapshot: Snapshot) -> Graph[str]:
+    """The graph of a snapshot; see the module for its attributes."""
+    result: Graph[str] = nx.DiGraph()
+    _add(result, COMPUTER, "computer", "", "your computer")
+    for box in snapshot.boxes:
+        _draw(result, box)
+    return result
+
+
+def _add(result: Graph[str], node: str, kind: str, parent: str, label: str, **more: object) -> None:
+    empty: dict[str, object] = {"state": "", "note": "", "image": "", "address": "", "ports": "", "walls": {}, "inner": {}}
+    result.add_node(node, kind=kind, parent=parent, label=label, **(empty | more))
+
+
+def _draw(result: Graph[str], box: Box) -> None:
+    if box.end_reason:
+        box = replace(box, containers=tuple(replace(it, state="gone", health="", exit_code=None) for it in box.containers))
+    here = f"box:{box.name}"
+    note = f"since {box.ended}: {box.end_reason}" if box.end_reason else count(len(box.containers), "container")
+    _add(result, here, "box", COMPUTER, box.name, state="gone" if box.end_reason else "", note=note)
+    units = _units(box.containers)
+    deployed = _deployments(units)
+    for name, roots in deployed.items():
+        state = _states(container for root in roots for container in units[root])
+        _add(result, f"deployment:{box.name}/{name}", "deployment", here, name, state=state, note=count(len(roots), "copy", "copies"))
+    parents = {root: f"deployment:{box.name}/{name}" for name, roots in deployed.items() for root in roots}
+    names = {container.id: container.name for container in box.containers} | {BOX: THE_BOX}
+    nodes = {root: _unit(result, root, members, parents.get(root, here), names) for root, members in units.items()}
+    for root, members in units.items():
+        if ports := _ports(members):
+            result.add_edge(here, nodes[root], kind="published", ports=ports)
+    _networks(result, box, here, {container.id: nodes[root] for root, members in units.items() for container in members})
+
+
+def _units(containers: Sequence[Container]) -> dict[str, list[Container]]:
+    """Containers by the one whose network namespace they are in: a pod where there are several."""
+    by_id = {container.id: container for container in containers}
+    units: defaultdict[str, list[Container]] = defaultdict(list)
+    for container in containers:
+        root, seen = container.id, set[str]()
+        while root in by_id and root not in seen and by_id[root].shares.get("net", BOX) != BOX:
+            seen.add(root)
+            root = by_id[root].shares["net"]
+        units[root].append(container)
+    return {root: sorted(members, key=lambda one, root=root: one.id != root) for root, members in units.items()}  # type: ignore[misc]
+
+
+def _deployments(units: Mapping[str, Sequence[Container]]) -> dict[str, list[str]]:
+    """The units that carry the same label, by its value."""
+    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for root, members in units.items():
+        labels = ((label, container.labels[label]) for label in LABELS for container in members if container.labels.get(label))
+        if first := next(labels, None):
+            found[first].append(root)
+    deployed: defaultdict[str, list[str]] = defaultdict(list)
+    for (label, value), roots in found.items():
+        if label == DEPLOYMENT or len(roots) > 1:
+            deployed[value] += roots
+    return deployed
+
+
+def _unit(result: Graph[str], root: str, members: Sequence[Container], parent: str, names: Mapping[str, str]) -> str:
+    """Add a pod with its containers, or a container that stands alone.  Returns the node that has the address."""
+    alone = len(members) == 1
+    shown = {"address": ", ".join(link.address for member in members for link in member.links if link.address), "ports": _ports(members)}
+    node = f"container:{root}" if alone and members[0].id == root else f"pod:{root}"
+    if not node.startswith("container:"):
+        _add(result, node, "pod", parent, _pod_name(members), state=_states(members), note=count(len(members), "container"), **shown)
+    for number, member in enumerate(members):
+        if node == f"container:{member.id}":
+            _container(result, member, parent, names, shown)
+        else:
+            _container(result, member, node, names, {"inner": _inner(member, members[:number])})
+    return node
+
+
+def _inner(it: Container, above: Sequence[Container]) -> dict[str, bool]:
+    """By kind, whether a wall stands between a container and those before it in its pod; two that use a third one's have none."""
+    if not above:
+        return {}
+    theirs = {(kind, owner) for other in above for kind in WALLS for owner in (other.id, other.shares.get(kind, other.id))}
+    return {kind: (kind, it.shares.get(kind, it.id)) not in theirs for kind in WALLS}
+
+
+def _container(result: Graph[str], it: Container, parent: str, names: Mapping[str, str], shown: Mapping[str, object]) -> None:
+    walls = {kind: names.get(it.shares[kind], "one that is gone") for kind in WALLS if kind in it.shares}
+    notes = [it.health, f"code {it.exit_code}" if it.exit_code is not None else ""]
+    note = ", ".join(filter(None, notes))
+    _add(result, f"container:{it.id}", "container", parent, it.name, state=it.state, note=note, image=it.image, walls=walls, **shown)
+
+
+def _pod_name(members: Sequence[Container]) -> str:
+    """The words that the names of its containers begin with, else the first one's name."""
+    words = zip(*(re.split("[-_.]", member.name) for member in members), strict=False)
+    common = takewhile(lambda column: len(set(column)) == 1, words)
+    return "-".join(column[0] for column in common) or members[0].name
+
+
+def _networks(result: Graph[str], box: Box, here: str, nodes: Mapping[str, str]) -> None:
+    named: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    attached = {(link.network, nodes[one.id]): one for one in box.containers for link in one.links}
+    used = {network for network, _ in attached}
+    for network in box.networks:
+        if network.name in NO_NETWORKS or (network.name == "bridge" and network.id not in used):
+            continue
+        _add(result, _network(box, network.id), "network", here, network.name, address=network.subnet, note=network.driver)
+    for network_id, node in attached:
+        if _network(box, network_id) in result:
+            result.add_edge(node, _network(box, network_id), kind="attached")
+    for container in box.containers:
+        for link in container.links:
+            for alias in link.aliases if link.address else ():
+                named[link.network, alias][nodes[container.id]] = None
+    for (network_id, alias), members in named.items():
+        if len(members) > 1:
+            service = f"service:{box.name}/{network_id[:12]}/{alias}"
+            _add(result, service, "service", here, alias, note=f"a name for {len(members)}")
+            result.add_edges_from(((service, member) for member in members), kind="named")
+
+
+def _network(box: Box, network: str) -> str:
+    return f"network:{box.name}/{network[:12]}"
+
+
+def _ports(members: Sequence[Container]) -> str:
+    return ", ".join(str(port) for member in members for port in member.ports)
+
+
+def _states(members: Iterable[Container]) -> str:
+    """One word where all are alike, else how many there are of each."""
+    found = Counter(member.state for member in members)
+    return next(iter(found)) if len(found) == 1 else ", ".join(f"{number} {state}" for state, number in sorted(found.items()))
+
+
+def count(number: int, one: str, more: str = "") -> str:
+    """Such as "1 copy" or "3 copies"."""
+    return f"{number} {one if number == 1 else more or one + 's'}"

@@ -1,0 +1,181 @@
+"""The graph as a still picture (SVG), which needs no script, no network and no kernel.
+
+It looks like the live picture.  A box is a grid with a gutter to the left of each column.  Networks, services and published ports are lanes
+below the grid or above it, as wide as the box.  What belongs to a lane is connected to it through a gutter, so that no line crosses a
+container.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from html import escape
+from math import ceil, sqrt
+
+from lab.observe.namespace import WALLS
+from lab.picture.graph import Graph
+from lab.picture.text import open_to_the_box, plain, says, text, words
+
+WIDTH, HEIGHT, GUTTER, GAP = 172, 46, 30, 12
+"""Pixels: width and height of a container, width of a gutter, and space between two rows."""
+HEAD, WALL, LANE = 20, 13, 20
+"""Pixels: height of a title, of the wall between two containers of a pod, and of a lane."""
+MOST_COLUMNS = 6
+LETTERS = 26
+"""Letters that fit into a container's width."""
+MOST_WORDS = 10_000
+"""Letters at most of the text that describes the picture."""
+STYLE = """
+text{font:11px system-ui,sans-serif;fill:#1a1a1a}.b{font-weight:600}.s{fill:#444;font-size:10px}
+rect{fill:#fff;stroke:#666}.box{fill:#f7f7f7;stroke:#333;stroke-width:2}.pod{fill:#eef3fb;stroke:#1f5fbf;stroke-width:3}
+.deployment{fill:none;stroke:#777;stroke-dasharray:2 3}.running{stroke:#1b7f3b;stroke-width:2}
+.paused{stroke:#1f5fbf;stroke-width:2;stroke-dasharray:8 3}
+.restarting{stroke:#a85a00;stroke-width:2;stroke-dasharray:4 3}.exited,.dead,.created,.removing{stroke:#777;stroke-dasharray:2 2}
+path{fill:none;stroke-width:1.5}.up{stroke:#333;stroke-width:3}.gone{stroke:#999;stroke-dasharray:1 3}
+"""
+INKS = ("#1f5fbf", "#a85a00", "#7a3fa0", "#0b7a75", "#a02050", "#555")
+DASHES = ("", "6 3", "2 3", "9 3 2 3", "4 4", "1 4")
+"""Lanes differ in colour and in dashes, for those who can't tell the colours apart."""
+
+
+@dataclass
+class _Page:
+    """The parts of a picture that have been drawn so far."""
+
+    parts: list[str] = field(default_factory=list)
+
+    def rect(self, x: float, y: float, width: float, height: float, style: str) -> None:
+        self.parts.append(f'<rect class="{style}" x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="4"/>')
+
+    def text(self, x: float, y: float, said: str, style: str = "", most: int = LETTERS) -> None:
+        said = plain(said)
+        shown = escape(said) if len(said) <= most else f"<title>{escape(said)}</title>{escape(said[: most - 1])}…"
+        self.parts.append(f'<text{_class(style)} x="{x:g}" y="{y:g}">{shown}</text>')
+
+    def texts(self, places: Iterable[tuple[float, str]], y: float, style: str) -> None:
+        """Draw some short texts on one line; each comes with the x at which it begins."""
+        spans = "".join(f'<tspan x="{x:g}">{said}</tspan>' for x, said in places)
+        self.parts.append(f'<text{_class(style)} y="{y:g}">{spans}</text>')
+
+    def path(self, way: str, style: str = "", ink: str = "", dash: str = "") -> None:
+        look = f' style="stroke:{ink};stroke-dasharray:{dash}"' if ink else ""
+        self.parts.append(f'<path{_class(style)} d="{way}"{look}/>')
+
+
+def _class(style: str) -> str:
+    return f' class="{style}"' if style else ""
+
+
+def svg(graph: Graph[str]) -> str:
+    """The picture, as one ``<svg>`` element."""
+    children: defaultdict[str, list[str]] = defaultdict(list)
+    for node, shown in graph.nodes(data=True):
+        children[shown["parent"]].append(node)
+    page, y, widest = _Page(), float(GAP), 300.0
+    for box in [box for computer in children[""] for box in children[computer]]:
+        width, y = _Box(graph, children, page).draw(box, y)
+        widest = max(widest, width)
+    desc = escape(text(graph)[:MOST_WORDS])
+    size = f'viewBox="0 0 {widest + 2 * GAP:g} {y:g}" width="{widest + 2 * GAP:g}" height="{y:g}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="What is on the box">'
+    return (
+        f'{head}<desc>{desc}</desc><style>{STYLE}</style><rect width="100%" height="100%" style="stroke:none"/>{"".join(page.parts)}</svg>'
+    )
+
+
+class _Box:
+    """Draws one box."""
+
+    def __init__(self, graph: Graph[str], children: dict[str, list[str]], page: _Page) -> None:
+        self._graph, self._children, self._page = graph, children, page
+        self._at: dict[str, tuple[float, float]] = {}
+
+    def draw(self, box: str, top: float) -> tuple[float, float]:
+        """Draw the box below the height *top*.  Returns its width, and the height at which it ends."""
+        inside = self._children[box]
+        kinds = {node: self._graph.nodes[node]["kind"] for node in inside}
+        bands = [("", [node for node in inside if kinds[node] in ("pod", "container")])]
+        bands += [(node, self._children[node]) for node in inside if kinds[node] == "deployment"]
+        lanes = [node for node in inside if kinds[node] in ("service", "network")]
+        published = [node for node in self._graph.successors(box) if self._graph.edges[box, node]["kind"] == "published"]
+        columns = min(MOST_COLUMNS, max(2, ceil(sqrt(1.6 * sum(len(units) for _, units in bands)))))
+        width, place = columns * (WIDTH + GUTTER) + GUTTER, len(self._page.parts)
+        y = top + HEAD + 4
+        door, y = (y, y + LANE) if published else (0.0, y)
+        for deployment, units in bands:
+            y = self._band(deployment, units, columns, y + GAP / 2)
+        ways: list[tuple[float, str, list[str]]] = [(door, "published ports", published)] if published else []
+        for lane in lanes:
+            y += LANE
+            kind, members = self._graph.nodes[lane]["kind"], [*self._graph.predecessors(lane), *self._graph.successors(lane)]
+            ways.append((y - LANE / 2, f"{kind} {self._graph.nodes[lane]['label']}  {self._graph.nodes[lane]['address']}", members))
+        y += GAP / 2
+        below = _Page()
+        below.rect(GAP, top, width, y - top, f"box {self._graph.nodes[box]['state']}".strip())
+        below.text(GAP + 8, top + 15, words(self._graph, box), "b", 70)
+        for number, way in enumerate(ways):
+            self._lane(below, number, way, width)
+        self._page.parts[place:place] = below.parts
+        return width, y + GAP
+
+    def _band(self, deployment: str, units: list[str], columns: int, top: float) -> float:
+        """Draw pods and containers in rows, inside the frame of their deployment if there is one.  Returns the height at which they end."""
+        y = top + (HEAD if deployment else 0)
+        for start in range(0, len(units), columns):
+            row = units[start : start + columns]
+            for column, unit in enumerate(row):
+                self._unit(unit, GAP + GUTTER + column * (WIDTH + GUTTER), y)
+            y += max(map(self._height, row)) + GAP
+        if deployment:
+            self._page.text(GAP + GUTTER, top + 14, words(self._graph, deployment), "b", 70)
+            self._page.rect(GAP + 3, top, columns * (WIDTH + GUTTER) + GUTTER - 6, y - top - 4, "deployment")
+        return y
+
+    def _height(self, unit: str) -> float:
+        inside = len(self._children.get(unit, ()))
+        return HEAD * 2 - 8 + inside * HEIGHT + (inside - 1) * WALL + 6 if inside else HEIGHT
+
+    def _unit(self, unit: str, x: float, y: float) -> None:
+        self._at[unit] = (x, y)
+        if self._graph.nodes[unit]["kind"] == "container":
+            self._container(unit, x, y, WIDTH)
+            return
+        shown = self._graph.nodes[unit]
+        self._page.rect(x, y, WIDTH, self._height(unit), "pod")
+        self._page.text(x + 8, y + 14, f"pod {shown['label']}", "b")
+        self._page.text(x + 8, y + 27, f"{shown['address']}  {shown['ports']}".strip(), "s", 30)
+        for number, container in enumerate(self._children[unit]):
+            height = y + HEAD * 2 - 8 + number * (HEIGHT + WALL)
+            if number:
+                self._wall(container, x + 5, height - WALL / 2)
+            self._container(container, x + 5, height, WIDTH - 10)
+
+    def _wall(self, container: str, x: float, y: float) -> None:
+        """Draw the wall between a container of a pod and those before it: for each kind a thick line if it stands, else a dotted one."""
+        inner, piece = self._graph.nodes[container]["inner"], (WIDTH - 10) / len(WALLS)
+        lefts = {kind: round(x + number * piece) for number, kind in enumerate(inner)}
+        for style, wanted in (("up", True), ("gone", False)):
+            pieces = "".join(f"M{left + 22} {y:g}h{piece - 24:.0f}" for kind, left in lefts.items() if inner[kind] == wanted)
+            if pieces:
+                self._page.path(pieces, style)
+        self._page.texts(((left + 2, kind) for kind, left in lefts.items()), y + 3, "s")
+
+    def _container(self, node: str, x: float, y: float, width: float) -> None:
+        shown = self._graph.nodes[node]
+        self._page.rect(x, y, width, HEIGHT, shown["state"])
+        self._page.text(x + 6, y + 13, shown["label"], "b")
+        self._page.text(x + 6, y + 26, says(shown), "", 30)
+        more = open_to_the_box(shown["walls"]) or "  ".join(filter(None, (shown["image"], shown["address"], shown["ports"])))
+        self._page.text(x + 6, y + 39, more, "s", 34)
+
+    def _lane(self, page: _Page, number: int, way: tuple[float, str, list[str]], width: float) -> None:
+        y, name, members = way
+        ink, dash = INKS[number % len(INKS)], DASHES[number % len(DASHES)]
+        aside = 5 + 4 * (number % len(INKS))
+        ways = [f"M{GAP + GUTTER + 200} {y:g}H{GAP + width - 6:g}"]
+        for x, height in (self._at[member] for member in members if member in self._at):
+            ways.append(f"M{x:g} {height + 8 + 3 * (number % len(INKS)):g}H{x - aside:g}V{y:g}")
+        page.path("".join(ways), "", ink, dash)
+        page.path(f"M{GAP + 3} {y:g}H{GAP + GUTTER:g}", "", ink, dash)
+        page.text(GAP + GUTTER + 2, y + 4, name, "", 34)

@@ -1,0 +1,42 @@
+"""Requests side by side, and errors of the engine as sentences."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from lab.box.errors import CourseError
+from lab.objects.engine import AT_ONCE, in_parallel, in_words
+
+
+def test_results_come_in_the_order_of_the_things() -> None:
+    meeting = threading.Barrier(AT_ONCE, timeout=10)  # passed only if all are under way at the same time
+
+    def action(number: int) -> int:
+        meeting.wait()
+        time.sleep(0.01 * (AT_ONCE - number))
+        return number * 2
+
+    assert in_parallel(action, range(AT_ONCE)) == [number * 2 for number in range(AT_ONCE)]
+
+
+def test_a_failure_is_raised_when_all_others_have_ended() -> None:
+    ended = []
+
+    def action(number: int) -> None:
+        if number == 0:
+            raise CourseError("The first one fails.")
+        time.sleep(0.1)
+        ended.append(number)
+
+    with pytest.raises(CourseError, match="The first one fails"):
+        in_parallel(action, range(4))
+    assert sorted(ended) == [1, 2, 3]
+
+
+def test_an_engine_that_does_not_answer_is_said_in_a_sentence() -> None:
+    with pytest.raises(CourseError, match="The machine of the pod web does not answer") as failed, in_words(None, "web"):
+        raise ConnectionRefusedError("nobody is there")
+    assert "nobody is there" in failed.value.why

@@ -1,0 +1,63 @@
+"""Walls are told by the kernel's numbers, whatever a container was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.box.errors import CourseError
+from lab.cleanup import clean
+from lab.observe import Between, Walls, between, pid, walls
+
+if TYPE_CHECKING:
+    from lab.box.instances.box import Box
+
+PAIR = """
+docker run -d --name look-app --ipc shareable app:v1
+docker run -d --name look-helper --network container:look-app --ipc container:look-app base sleep 1000
+"""
+KINDS = ("net", "ipc", "uts", "pid", "mnt")
+
+
+def numbers(*own: str) -> dict[str, str]:
+    """A number for each kind: 1 is the first one's, and the kinds that are named have another."""
+    return {kind: "2" if kind in own else "1" for kind in KINDS}
+
+
+@pytest.fixture
+def pair(box: Box) -> Iterator[Box]:
+    clean(box, "look-")
+    box.sh(PAIR, check=True)
+    yield box
+    clean(box, "look-")
+
+
+def test_what_has_another_number_than_the_box_is_private() -> None:
+    found = Walls(numbers(), numbers("net", "pid"))
+    assert found.private == {"net", "pid"}
+    assert [line.split()[-1] for line in repr(found).splitlines()[2:]] == ["wall", "shared", "shared", "wall", "shared"]
+
+
+def test_among_three_a_wall_is_up_down_or_gone_between_some() -> None:
+    found = Between({"a": numbers(), "b": numbers("net", "ipc"), "c": numbers("net") | {"ipc": "3"}})
+    assert (found.down, found.up) == ({"uts", "pid", "mnt"}, {"ipc"})
+    assert repr(found).splitlines()[2].endswith("gone between some")
+
+
+@pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+def test_two_that_join_have_no_wall_of_those_kinds(pair: Box) -> None:
+    found = between(pair, {name: pid(pair, name) for name in ("look-app", "look-helper")})
+    assert (found.down, found.up) == ({"net", "ipc"}, {"uts", "pid", "mnt"})
+    assert {"net", "ipc", "uts", "pid", "mnt"} <= walls(pair, "look-helper").private
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_what_has_ended_has_no_walls(pair: Box) -> None:
+    process = pid(pair, "look-helper")
+    pair.sh("docker kill look-helper", check=True)
+    with pytest.raises(CourseError, match="look-helper does not run"):
+        walls(pair, "look-helper")
+    with pytest.raises(CourseError, match="helper does not run"):
+        between(pair, {"app": pid(pair, "look-app"), "helper": process})
