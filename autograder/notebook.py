@@ -24,6 +24,7 @@ from autograder.framework.run import begin, begun, judge
 from autograder.framework.task import DIRECTORY, Task, give
 from autograder.points import SOURCES, grade_id, points
 from lab.box import connect as current_machine
+from lab.box.core.inside import inside_a_box
 from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
 from lab.learner_record import reached
@@ -48,8 +49,6 @@ def connect() -> Machine:
     Raises:
         CourseError: there is no box; the message says how to get one.
     """
-    from lab.box.core.inside import inside_a_box  # noqa: PLC0415
-
     if NBGRADER in os.environ and not inside_a_box():
         from lab.box.ephemeral import enter  # noqa: PLC0415  (only graders start boxes)
 

@@ -140,7 +140,7 @@ def container() -> Iterator[Row]:
         answers.append(record.ready_s)
     assert record
     outer = engine.client(record.origin.engine)
-    rights = json.loads((installation.root / "rights.json").read_text())["rights"]
+    rights = json.loads((installation.root / "privileges.json").read_text())["privileges"]
 
     def peer() -> None:
         made = outer.containers.run(f"course-box:{Recipe().key}", detach=True, network_mode="none", volumes=["/var/lib/docker"], **rights)

@@ -23,7 +23,7 @@ from lab.box.errors import CourseError
 from lab.box.instances.box import Box
 
 SHARED = ("build", "templates")
-REMEMBERED = ("kvm.json", "rights.json")
+REMEMBERED = ("kvm.json", "privileges.json")
 
 
 def enter() -> Box:

@@ -20,7 +20,7 @@ import psutil
 from lab.box.build.recipe import Recipe
 from lab.box.core.installation import Installation
 from lab.box.drivers.container.engine import OWNER_LABEL
-from lab.box.wait import wait_for
+from lab.box.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(os.environ.get("COURSE_TEST_STATE") or ROOT / ".tests").absolute()
@@ -66,12 +66,7 @@ def course(*args: str, env: Mapping[str, str], stdin: str = "", program: Sequenc
 
 def until(what: str, true: Callable[[], object], timeout_s: float = 20.0) -> None:
     """Wait until something is true; what raises an OSError on the way, such as a refused connection, is not true yet."""
-
-    def look() -> None:
-        if not true():
-            raise BlockingIOError("not yet")
-
-    wait_for(what, look, timeout_s=timeout_s, every_s=0.05)
+    wait_until(what, true, timeout_s=timeout_s, every_s=0.05)
 
 
 def why_no_other_user() -> str:

@@ -69,7 +69,7 @@ class _Known:
     """
 
     def __init__(self, installation: Installation, engine_id: str) -> None:
-        self._path, self._engine_id = installation.root / "rights.json", engine_id
+        self._path, self._engine_id = installation.root / "privileges.json", engine_id
 
     def privileges(self) -> dict[str, Any]:
         """What was kept; empty where nothing was."""
@@ -77,11 +77,11 @@ class _Known:
             kept = json.loads(self._path.read_text())
         except (OSError, ValueError):
             return {}
-        return dict(kept["rights"]) if kept.get("engine") == self._engine_id else {}
+        return dict(kept["privileges"]) if kept.get("engine") == self._engine_id else {}
 
     def keep(self, privileges: dict[str, Any]) -> dict[str, Any]:
         """Keep them, and hand them back."""
-        self._path.write_text(json.dumps({"engine": self._engine_id, "rights": privileges}))
+        self._path.write_text(json.dumps({"engine": self._engine_id, "privileges": privileges}))
         return privileges
 
 
