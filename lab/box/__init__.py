@@ -1,7 +1,7 @@
-"""A box: a disposable Linux machine with a real Docker Engine inside, and two ways to run it.
+"""A box: a disposable Linux machine with a real Docker Engine inside, run as a virtual machine or as a container.
 
-``up`` gives a box, ``current`` finds the one that runs, ``connect`` is what notebooks call: on the learner's computer it gives the current
-box, inside a box the machine that it stands on.
+Notebooks call ``connect()``: on the learner's computer it returns the current box, inside a box that box itself.
+``lifecycle.up()`` starts a box, ``lifecycle.current()`` finds the running one.
 """
 
 from __future__ import annotations

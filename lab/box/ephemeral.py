@@ -1,4 +1,4 @@
-"""A second installation, with a pristine box of its own, for a process that must not touch the learner's: one that grades, or Validate.
+"""A second, temporary installation with its own pristine box, for a process that must not touch the learner's box: grading, or Validate.
 
 It shares what was built and has a box, keys and an owner label of its own.  It belongs to one process and goes when that ends, however it
 ends: a small process of its own (``python -m lab.box.ephemeral PID ROOT``) waits for that.
@@ -27,7 +27,9 @@ REMEMBERED = ("kvm.json", "privileges.json")
 
 
 def enter() -> Box:
-    """A pristine box in an installation of this process's own; from now on the process finds this installation, and not the learner's.
+    """Give this process its own installation, and return a pristine box in it; a second call returns the same box.
+
+    Changes ``COURSE_STATE`` and ``DOCKER_HOST`` of this process, so that it finds this installation and not the learner's.
 
     Raises:
         CourseError: the box could not be had.
@@ -69,7 +71,7 @@ def _set(variables: Mapping[str, str | None]) -> None:
 
 
 def remove(root: Path) -> None:
-    """Take its box down, and forget it.
+    """Remove the box of the temporary installation in *root*, then its directory.
 
     Raises:
         CourseError: an engine that it was on can't be reached; what is needed to try again is kept.
@@ -79,7 +81,7 @@ def remove(root: Path) -> None:
 
 
 def sweep(home: Installation) -> None:
-    """Remove those whose process has ended, and that nobody removed: where the computer itself went down, say."""
+    """Remove temporary installations whose process ended without removing them, for example because the computer was switched off."""
     for root in home.ephemeral.glob("[0-9]*"):
         if not Path(f"/proc/{root.name}").exists():
             with suppress(CourseError):

@@ -38,7 +38,7 @@ class UsageError(CourseError):
 
 
 class NoBackend(CourseError):
-    """Neither QEMU nor a Docker engine can run a box here."""
+    """No backend can run a box on this computer, or the one that was asked for can't."""
 
 
 class BoxNotRunning(CourseError):

@@ -1,4 +1,4 @@
-"""The life of the box: bringing one up, finding it again, taking it down.  Its being replaced and saved is ``instances/box.py``."""
+"""Start the box, find it, remove it.  ``instances/box.py`` replaces and saves it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from lab.box.instances.box import Box
 
 
 def up(wanted: str = registry.AUTO, progress: Progress | None = None, installation: Installation | None = None) -> Box:
-    """The current box, or a new one where there is none; built first where nothing was.
+    """Return the running box; if there is none, start one, and first build what is missing.
+
+    Starting a box removes all machines beside the old one.  Checkpoints and golden images stay.
 
     Args:
-        wanted: the backend; a box that runs on another one is replaced only when it was named.
+        wanted: a backend's name, or ``auto``.  ``auto`` keeps a running box whatever its backend; a name replaces one of another backend.
         progress: shows the steps.
         installation: the default one when not given.
 
@@ -34,7 +36,9 @@ def up(wanted: str = registry.AUTO, progress: Progress | None = None, installati
         record = box_record(installation)
         if record and wanted in (registry.AUTO, record.backend):
             with suppress(BoxNotRunning):
-                return _attach(installation, record)
+                box = _attach(installation, record)
+                registry.driver_of(InstanceDir(installation, record.backend)).repair()  # somebody may have been killed while saving it
+                return box
         backend = registry.choose(installation, wanted)
         origin = backend.prepare(installation, progress)
         if record or (installation.runtime / "box").exists():
@@ -71,12 +75,14 @@ def current(installation: Installation | None = None) -> Box:
 
 
 def down(installation: Installation | None = None, progress: Progress | None = None, *, forget: bool = False) -> None:
-    """Remove the box, and whatever a killed part of one may have left behind.  What was built stays, and a JupyterLab that still runs.
+    """Remove the box, its checkpoints and logs, all machines beside it, all golden images, and what killed commands left.
+
+    The build, the templates and a JupyterLab that is still running stay.
 
     Args:
-        installation: the default one when not given.
-        progress: shows what has to be waited for.
-        forget: go on where the Docker engine that the box is on can't be reached, and leave it there.
+        installation: the default one if not given.
+        progress: shows what is being waited for.
+        forget: if the Docker engine of the box can't be reached, go on, and leave the container there.
 
     Raises:
         CourseError: that engine can't be reached.
@@ -100,7 +106,7 @@ def _attach(installation: Installation, record: Record) -> Box:
     if not record.ready_s or not record.launched:
         raise BoxNotRunning("There is no box.", "One is being started, or its start was interrupted.", "course up")
     directory = InstanceDir(installation, record.backend)
-    driver = registry.driver_of(directory)
+    driver = registry.BACKENDS[record.backend].driver(directory, record.origin)
     if not record.alive:
         if not driver.alive():
             raise BoxNotRunning("There is no box.", "What ran it has ended, or its Docker engine does not answer.", "course up")
@@ -109,7 +115,7 @@ def _attach(installation: Installation, record: Record) -> Box:
 
 
 def _end(installation: Installation, *, forget: bool = False) -> None:
-    """End all boxes of this installation: processes, containers, volumes, sockets.  Checkpoints and logs stay.
+    """End the box and all machines beside it.  Checkpoints, golden images and the box's logs stay.
 
     Raises:
         CourseError: the Docker engine that a box runs on can't be reached; what is remembered of the box is kept.

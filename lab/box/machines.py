@@ -19,7 +19,7 @@ from lab.box.core.progress import Progress, Quiet
 from lab.box.core.record import Record
 from lab.box.drivers import registry
 from lab.box.drivers.base import Backend, Driver
-from lab.box.errors import CourseError, UsageError
+from lab.box.errors import BoxNotRunning, CourseError, UsageError
 from lab.box.instances import golden_image, inventory, membership, quota, startup
 from lab.box.instances.instance import Instance
 from lab.box.machine import Machine
@@ -53,14 +53,14 @@ def fleet(*names: str, image: str = "", recipe: str = "", backend: str = "", pro
 
 
 def require_room(more: int) -> None:
-    """Raise what making so many machines more, of the box's kind, would raise for want of room.
+    """Check that the quota and the free memory allow *more* machines on the box's backend; creates none.
 
     Raises:
         CourseError: the quota does not allow so many.
     """
     installation = _installation()
     box = _running_box(installation)
-    quota.require(installation, box.backend, len(inventory.taken(installation)), more)
+    quota.require(installation, box.backend, len(inventory.all_records(installation)), more)
 
 
 def affordable(names: Sequence[str], least: int, otherwise: str) -> list[str]:
@@ -86,7 +86,7 @@ def find(name: str) -> Instance:
         UsageError: there is none.
     """
     installation = _installation()
-    known = inventory.listed(installation)
+    known = inventory.usable_machines(installation)
     if name not in known:
         have = f"There are: {', '.join(known)}." if known else "There is none yet."
         raise UsageError(f"There is no machine {name!r}.", have, f'machines.create("{name}")')
@@ -95,19 +95,19 @@ def find(name: str) -> Instance:
 
 def all() -> list[Instance]:  # noqa: A001  (read as machines.all())
     """Every machine, by name; also those that were stopped."""
-    return [Instance(directory, registry.driver_of(directory)) for directory in inventory.listed(_installation()).values()]
+    return [Instance(directory, registry.driver_of(directory)) for directory in inventory.usable_machines(_installation()).values()]
 
 
 def console(name: str) -> str:
     """What a machine has printed so far, also while it is still being created; nothing where there is none of that name."""
     installation = _installation()
-    record = inventory.taken(installation).get(name)
+    record = inventory.all_records(installation).get(name)
     return registry.driver_of(inventory.directory_of(installation, record)).console() if record else ""
 
 
 def delete(*names: str) -> None:
     """Remove machines, all where none is named; what is gone already is fine."""
-    listed = inventory.listed(_installation())
+    listed = inventory.usable_machines(_installation())
     membership.remove([directory for name, directory in listed.items() if not names or name in names])
 
 
@@ -140,13 +140,13 @@ def forget(*images: str) -> None:
 
 def _create(names: Sequence[str], *, image: str, recipe: str, cold: bool, backend: str, progress: Progress | None) -> list[Instance]:
     installation = _installation()
-    box = _running_box(installation)
-    runs = _backend(installation, box, backend, boot=cold)
     if image:
         golden_image.require(installation, image)
-    with installation.keeping_the_box():
-        like = box.origin if box.backend == runs.name else None
-        origin = runs.prepare(installation, Quiet() if progress is None else progress, like=like, boot=cold)
+    with installation.keeping_the_box(f"creating {', '.join(names)}", progress):
+        box = _running_box(installation)
+        runs = _backend(installation, box, backend, boot=cold)
+        known = box.origin if box.backend == runs.name else None
+        origin = runs.prepare(installation, Quiet() if progress is None else progress, origin=known, boot=cold)
         prefix = runs.open_segment(installation, origin)
         directories = inventory.reserve(installation, runs.name, origin, prefix, names, clear=membership.clear)
         peers = membership.peers(installation, runs.name)
@@ -209,9 +209,9 @@ def _running_box(installation: Installation) -> Record:
         BoxNotRunning: there is none that runs.
     """
     lifecycle.current(installation)
-    record = box_record(installation)
-    assert record
-    return record
+    if record := box_record(installation):
+        return record
+    raise BoxNotRunning("There is no box.", "It was taken down at this moment.", "course up")
 
 
 def _installation() -> Installation:

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 ENDED = 1
 """The exit code of a kernel that has ended: its own is not known out here."""
-LOOK_S = 0.1
+POLL_INTERVAL_S = 0.1
+PASSED_ON = ("NBGRADER_EXECUTION",)
+"""The variables of the front end that a kernel in the box gets: they tell whether nbgrader runs the notebook."""
 
 
 class BoxProvisioner(KernelProvisionerBase):
     """Starts one kernel in the current box, watches it, and ends it."""
 
     kernel: BoxKernel | None = None
+    _connection: dict[str, Any] | None = None
 
     @property
     def has_process(self) -> bool:
@@ -44,8 +47,19 @@ class BoxProvisioner(KernelProvisionerBase):
             BoxNotRunning: there is no box.
             CourseError: the kernel did not start.
         """
-        self.kernel = await asyncio.to_thread(lambda: lifecycle.current().start_kernel())
-        return cast("KernelConnectionInfo", self.kernel.connection)
+        environment = {name: kwargs["env"][name] for name in PASSED_ON if name in kwargs.get("env", {})}
+        starting = asyncio.create_task(asyncio.to_thread(self._start, environment))
+        try:
+            self.kernel = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.to_thread((await starting).kill)
+            raise
+        self._connection = self.kernel.connection  # a restart keeps it, because a front end that is connected does
+        self.connection_info = cast("KernelConnectionInfo", {**self._connection, "key": self._connection["key"].encode()})
+        return self.connection_info
+
+    def _start(self, environment: dict[str, str]) -> BoxKernel:
+        return lifecycle.current().start_kernel(connection=self._connection, environment=environment)
 
     async def poll(self) -> int | None:
         """Nothing while the kernel runs, else an exit code."""
@@ -54,7 +68,7 @@ class BoxProvisioner(KernelProvisionerBase):
     async def wait(self) -> int | None:
         """Return when the kernel has ended."""
         while await self.poll() is None:  # noqa: ASYNC110  (its socket tells only whoever asks)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
         return ENDED
 
     async def send_signal(self, signum: int) -> None:

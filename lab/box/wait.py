@@ -1,4 +1,4 @@
-"""Waiting as a thing of its own: for what, how long, and what was seen when it did not come."""
+"""Wait for something, with a deadline; the error says what was awaited, what was seen last, and the last lines of a log."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def wait_until(
     log: Path | None = None,
     alive: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Call *predicate* until it is true; for what can't say more than yes or no.  See ``wait_for``.
+    """Call *predicate* until it returns something true.  Use ``wait_for`` if the probe can say why it is not ready yet.
 
     Raises:
         WaitTimeout: it did not come true.
@@ -78,7 +78,7 @@ def wait_until(
 
 
 def tail(log: Path | None, lines: int = 8) -> str:
-    """The last lines of a log, or nothing."""
+    """The last lines of a log; empty if there is no log."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log else ""
     except OSError:

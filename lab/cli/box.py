@@ -57,6 +57,8 @@ def _shell_again_and_again() -> int:
     while True:
         try:
             code = _shell()
+            if code < 0:  # the ssh command was killed, with the box
+                code = SSH_FAILED
             reason = "The connection to your box has ended. A reset or `course down` does that."
         except CourseError as error:
             code, reason = SSH_FAILED, str(error)
@@ -91,7 +93,7 @@ def rewind(name: str, as_json: AsJson = False) -> None:
 
 
 def down(forget: Forget = False) -> None:
-    """Remove your box, its checkpoints, and everything else that runs.  What was built stays."""
+    """Remove your box, its checkpoints, the machines beside it and their images.  The build and a running JupyterLab stay."""
     lifecycle.down(progress=Steps(), forget=forget)
     ephemeral.sweep(Installation.open())
     out.print("Your box is gone; nothing of it runs. What was built is kept for the next one.")
@@ -114,7 +116,7 @@ def _show(box: Box, as_json: bool) -> None:
     if state.checkpoints:
         table = Table("checkpoint", "", box=None, pad_edge=False)
         for saved in state.checkpoints:
-            table.add_row(saved.name, saved.misfit or f"back to it with: course rewind {saved.name}")
+            table.add_row(saved.name, saved.incompatibility or f"back to it with: course rewind {saved.name}")
         out.print(table)
 
 

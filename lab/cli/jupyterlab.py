@@ -124,7 +124,7 @@ class JupyterLab:
             if (code := self._process.poll()) is not None:
                 cure = f"course lab, without {shlex.join(self._typed)}" if self._typed else "course doctor"
                 wrong = UsageError if code == UsageError.exit_code else CourseError
-                raise wrong(f"JupyterLab did not start (exit code {code}).", self.last_words(), cure)
+                raise wrong(f"JupyterLab did not start (exit code {code}).", self.log_tail(), cure)
             try:
                 return dict(json.loads(self._info.read_text()))
             except ValueError:
@@ -137,6 +137,6 @@ class JupyterLab:
         """Wait until JupyterLab ends, as when a user shuts it down in its menu; its exit code."""
         return self._process.wait()
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The last lines of the log."""
         return tail(self.log, 4)

@@ -54,7 +54,7 @@ def lab(
             code = 0
     if code:
         raise CourseError(
-            f"JupyterLab has ended with exit code {code}.", server.last_words(), f"course lab; the whole log is in {server.log}"
+            f"JupyterLab has ended with exit code {code}.", server.log_tail(), f"course lab; the whole log is in {server.log}"
         )
     out.print("JupyterLab has ended. Your box stays until you type: course down")
 

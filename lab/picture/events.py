@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from lab.box.machine.base import API_VERSION
-from lab.box.machine.unix_http import connected
+from lab.box.machine.unix_http import open_connection
 
 ANSWER_S = 5.0
 """Seconds that an engine has to answer; one that takes longer counts as one that does not answer."""
@@ -75,7 +75,7 @@ class EventStream:
             OSError, http.client.HTTPException: the engine can't be reached, or went away.
             ValueError: the stream was cut in the middle of an event.
         """
-        connection = connected(self._address, ANSWER_S)
+        connection = open_connection(self._address, ANSWER_S)
         sock = self._socket = connection.sock
         try:
             if self._closed.is_set():  # the last cut came before there was anything to cut

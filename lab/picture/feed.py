@@ -21,7 +21,7 @@ from math import inf
 from typing import Any
 
 from lab.box.machine import Machine
-from lab.box.machine.unix_http import connected
+from lab.box.machine.unix_http import open_connection
 from lab.picture.events import ANSWER_S, EventStream, change
 from lab.picture.snapshot import EVERYTHING, Box, Camera
 
@@ -151,7 +151,7 @@ class Feed:
                 break
             stream_error = self._stream_error  # a snapshot that is taken now may lack what the next stream begins with
             try:
-                connected(self._machine.docker_host, ANSWER_S).close()  # where nobody is, docker's client would leak its socket
+                open_connection(self._machine.docker_host, ANSWER_S).close()  # where nobody is, docker's client would leak its socket
                 if not woken and not self._seen.stale and self._patience_s() > 0:
                     engine.ping()
                     continue

@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import Any
 
 from lab.box.machine.base import API_VERSION, Machine
-from lab.box.machine.unix_http import connected
+from lab.box.machine.unix_http import open_connection
 from lab.observe.namespace import LOOK_S, WALLS, namespaces
 
 BOX = "box"
@@ -139,7 +139,7 @@ def snapshot(*machines: Machine) -> Snapshot:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _PrivilegeCache:
     """What is kept of a container between two snapshots: the engine's long answer, and the kernel's number by kind of namespace."""
 
     details: Mapping[str, Any]
@@ -158,7 +158,7 @@ class Camera:
         self._machine = machine
         self._api = (client or machine.docker).api
         self._name = ""
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _PrivilegeCache] = {}
         self._outside: Mapping[str, str] = {}
 
     def forget(self, container: str = EVERYTHING) -> None:
@@ -188,7 +188,7 @@ class Camera:
             details = {found["Id"]: found for part in parts for found in part}
             self._name = name.result()
         numbers = self._numbers({key: int(found["State"]["Pid"]) for key, found in details.items() if found["State"]["Pid"]})
-        self._known |= {key: _Known(found, numbers.get(key, {})) for key, found in details.items()}
+        self._known |= {key: _PrivilegeCache(found, numbers.get(key, {})) for key, found in details.items()}
         self._known = {found["Id"]: self._known[found["Id"]] for found in listed if found["Id"] in self._known}
         listed = sorted((found for found in listed if found["Id"] in self._known), key=self._made)
         return Box(self._name, self._containers(listed), tuple(sorted(map(_network, networks.result()), key=lambda one: one.name)))
@@ -200,7 +200,7 @@ class Camera:
     def _inspected(self, containers: Sequence[str]) -> list[dict[str, Any]]:
         """The engine's long answers, without containers that were removed meanwhile.  Docker's client would take four times as long."""
         found = []
-        with closing(connected(self._machine.docker_host, LOOK_S)) as connection:
+        with closing(open_connection(self._machine.docker_host, LOOK_S)) as connection:
             for container in containers:
                 connection.request("GET", f"/v{API_VERSION}/containers/{container}/json")
                 answer = connection.getresponse()

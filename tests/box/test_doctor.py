@@ -68,7 +68,7 @@ def computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Computer:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     monkeypatch.setattr(host_tools, "SYSTEM_PATH", ())
     monkeypatch.setattr(kvm, "DEVICE", tmp_path / "kvm")
-    monkeypatch.setattr(kvm, "SLOWER", 1000)  # scripts take no time worth comparing
+    monkeypatch.setattr(kvm, "MAX_SLOWDOWN", 1000)  # scripts take no time worth comparing
     monkeypatch.setattr(doctor.platform, "machine", lambda: "x86_64")
     roomy(monkeypatch, 100, 8)
     computer = Computer(tmp_path)

@@ -117,7 +117,7 @@ def test_a_box_that_was_reset_finds_its_machines_and_they_it(pair: list[Instance
 
 
 def test_a_relay_that_was_killed_is_started_again(pair: list[Instance], here: Running) -> None:
-    launched = inventory.taken(here.installation)["web-1"].launched
+    launched = inventory.all_records(here.installation)["web-1"].launched
     assert launched
     launched.relay.kill()
     assert pair[0].sh("hostname").stdout == "web-1\n"
@@ -183,7 +183,7 @@ def test_a_recipe_that_fails_leaves_no_machine(pair: list[Instance], here: Runni
     with pytest.raises(CourseError, match="exit code 3") as failed:
         machines.create("extra", recipe="echo half-way; exit 3")
     assert "half-way" in failed.value.why
-    assert "extra" not in inventory.taken(here.installation)
+    assert "extra" not in inventory.all_records(here.installation)
     assert containers(here, "extra") == []
 
 
@@ -223,9 +223,9 @@ def killed_as_it_begins(here: Running, name: str) -> threading.Thread:
     def look() -> None:
         until(
             "the machine's start",
-            lambda: (record := inventory.taken(here.installation).get(name)) and record.launched,
+            lambda: (record := inventory.all_records(here.installation).get(name)) and record.launched,
         )
-        launched = inventory.taken(here.installation)[name].launched
+        launched = inventory.all_records(here.installation)[name].launched
         assert launched
         if launched.vm:
             launched.vm.kill()
@@ -244,7 +244,7 @@ def test_a_machine_that_dies_while_it_is_made_leaves_nothing(pair: list[Instance
     with pytest.raises(CourseError):
         machines.create("extra")
     killer.join()
-    assert "extra" not in inventory.taken(here.installation)
+    assert "extra" not in inventory.all_records(here.installation)
     assert containers(here, "extra") == []
     assert "extra" not in pair[0].sh("cat /etc/hosts").stdout
 
@@ -255,7 +255,7 @@ def test_who_is_killed_while_making_one_blocks_neither_name_nor_seat(pair: list[
     with subprocess.Popen([sys.executable, "-c", script], env=here.environment) as maker:
         until(
             "its start",
-            lambda: (record := inventory.taken(here.installation).get("extra")) and record.launched,
+            lambda: (record := inventory.all_records(here.installation).get("extra")) and record.launched,
             timeout_s=60,
         )
         maker.send_signal(signal.SIGKILL)
@@ -288,6 +288,6 @@ def test_down_leaves_nothing_of_them(pair: list[Instance], here: Running) -> Non
 
 def test_what_others_may_not_enter(pair: list[Instance], here: Running) -> None:
     for machine in pair:
-        directory = inventory.listed(here.installation)[machine.name].sockets
+        directory = inventory.usable_machines(here.installation)[machine.name].sockets
         assert directory.stat().st_mode & 0o077 == directory.parent.stat().st_mode & 0o077 == 0
         assert directory.stat().st_uid == os.getuid()

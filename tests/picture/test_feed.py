@@ -488,7 +488,7 @@ def test_where_nothing_happens_the_engine_is_asked_and_nobody_is_told(serve: Ser
 
 @pytest.mark.usefixtures("hasty")
 def test_leaving_while_the_stream_is_being_opened_ends_the_threads(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine, follower, feeds, real = serve(), Follower(), list[Feed](), events.connected
+    machine, follower, feeds, real = serve(), Follower(), list[Feed](), events.open_connection
     at_the_door = threading.Event()
 
     def slow(address: str, timeout_s: float) -> Any:
@@ -498,7 +498,7 @@ def test_leaving_while_the_stream_is_being_opened_ends_the_threads(serve: Serve,
         return real(address, timeout_s)
 
     for module in (events, feed):
-        monkeypatch.setattr(module, "connected", slow)
+        monkeypatch.setattr(module, "open_connection", slow)
     feeds.append(follow(machine, follower))
     assert at_the_door.wait(5)
     leave(machine, follower)

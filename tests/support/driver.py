@@ -10,7 +10,7 @@ from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.processes import Process
 from lab.box.core.record import Launched, Origin
 from lab.box.drivers.base import Checkpoint, Features
-from lab.box.errors import UsageError
+from lab.box.errors import CourseError, UsageError
 
 
 @dataclass
@@ -45,6 +45,7 @@ class FakeDriver:
         self.go, self.launching = threading.Event(), threading.Event()
         self.go.set()
         self.error: Exception | None = None
+        self.outdated = False
 
     def launch(self, name: str, checkpoint: str = "") -> Launched:
         self.done.append(f"launch {name} {checkpoint}".strip())
@@ -64,11 +65,18 @@ class FakeDriver:
     def engine_log(self) -> str:
         return ""
 
+    def repair(self) -> None:
+        """There is nothing to repair."""
+
     def alive(self) -> bool:
         return True
 
     def checkpoint(self, name: str) -> None:
         self.done.append(f"checkpoint {name}")
+
+    def require_pristine(self) -> None:
+        if self.outdated:
+            raise CourseError("No pristine box can be made.", "Its template is gone.", "course up")
 
     def require_checkpoint(self, name: str) -> Checkpoint:
         if name != "lunch":

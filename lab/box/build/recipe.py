@@ -1,8 +1,8 @@
 """What a box is made of: one recipe for both backends.
 
-Everything that decides the content of a box is named here or is a file under ``guest/`` or ``images/``; ``Recipe.key`` is the hash of it
-all, so an unchanged recipe is never built twice.  Userland from Debian trixie (Docker 26, Podman 5, crun), kernel from bookworm (6.1, cloud
-flavour), because QEMU 7.2's emulation double-faults on trixie's 6.12.
+Everything that decides the content of a box is named here, or is a file under ``guest/`` or ``images/``, or is ``rootfs.py``;
+``Recipe.key`` is the hash of it all, so an unchanged recipe is never built twice.  Userland from Debian trixie (Docker 26, Podman 5, crun),
+kernel from bookworm (6.1, cloud flavour), because QEMU 7.2's emulation double-faults on trixie's 6.12.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ KERNEL_PACKAGE = "linux-image-cloud-amd64"
 PYTHON = "3.13"
 
 ENGINES = ("docker.io", "docker-cli", "docker-compose", "containerd", "podman", "crun", "runc")
-MACHINE = ("busybox-static", "openssh-server", "openssh-client", "kmod", "procps", "psmisc", "python3", "ca-certificates")
+BASE = ("busybox-static", "openssh-server", "openssh-client", "kmod", "procps", "psmisc", "python3", "ca-certificates")
 NETWORK = ("iproute2", "iptables", "ipvsadm", "nftables", "iputils-ping", "bind9-dnsutils", "socat", "curl", "tcpdump")
-COMFORT = ("less", "nano", "jq", "strace", "bash-completion", "netbase")
+CONVENIENCE = ("less", "nano", "jq", "strace", "bash-completion", "netbase")
 FOR_IMAGES = ("catatonit", "haproxy")
 
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio-rng", "overlay")
@@ -46,26 +46,26 @@ CPU_MODEL = "Nehalem"
 class Recipe:
     """The inputs of a build."""
 
-    packages: tuple[str, ...] = ENGINES + MACHINE + NETWORK + COMFORT + FOR_IMAGES
+    packages: tuple[str, ...] = ENGINES + BASE + NETWORK + CONVENIENCE + FOR_IMAGES
 
     @cached_property
     def packages_key(self) -> str:
-        """Decides which packages are fetched."""
+        """The hash of what decides which Debian packages are fetched: suite and names; 12 hex digits."""
         return _digest(USERLAND_SUITE, *self.packages)
 
     @cached_property
     def kernel_key(self) -> str:
-        """Decides which kernel is fetched."""
+        """The hash of what decides which kernel is fetched: suite and package; 12 hex digits."""
         return _digest(KERNEL_SUITE, KERNEL_PACKAGE)
 
     @cached_property
     def wheels_key(self) -> str:
-        """Decides which Python packages a learner's kernel has."""
+        """The hash of what decides which Python packages a learner's kernel has; 12 hex digits."""
         return _digest(PYTHON, WHEELS.read_text())
 
     @cached_property
     def images_key(self) -> str:
-        """Decides the course's images."""
+        """The hash of what decides what the course's images hold; 12 hex digits."""
         return _digest(self.packages_key, *_files(IMAGES))
 
     @cached_property

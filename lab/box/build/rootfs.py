@@ -27,11 +27,11 @@ ALTERNATIVES = {
     "ip6tables-restore": "/usr/sbin/ip6tables-legacy-restore",
 }
 """The legacy tables save about a second per emulated container start against iptables-nft."""
-BY_NAME = {"awk": "mawk", "which": "which.debianutils", "pager": "less", "editor": "nano", "vi": "busybox", "nc": "busybox"}
+FALLBACK_LINKS = {"awk": "mawk", "which": "which.debianutils", "pager": "less", "editor": "nano", "vi": "busybox", "nc": "busybox"}
 SYSTEM_ACCOUNTS = {"sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nologin"}
 COURSE_CODE = "usr/local/lib/course"
 """Where the course's own package goes when a box starts a kernel; empty in the template."""
-OWN = (
+EXCLUDED_FROM_IMAGES = (
     "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/machine-id", "etc/mtab", "etc/ssh/course_host_key", ".dockerenv", "root/.ssh",
     "root/.bash_history", COURSE_CODE, "var/lib/docker", "var/lib/containerd", "var/lib/containers", "run", "tmp", "dev", "proc", "sys",
     "usr/lib/modules", "usr/lib/course/docker",
@@ -48,7 +48,7 @@ UNNEEDED = (
 )
 
 
-def run_inside(root: Path, program: str, *arguments: str, name: str = "", env: dict[str, str] | None = None) -> str:
+def run_target_program(root: Path, program: str, *arguments: str, name: str = "", env: dict[str, str] | None = None) -> str:
     """Run a program of the new file system on the builder's computer, through its own dynamic linker and libraries."""
     libraries = f"{root}/usr/lib/x86_64-linux-gnu"
     called = ["--argv0", name] if name else []
@@ -71,7 +71,7 @@ def finish(root: Path, wheels: Path, kernel: Path) -> None:
     _course_files(root)
     shutil.copytree(kernel / "lib/modules", root / "usr/lib/modules", dirs_exist_ok=True)
     release = kernel_release(kernel)
-    run_inside(root, "usr/bin/kmod", "-b", str(root), release, name="depmod")
+    run_target_program(root, "usr/bin/kmod", "-b", str(root), release, name="depmod")
     run("ldconfig", "-r", root)
     compile_python(root)
     _list_files(root)
@@ -80,7 +80,7 @@ def finish(root: Path, wheels: Path, kernel: Path) -> None:
 def _list_files(root: Path) -> None:
     """Write down all names, in the order of ``LC_ALL=C sort``: what a golden image must remove is found with it."""
     names = [path.relative_to(root) for path in root.rglob("*")]
-    listed = sorted(os.fsencode(name) for name in names if not any(name.is_relative_to(own) for own in OWN))
+    listed = sorted(os.fsencode(name) for name in names if not any(name.is_relative_to(own) for own in EXCLUDED_FROM_IMAGES))
     (root / "usr/lib/course/files").write_bytes(b"".join(b"./%s\n" % name for name in listed))
 
 
@@ -88,7 +88,7 @@ def compile_python(root: Path) -> None:
     """Byte-compile all Python with the box's own interpreter: emulated imports of sources would cost over a minute."""
     python = f"usr/bin/python{recipe.PYTHON}"
     places = [root / "usr/lib" / f"python{recipe.PYTHON}", root / "usr/local/lib", root / "usr/lib/course", root / "usr/lib/python3"]
-    run_inside(
+    run_target_program(
         root, python, "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", "/",
         "-x", r"/(test|tests|idlelib|lib2to3|bad_coding.*)/", *map(str, places), env={"PYTHONHOME": str(root / "usr")},
     )  # fmt: skip
@@ -112,7 +112,7 @@ def _names_and_links(root: Path) -> None:
     bundle.write_bytes(b"".join(path.read_bytes() for path in sorted((root / "usr/share/ca-certificates").rglob("*.crt"))))
     for name, target in ALTERNATIVES.items():
         _link(root / "usr/sbin" / name, target)
-    for name, target in BY_NAME.items():
+    for name, target in FALLBACK_LINKS.items():
         if not (root / "usr/bin" / name).exists() and (root / "usr/bin" / target).is_file():
             _link(root / "usr/bin" / name, target)
     _link(root / "usr/sbin/init", "../bin/busybox")

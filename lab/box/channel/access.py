@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lab.box.core import processes
 from lab.box.errors import BoxNotRunning, CourseError
 from lab.box.machine.base import API_TIMEOUT_S
-from lab.box.machine.unix_http import connected
+from lab.box.machine.unix_http import open_connection
 from lab.box.wait import wait_for
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SSH_TIMEOUT_S = 90
 
 @dataclass(frozen=True)
 class Access:
-    """The ways in.
+    """Reaches one machine through its relay's sockets.
 
     Args:
         directory: where the relay's sockets are; private and short.
@@ -40,7 +40,7 @@ class Access:
 
     @property
     def docker_host(self) -> str:
-        """For ``DOCKER_HOST``."""
+        """The address of the machine's Docker Engine, as the variable ``DOCKER_HOST`` takes it."""
         return f"unix://{self.directory}/docker.sock"
 
     @cached_property
@@ -62,7 +62,7 @@ class Access:
             raise CourseError("The box's Docker Engine does not answer.", f"{error}.", "course reset") from None
 
     def ping(self) -> None:
-        """Return where the engine answers.
+        """Return if the engine answers.
 
         Raises:
             OSError: it does not, or not yet.
@@ -75,7 +75,7 @@ class Access:
         Raises:
             OSError: it doesn't answer, or refuses.
         """
-        connection = connected(self.docker_host, timeout_s)
+        connection = open_connection(self.docker_host, timeout_s)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -89,7 +89,7 @@ class Access:
 
     @property
     def ssh(self) -> list[str]:
-        """The ``ssh`` command up to the host; what follows is run on the box."""
+        """The ``ssh`` command, up to and with the host name.  Append a command to run it; without one it opens a root shell."""
         return ["ssh", "-F", str(self.directory / "ssh_config"), "box"]
 
     @property
@@ -98,7 +98,7 @@ class Access:
         return (self.directory / "known_hosts").read_text().partition(" ")[2].strip()
 
     def dial(self, target: str) -> socket.socket:
-        """A connection to something in the box.
+        """Connect to ``unix:PATH``, ``tcp:PORT``, ``sshd`` or ``control`` on the machine; the caller closes the socket.
 
         Raises:
             BoxNotRunning: the relay doesn't answer.
@@ -108,7 +108,7 @@ class Access:
         return connection
 
     def ask(self, request: str) -> str:
-        """One of the relay's own verbs: ``listen PATH TARGET``, ``url PORT``, ``pid``.
+        """Send ``listen PATH TARGET``, ``url PORT`` or ``pid`` to the relay; returns its answer of one line (path, web address or id).
 
         Raises:
             BoxNotRunning: the relay doesn't answer.
@@ -127,10 +127,18 @@ class Access:
         return connection
 
     def control(self, request: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
-        """Have the box's agent take on an identity.
+        """Send one request to the machine's agent, and return its reply.
+
+        Args:
+            request: what ``apply_identity``, ``set_clock`` or ``set_peers`` in ``guest/identity.py`` takes.
+            timeout_s: seconds to wait for each part of the reply.
+
+        Returns:
+            What that function returns.
 
         Raises:
-            CourseError: the agent refused, or did not answer.
+            BoxNotRunning: the relay doesn't answer.
+            CourseError: the agent reported an error, or did not reply in time.
         """
         with self.dial("control") as connection:
             connection.settimeout(timeout_s)
@@ -141,7 +149,7 @@ class Access:
             except (OSError, ValueError) as error:
                 answer = {"error": str(error)}
         if "error" in answer:
-            raise CourseError("The box did not take on its identity.", str(answer["error"]), "course reset")
+            raise CourseError("The box did not do what its agent was asked for.", str(answer["error"]), "course reset")
         return dict(answer)
 
     def start_ssh(self) -> processes.Process:

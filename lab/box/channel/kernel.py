@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 from lab.box.channel.access import Access
 from lab.box.core.processes import CHECKOUT
-from lab.box.errors import CourseError
+from lab.box.errors import BoxNotRunning, CourseError
 from lab.box.machine import Machine
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -32,12 +33,14 @@ class BoxKernel:
 
     Args:
         machine: the box.
+        access: reaches it.
         pid: its process id there; it leads a process group of its own.
         connection: what a Jupyter connection file holds.
         lifeline: a connection that the kernel's process holds open until it ends.
     """
 
     machine: Machine
+    access: Access
     pid: int
     connection: dict[str, Any]
     lifeline: socket.socket
@@ -59,44 +62,77 @@ class BoxKernel:
         """Send a signal to the kernel and to what it started."""
         self.machine.sh(f"kill -{number} -- -{self.pid} 2> /dev/null || true")
 
+    def kill(self) -> None:
+        """End the kernel and what it started at once, and give up the sockets that lead to it."""
+        if self.alive:
+            self.signal(signal.SIGKILL)
+        self.close()
+
     def close(self) -> None:
         """Give up the sockets that lead to it."""
         self.lifeline.close()
-        for number in range(1, len(CHANNELS) + 1):
-            Path(f"{self.connection['ip']}-{number}").unlink(missing_ok=True)
+        with suppress(BoxNotRunning):
+            for number in range(1, len(CHANNELS) + 1):
+                self.access.ask(f"unlisten {self.connection['ip']}-{number}")
 
 
-def start(machine: Machine, access: Access, cwd: str) -> BoxKernel:
+def new_connection(access: Access) -> dict[str, Any]:
+    """What the connection file of a new kernel holds: sockets of its own, and a key.
+
+    Args:
+        access: reaches the box.
+    """
+    ports = {f"{channel}_port": number for number, channel in enumerate(CHANNELS, 1)}
+    sockets = access.directory / f"k{secrets.token_hex(4)}"
+    return {"transport": "ipc", "signature_scheme": "hmac-sha256", "key": secrets.token_hex(32), "ip": str(sockets), **ports}
+
+
+def start(
+    machine: Machine, access: Access, cwd: str, connection: dict[str, Any] | None = None, environment: dict[str, str] | None = None
+) -> BoxKernel:
     """Fork a kernel from the warm one in the box.
 
     Args:
         machine: the box; gets the course's own code first, so that ``from lab import connect`` works in the kernel.
         access: reaches it.
         cwd: the kernel's working directory, a path in the box.
+        connection: of a kernel that ended, and that this one takes the place of; a new one if not given.
+        environment: variables that are set for the kernel.
 
     Raises:
         CourseError: it did not start.
     """
     put_course(machine)
-    name = secrets.token_hex(4)
-    remote, local = f"/run/course/kernels/{name}", access.directory / f"k{name}"
-    ports = {f"{channel}_port": number for number, channel in enumerate(CHANNELS, 1)}
-    connection = {"transport": "ipc", "signature_scheme": "hmac-sha256", "key": secrets.token_hex(32), **ports}
+    connection = connection or new_connection(access)
+    remote = f"/run/course/kernels/{Path(connection['ip']).name}-{secrets.token_hex(2)}"
+    request = {**connection, "ip": remote, "cwd": cwd, "env": environment or {}}
     zygote = access.dial("unix:/run/course/kernels.sock")
     try:
         zygote.settimeout(READY_S)
-        zygote.sendall(json.dumps({**connection, "ip": remote, "cwd": cwd}).encode() + b"\n")
-        pid = _process_id(zygote, machine)
-        for number in ports.values():
-            access.ask(f"listen {local}-{number} unix:{remote}-{number}")
+        zygote.sendall(json.dumps(request).encode() + b"\n")
+        kernel = BoxKernel(machine, access, _process_id(zygote, machine), connection, zygote)
     except BaseException:
         zygote.close()
         raise
-    return BoxKernel(machine, pid, {**connection, "ip": str(local)}, zygote)
+    try:
+        for number in range(1, len(CHANNELS) + 1):
+            _listen(access, f"{connection['ip']}-{number}", f"unix:{remote}-{number}")
+    except BaseException:
+        kernel.kill()
+        raise
+    return kernel
+
+
+def _listen(access: Access, path: str, target: str) -> None:
+    if access.ask(f"listen {path} {target}") != path:
+        raise CourseError("The kernel in the box can't be reached.", f"The relay could not open {path}.", "course reset")
 
 
 def _process_id(zygote: socket.socket, machine: Machine) -> int:
-    answer = zygote.makefile().readline().strip()
+    try:
+        answer = zygote.makefile().readline().strip()
+    except TimeoutError:
+        answer = ""
     if not answer:
         raise CourseError("The box did not start a kernel.", machine.sh("tail -5 /run/course/log/zygote").stdout, "course reset")
     return int(answer)
@@ -110,13 +146,20 @@ def client_of_kernel(machine: Machine, access: Access, cwd: str) -> Iterator[Blo
     client.load_connection_info(kernel.connection)  # type: ignore[arg-type]
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=READY_S)
+        _await(client)
         yield client
     finally:
         with suppress(TimeoutError):
             client.shutdown(reply=True, timeout=SHUTDOWN_S)
         client.stop_channels()
-        kernel.close()
+        kernel.kill()
+
+
+def _await(client: BlockingKernelClient) -> None:
+    try:
+        client.wait_for_ready(timeout=READY_S)
+    except RuntimeError as error:
+        raise CourseError("The kernel in the box did not answer.", f"{error}.", "course reset") from None
 
 
 def put_course(machine: Machine) -> None:

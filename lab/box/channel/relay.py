@@ -4,8 +4,9 @@ It holds the one channel into the box and offers it as unix sockets in a directo
 
 * ``docker.sock``: the Docker API;
 * ``ssh.sock``: an SSH daemon;
-* ``dial.sock``: says first where to, in one line: ``dial TARGET`` goes on as a connection to that target (see ``guest/agent.py``),
-  ``listen PATH TARGET`` makes one more socket, ``url PORT`` answers with a web address, and ``pid`` with the process id.
+* ``dial.sock``: the client first sends one line.  ``dial TARGET`` connects it to that target (see ``guest/agent.py``),
+  ``listen PATH TARGET`` makes one more socket, ``unlisten PATH`` removes it, ``url PORT`` answers with a web address, and ``pid`` with the
+  process id.
 
 A web address must be a TCP port, and any user of the computer can connect to one.  So those ports ask for a password (HTTP's Basic
 authentication, which browsers, curl and requests all take from the address itself) before they pass anything on.
@@ -27,7 +28,7 @@ from pathlib import Path
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from lab.box.guest.mux import Link, Mux, splice
+from lab.box.guest.mux import Link, Mux, pipe_both_ways
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HEAD_LIMIT = 1 << 16
@@ -54,9 +55,10 @@ class Relay:
         self._addresses: dict[int, str] = {}
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._servers: list[asyncio.Server] = []
+        self._by_path: dict[Path, asyncio.Server] = {}
 
     async def open(self) -> None:
-        """Listen on the three sockets; where the last of them is, all answer."""
+        """Open the three sockets, ``dial.sock`` last: once it exists, all three accept connections."""
         await self.listen(self._directory / "docker.sock", "unix:/run/docker.sock")
         await self.listen(self._directory / "ssh.sock", "sshd")
         await self._serve(self._directory / "dial.sock", self._dial)
@@ -67,7 +69,7 @@ class Relay:
             server.close()
         for writer in self._connections.values():
             writer.transport.abort()
-        self._mux.lost("the box has stopped")  # those, too, that somebody made since it was lost
+        self._mux.lost("the box has stopped")  # also ends streams that were opened after the channel was lost
         if self._connections:
             await asyncio.wait(self._connections, timeout=CLOSE_S)
 
@@ -75,7 +77,7 @@ class Relay:
         """Connect whoever connects to *path* with *target* in the box."""
 
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await splice(self._mux.open(target), reader, writer)
+            await pipe_both_ways(self._mux.open(target), reader, writer)
 
         await self._serve(path, carry)
 
@@ -83,8 +85,19 @@ class Relay:
         """Listen under another name first: a socket's name is there before anybody listens."""
         scratch = path.with_name(f".{path.name}")
         scratch.unlink(missing_ok=True)
-        self._servers.append(await asyncio.start_unix_server(self._noted(handler), scratch))
+        server = await asyncio.start_unix_server(self._noted(handler), scratch)
         scratch.rename(path)
+        self._unlisten(path, remove=False)
+        self._by_path[path] = server
+        self._servers.append(server)
+
+    def _unlisten(self, path: Path, *, remove: bool = True) -> None:
+        """Close what listens on a path; the name goes, too, unless another socket has it already."""
+        if server := self._by_path.pop(path, None):
+            server.close()
+            self._servers.remove(server)
+            if remove:
+                path.unlink(missing_ok=True)
 
     def _noted(self, handler: Handler) -> Handler:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,9 +116,12 @@ class Relay:
         with suppress(OSError):
             match (await reader.readline()).decode(errors="replace").split():
                 case ["dial", target]:
-                    await splice(self._mux.open(target), reader, writer)
+                    await pipe_both_ways(self._mux.open(target), reader, writer)
                 case ["listen", path, target]:
                     await self.listen(Path(path), target)
+                    writer.write(f"{path}\n".encode())
+                case ["unlisten", path]:
+                    self._unlisten(Path(path))
                     writer.write(f"{path}\n".encode())
                 case ["url", port] if port.isdecimal():
                     writer.write(f"{await self._address(int(port))}\n".encode())
@@ -123,7 +139,7 @@ class Relay:
                     if passed := without_password(head, expected):
                         stream = self._mux.open(f"tcp:{port}")
                         await stream.write(passed)
-                        await splice(stream, reader, writer)
+                        await pipe_both_ways(stream, reader, writer)
                         return
                     writer.write(DENIED)
 
@@ -193,7 +209,7 @@ def channel(read_fd: int, write_fd: int, ended: asyncio.Event) -> Mux:
 
 
 async def connect(path: str, ended: asyncio.Event) -> Mux:
-    """Connect to a box's channel until the agent at its other end answers.
+    """Connect to a virtual machine's channel socket, again every 3 s, until its agent answers; there is no limit to the attempts.
 
     A port of QEMU's to which the guest wrote while nobody was connected stays silent until somebody connects and leaves; so an attempt
     that brings no greeting is given up and followed by another.

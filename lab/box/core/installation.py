@@ -122,7 +122,7 @@ class Installation:
 
     @contextmanager
     def changing_the_box(self, doing: str, progress: Progress | None = None) -> Iterator[None]:
-        """Let nobody else start, replace, save or remove the box meanwhile; wait until nobody does.
+        """Hold the box's lock: nobody else can start, replace, save or remove the box.  Waits until the lock is free.
 
         Args:
             doing: what is done to the box, such as "starting the box"; whoever has to wait for it reads this.
@@ -132,9 +132,14 @@ class Installation:
             yield
 
     @contextmanager
-    def keeping_the_box(self) -> Iterator[None]:
-        """Let nobody replace or remove the box meanwhile; others may keep it at the same time."""
-        with lock(self.boxes, "life", shared=True):
+    def keeping_the_box(self, doing: str, progress: Progress | None = None) -> Iterator[None]:
+        """Hold the box's lock shared with others: nobody can replace or remove the box.  Waits while somebody changes it.
+
+        Args:
+            doing: as ``changing_the_box`` takes it.
+            progress: as ``changing_the_box`` takes it.
+        """
+        with lock(self.boxes, "life", shared=True, doing=doing, progress=Printed() if progress is None else progress):
             yield
 
 
@@ -160,12 +165,12 @@ def private_directory(path: Path) -> None:
 
 @contextmanager
 def lock(directory: Path, name: str, *, shared: bool = False, doing: str = "", progress: Progress | None = None) -> Iterator[None]:
-    """Let one process at a time do *name* in *directory*; the kernel frees the lock of a process that was killed.
+    """Hold the lock *name* in *directory*; waits until it is free.  The kernel frees the lock of a killed process.
 
     Args:
         directory: made when missing.
         name: of what is done.
-        shared: others that share it may do so at the same time, but nobody who wants it alone.
+        shared: several processes may hold it shared at the same time, but not while one holds it alone.
         doing: what is done, in words, for whoever has to wait for it.
         progress: shows what has to be waited for, where somebody else has the lock.
     """
@@ -182,4 +187,8 @@ def lock(directory: Path, name: str, *, shared: bool = False, doing: str = "", p
             file.truncate(0)  # what is appended then stands at the beginning
             file.write(f"{doing} (process {os.getpid()})")
             file.flush()
-        yield
+        try:
+            yield
+        finally:
+            if doing and not shared:
+                file.truncate(0)

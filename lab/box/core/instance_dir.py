@@ -15,7 +15,7 @@ from lab.box.core.installation import Installation
 from lab.box.core.record import Record
 
 BOX_NUMBER = 2
-FIRST_NUMBER, LAST_NUMBER = 11, 250
+FIRST_NUMBER, END_NUMBER = 11, 250
 
 
 @dataclass(frozen=True)

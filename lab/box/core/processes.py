@@ -1,6 +1,6 @@
 """Processes that outlive the command that started them, and how to be sure that it is still them.
 
-A process id alone may have been given to somebody else since; the id together with the time of its start may not.
+A process id can be given to another process later; the id and the start time together can't.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Process:
         return float(found.memory_full_info().pss) / 1e6 if found else 0.0
 
     def kill(self) -> None:
-        """End it at once; return when it is gone."""
+        """Kill the process, and wait at most 10 s until it is gone; returns without an error if it is still there."""
         if found := self._find():
             with suppress(psutil.NoSuchProcess):
                 found.kill()
@@ -88,9 +88,10 @@ def spawn_module(name: str, *arguments: str, log: Path, env: dict[str, str] | No
 
 
 def end_all(marker: str) -> None:
-    """End every process of this user whose command line contains *marker*, such as a directory that only the course uses.
+    """Kill every process of this user whose command line contains *marker*, except this process and all its parents.
 
-    Who asks for it is spared, and so is the shell that it was typed in.
+    Args:
+        marker: text that only the course's command lines contain, such as its runtime directory.
     """
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for found in psutil.process_iter(["cmdline", "uids"]):

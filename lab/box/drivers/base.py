@@ -19,13 +19,13 @@ from lab.box.core.record import Launched, Origin, Record
 
 @dataclass(frozen=True)
 class Features:
-    """What machines of a backend may lack.
+    """What machines of a backend can do; a field is False if this backend can't do it.
 
     Args:
-        checkpoints: a machine can be saved while it runs, and be put back.
-        boots: a machine can start from its kernel on, with a console that shows it.
-        own_kernel: a machine has a kernel, a clock and a random generator of its own, and not those of its computer.
-        beside_others: its machines can be had while the box itself runs on another backend.
+        checkpoints: a running machine can be saved, and restored later.
+        boots: a machine can boot from its kernel, with a console that shows it.
+        own_kernel: a machine has its own kernel, clock and random generator, not those of its host.
+        beside_others: its machines can be created while the box runs on another backend.
     """
 
     checkpoints: bool
@@ -35,7 +35,7 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Lack:
+class Unavailable:
     """Why a backend can't run on this computer.
 
     Args:
@@ -73,17 +73,17 @@ class Checkpoint:
     Args:
         name: of the checkpoint.
         hostname: of the machine when it was saved.
-        misfit: why the machine can't be put back any more, one sentence; empty where it can.
+        incompatibility: why the machine can't be put back any more, one sentence; empty where it can.
     """
 
     name: str
     hostname: str = ""
-    misfit: str = ""
+    incompatibility: str = ""
 
     @property
     def fits(self) -> bool:
         """Whether the machine can be put back."""
-        return not self.misfit
+        return not self.incompatibility
 
 
 class Driver(Protocol):
@@ -95,14 +95,17 @@ class Driver(Protocol):
 
     @property
     def features(self) -> Features:
-        """What the machine may lack."""
+        """What the machine can do."""
 
     @property
     def origin(self) -> Origin:
         """What the machine is made from."""
 
     def launch(self, name: str, checkpoint: str = "") -> Launched:
-        """Start the machine and its relay; wait for neither.
+        """Start the machine and its relay.
+
+        A clone runs when this returns; a machine that boots has only begun to boot.  The caller waits until the agent and the Docker Engine
+        answer.
 
         Args:
             name: the machine's host name.
@@ -114,7 +117,11 @@ class Driver(Protocol):
         """
 
     def interface(self) -> dict[str, str]:
-        """How the machine's agent has to set the network interface that is on the segment; empty where the engine outside saw to that."""
+        """The settings that the agent must give to the machine's network interface on the segment.
+
+        Returns:
+            ``mac`` and ``address`` (such as ``10.30.0.11/24``); empty if the outer engine has set them already.
+        """
 
     def connect(self) -> None:
         """Put the machine on the segment, where it was started without it.
@@ -144,7 +151,7 @@ class Driver(Protocol):
         """What the machine costs its computer now, in MB, its relay included; 0 where it does not run."""
 
     def console(self) -> str:
-        """What the machine has printed since it booted; empty where it is a clone, which did not boot."""
+        """What the machine has printed: a virtual machine's kernel and init (nothing if it is a clone), a container's process 1."""
 
     def engine_log(self) -> str:
         """The last lines of the machine's Docker Engine, where they can be had from outside; else empty."""
@@ -156,6 +163,13 @@ class Driver(Protocol):
             UsageError: that is no name for a checkpoint.
             NotOnThisBackend: its features don't include checkpoints; says what to do instead.
             CourseError: it could not be saved.
+        """
+
+    def require_pristine(self) -> None:
+        """Make sure that a pristine machine can be put in the place of this one.
+
+        Raises:
+            CourseError: what it would be made from is gone.
         """
 
     def require_checkpoint(self, name: str) -> Checkpoint:
@@ -179,28 +193,28 @@ class Backend(Protocol):
 
     @property
     def features(self) -> Features:
-        """What its machines may lack."""
+        """What its machines can do."""
 
-    def lack(self, installation: Installation) -> Lack | None:
-        """Why it can't run on this computer; nothing where it can."""
+    def unavailable(self, installation: Installation) -> Unavailable | None:
+        """Why it can't run on this computer; None if it can."""
 
     @property
     def cost_mb(self) -> int:
         """What a machine that runs something small takes of its computer's memory, in MB."""
 
-    def fast(self, installation: Installation) -> bool:
+    def native_speed(self, installation: Installation) -> bool:
         """Whether its machines run at the processor's own speed here."""
 
     def findings(self, installation: Installation) -> list[Finding]:
         """What it needs of this computer; ``required`` where it can't run without."""
 
-    def prepare(self, installation: Installation, progress: Progress, *, like: Origin | None = None, boot: bool = False) -> Origin:
+    def prepare(self, installation: Installation, progress: Progress, *, origin: Origin | None = None, boot: bool = False) -> Origin:
         """Make what machines are made from, where it is missing.
 
         Args:
             installation: gets it.
             progress: shows the steps.
-            like: of a machine of this backend, such as the box: the new ones shall be its like; without one they follow the current recipe.
+            origin: use this one again, such as the box's, so that new machines match it; None takes the current recipe.
             boot: the machine is to boot, so that no template is needed.
 
         Returns:
@@ -229,7 +243,7 @@ class Backend(Protocol):
             CourseError: it could not be made.
         """
 
-    def same_computer(self, origin: Origin) -> bool:
+    def is_local(self, origin: Origin) -> bool:
         """Whether such machines take the memory of this computer, and not of another."""
 
     def remove_all(self, installation: Installation, record: Record | None) -> None:

@@ -31,9 +31,9 @@ def choose(installation: Installation, wanted: str = AUTO) -> Backend:
     slow: list[Backend] = []
     lacks: list[str] = []
     for backend in BACKENDS.values():
-        if lack := backend.lack(installation):
-            lacks.append(lack.why)
-        elif backend.fast(installation):
+        if reason := backend.unavailable(installation):
+            lacks.append(reason.why)
+        elif backend.native_speed(installation):
             return backend
         else:
             slow.append(backend)
@@ -52,8 +52,8 @@ def require(installation: Installation, name: str) -> Backend:
     if name not in BACKENDS:
         raise UsageError(f"There is no backend {name!r}.", f"There are: {', '.join((AUTO, *BACKENDS))}.", f"course up --backend {AUTO}")
     backend = BACKENDS[name]
-    if lack := backend.lack(installation):
-        raise NoBackend(f"The {name} backend can't run here.", lack.why, lack.try_next)
+    if reason := backend.unavailable(installation):
+        raise NoBackend(f"The {name} backend can't run here.", reason.why, reason.try_next)
     return backend
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import identity
-from mux import Link, Mux, Stream, splice
+from mux import Link, Mux, Stream, pipe_both_ways
 
 SSHD = ("/usr/sbin/sshd", "-i", "-e", "-f", "/etc/course/sshd_config")
 REOPEN_S = 0.02
@@ -33,9 +33,9 @@ async def accept(stream: Stream, target: str) -> None:
     """
     kind, _, where = target.partition(":")
     if kind == "unix":
-        await splice(stream, *await asyncio.open_unix_connection(where))
+        await pipe_both_ways(stream, *await asyncio.open_unix_connection(where))
     elif kind == "tcp":
-        await splice(stream, *await asyncio.open_connection("127.0.0.1", int(where)))
+        await pipe_both_ways(stream, *await asyncio.open_connection("127.0.0.1", int(where)))
     elif kind == "sshd":
         await shell(stream)
     elif kind == "control":
@@ -52,7 +52,7 @@ async def shell(stream: Stream) -> None:
             *SSHD, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=asyncio.subprocess.DEVNULL
         )
     try:
-        await splice(stream, *await asyncio.open_unix_connection(sock=ours))
+        await pipe_both_ways(stream, *await asyncio.open_unix_connection(sock=ours))
     finally:
         await daemon.wait()
 
@@ -68,7 +68,7 @@ async def control(stream: Stream) -> None:
             # In a container this runs beside the set-up, which lays a new /run over what is written too early.
             while not READY.exists():  # noqa: ASYNC110, ASYNC240
                 await asyncio.sleep(REOPEN_S)
-            reply = identity.take_on(asked)
+            reply = identity.apply_identity(asked)
         elif list(asked) == ["time"]:
             reply = identity.set_clock(asked)
         else:

@@ -23,16 +23,16 @@ HOSTS = "127.0.0.1 localhost\n127.0.1.1 {}\n::1 localhost ip6-localhost\n"
 PEER = "# a machine on your segment"
 """Ends the lines of /etc/hosts that are not the learner's own."""
 IP = "/usr/sbin/ip"
-BORN = "/run/course/born"
-"""What was changed after this file was, was changed on this machine: see ``golden.py``."""
+IDENTITY_MARKER = "/run/course/born"
+"""What was changed after this file was, was changed on this machine: see ``instances/golden_image.py``."""
 
 
 def is_identity(asked: dict[str, Any]) -> bool:
-    """Whether that is all that ``take_on`` needs."""
+    """Whether that is all that ``apply_identity`` needs."""
     return all(part in asked for part in IDENTITY)
 
 
-def take_on(who: dict[str, Any]) -> dict[str, Any]:
+def apply_identity(who: dict[str, Any]) -> dict[str, Any]:
     """Take on an identity.
 
     Args:
@@ -59,7 +59,7 @@ def take_on(who: dict[str, Any]) -> dict[str, Any]:
     write("/etc/machine-id", machine_id + "\n", 0o444)
     write("/etc/ssh/course_host_key", host_key, 0o600)
     write("/root/.ssh/authorized_keys", authorized_key + "\n", 0o600)
-    write(BORN, "", 0o644)
+    write(IDENTITY_MARKER, "", 0o644)
     return {"hostname": socket.gethostname()}
 
 

@@ -74,7 +74,7 @@ class Stream:
                 await self._may_send.wait()
             if self._ended:
                 raise self._ended
-            size = before_mark(view[: min(self._credit, CHUNK)])
+            size = sendable_length(view[: min(self._credit, CHUNK)])
             self._credit -= size
             self._mux.frame(self._number, DATA, view[:size])
             view = view[size:]
@@ -228,7 +228,7 @@ class Mux:
             stream.abort(reason)
 
 
-def before_mark(payload: memoryview) -> int:
+def sendable_length(payload: memoryview) -> int:
     """How many bytes of *payload* can be sent at once, so that none of the channel's own marks crosses it in one piece."""
     text = bytes(payload)
     return min([len(text), *(found + 1 for mark in (HELLO, WELCOME) if (found := text.find(mark)) >= 0)])
@@ -288,7 +288,7 @@ class Link:
             self._loop.remove_writer(self._write_fd)
 
 
-async def splice(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pipe_both_ways(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Pass bytes both ways between a stream and a socket until both directions have ended or either broke."""
 
     async def outward() -> None:

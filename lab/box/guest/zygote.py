@@ -4,8 +4,9 @@ Importing what a kernel needs takes seconds on an emulated processor, so this pr
 a kernel for each request.  Everything that must differ between kernels (key, sockets, randomness) comes after the fork: the key and the
 socket names with the request, and Python's own generator is seeded anew in every forked child.
 
-A request is one line of JSON on ``/run/course/kernels.sock``: a Jupyter connection file with ``transport: ipc``, plus ``cwd``.  The reply
-is the kernel's process id, once it listens.  The kernel then holds the connection open until it ends: that tells whoever asked for it.
+A request is one line of JSON on ``/run/course/kernels.sock``: a Jupyter connection file with ``transport: ipc``, plus ``cwd`` and ``env``.
+The reply is the kernel's process id, once it listens.  The kernel then holds the connection open until it ends: that tells whoever asked
+for it.
 """
 
 from __future__ import annotations
@@ -64,10 +65,11 @@ def become_kernel(request: dict[str, Any], connection: socket.socket) -> None:
     """Run a kernel in this process until it is shut down.
 
     Args:
-        request: the connection file's content, and ``cwd``.
+        request: the connection file's content, ``cwd``, and ``env``: variables that are set.
         connection: gets the process id when the kernel's sockets are bound, and is held open.
     """
     os.chdir(request.pop("cwd", "/root"))
+    os.environ.update(request.pop("env", {}))
     file = KERNELS / f"{os.getpid()}.json"
     file.touch(mode=0o600)
     file.write_text(json.dumps(request))

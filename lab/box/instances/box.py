@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lab.box.core.instance_dir import InstanceDir
+from lab.box.core.instance_dir import InstanceDir, box_record
 from lab.box.core.progress import Progress, Quiet
 from lab.box.drivers.base import Checkpoint, Driver
 from lab.box.errors import BoxNotRunning
@@ -61,22 +61,25 @@ class Box(RemoteMachine):
         with client_of_kernel(self, self._access, cwd) as client:
             yield client
 
-    def start_kernel(self, cwd: str = "/root") -> BoxKernel:
-        """A Jupyter kernel inside the box that goes on until somebody ends it; see ``kernel``."""
+    def start_kernel(
+        self, cwd: str = "/root", *, connection: dict[str, Any] | None = None, environment: dict[str, str] | None = None
+    ) -> BoxKernel:
+        """A Jupyter kernel inside the box that goes on until somebody ends it; see ``channel.kernel.start``."""
         from lab.box.channel.kernel import start  # noqa: PLC0415
 
-        return start(self, self._access, cwd)
+        return start(self, self._access, cwd, connection, environment)
 
     def reset(self, progress: Progress | None = None) -> None:
         """Put a pristine box, with another name, in the place of this one; checkpoints stay, and so do the machines beside it.
 
         Args:
-            progress: shows the step; where none is given, only what has to be waited for is printed, where something else changes the box.
+            progress: shows the step.  None shows no step, and prints a line only if another command has to be waited for.
 
         Raises:
-            CourseError: it did not start; there is no box then.
+            CourseError: no pristine box can be made, and this one goes on; or the new one did not start, and there is no box then.
         """
         with self._changing("resetting the box", "Resetting your box", progress):
+            self._driver.require_pristine()
             self._replace()
 
     def rewind(self, name: str, progress: Progress | None = None) -> None:
@@ -119,15 +122,19 @@ class Box(RemoteMachine):
     def _changing(self, doing: str, title: str, progress: Progress | None) -> Iterator[None]:
         """Exclude all other changes of the box, and show this one."""
         installation, steps = self._directory.installation, Quiet() if progress is None else progress
-        with installation.changing_the_box(doing, progress), steps.step(title):
-            yield
+        with installation.changing_the_box(doing, progress):
+            record = box_record(installation)
+            if record and (record.backend, record.origin) != (self._directory.backend, self._driver.origin):
+                raise BoxNotRunning("This box is gone.", "Another one has taken its place meanwhile.", "box = connect()")
+            with steps.step(title):
+                yield
 
     def checkpoints(self) -> tuple[str, ...]:
         """The names of the box's checkpoints, oldest first."""
         return tuple(checkpoint.name for checkpoint in self._driver.checkpoints())
 
     def status(self) -> BoxStatus:
-        """How the box is.
+        """The box's name, backend, versions, memory in MB, start time in seconds, and checkpoints.
 
         Raises:
             BoxNotRunning: it has gone.

@@ -1,4 +1,4 @@
-"""Golden images: what makes a machine other than a pristine one, kept and put on fresh ones.
+"""Golden images: the files that were changed on a machine, saved under a name, and unpacked on new machines.
 
 An image is the files that were changed since the machine got its identity, the names of those that are gone, and nothing that is its own:
 no host name, keys or addresses, nothing that is mounted, and nothing of an engine's store.  So it is small, fits either backend, and a
@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from lab.box.build.rootfs import OWN
+from lab.box.build.rootfs import EXCLUDED_FROM_IMAGES
 from lab.box.core.installation import Installation, lock
 from lab.box.errors import CourseError, UsageError
 
@@ -21,7 +21,7 @@ SCRATCH = "/run/course/golden"
 FIND = f"""
 export LC_ALL=C
 mkdir -p {SCRATCH} && cd /
-skip() {{ find . -xdev -mindepth 1 \\( {" -o ".join(f"-path ./{path}" for path in OWN)} \\) -prune -o "$@"; }}
+skip() {{ find . -xdev -mindepth 1 \\( {" -o ".join(f"-path ./{path}" for path in EXCLUDED_FROM_IMAGES)} \\) -prune -o "$@"; }}
 """
 BAKE = f"""{FIND}
 skip -cnewer /run/course/born ! -type s -print0 | tar -c --null --no-recursion -T - -f {SCRATCH}/files.tar || exit 1
@@ -34,7 +34,7 @@ RECIPE_S, BAKE_S = 300, 180
 
 
 def names(installation: Installation) -> list[str]:
-    """Of all images."""
+    """The names of all golden images, sorted."""
     return sorted(path.name for path in installation.golden_images.glob("*/") if not path.name.startswith("."))
 
 
@@ -66,7 +66,7 @@ def bake(installation: Installation, machine: Machine, image: str) -> None:
 
 
 def apply(installation: Installation, machine: Machine, image: str = "", recipe: str = "") -> None:
-    """Make a fresh machine what an image holds, then what a recipe does, and start the services of both.
+    """Unpack an image on a new machine, run a recipe on it, and have init start the services that they added.
 
     Args:
         installation: has the images.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.drivers.base import Driver
 from lab.box.errors import BoxNotRunning
-from lab.box.instances import membership
+from lab.box.instances import inventory, membership
 from lab.box.instances.remote import RemoteMachine
 from lab.box.wait import wait_for
 
@@ -30,7 +30,7 @@ class InstanceStatus:
 
 
 class Instance(RemoteMachine):
-    """One machine.
+    """A machine beside the box, reached from the learner's computer.
 
     Args:
         directory: the machine's.
@@ -70,7 +70,7 @@ class Instance(RemoteMachine):
         return round(self._driver.memory_mb(), 1)
 
     def status(self) -> InstanceStatus:
-        """How it is."""
+        """Its name, address, backend, whether it runs, and its memory in MB (0 if it does not run)."""
         return InstanceStatus(self.name, self.address, self.backend, self.alive, self.memory_mb)
 
     @property
@@ -105,8 +105,13 @@ class Instance(RemoteMachine):
         self._driver.stop()
 
     def delete(self) -> None:
-        """Remove it, and its name from the others."""
-        membership.remove([self._directory])
+        """Remove it, and its name from the others; what is gone already is fine.
+
+        Raises:
+            CourseError: what runs it can't be reached.
+        """
+        if self._directory in inventory.usable_machines(self._directory.installation).values():
+            membership.remove([self._directory])
 
     def _require_running(self) -> None:
         """Return where it runs, its relay started again if that was killed.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from lab.box.core.inside import BOX
 from lab.box.core.installation import Installation, lock
-from lab.box.core.instance_dir import FIRST_NUMBER, LAST_NUMBER, InstanceDir
+from lab.box.core.instance_dir import END_NUMBER, FIRST_NUMBER, InstanceDir
 from lab.box.core.processes import Process
 from lab.box.core.record import Origin, Record
 from lab.box.errors import UsageError
@@ -23,15 +23,15 @@ NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 NOT_NAMES = (BOX, "localhost")
 
 
-def taken(installation: Installation) -> dict[str, Record]:
+def all_records(installation: Installation) -> dict[str, Record]:
     """The records of all machines, those that are being created included, by name."""
     found = {path.parent.name: Record.read(path) for path in sorted(installation.machines.glob("*/record.json"))}
     return {name: record for name, record in found.items() if record}
 
 
-def listed(installation: Installation) -> dict[str, InstanceDir]:
+def usable_machines(installation: Installation) -> dict[str, InstanceDir]:
     """The directories of the machines that can be used, by name."""
-    return {name: directory_of(installation, record) for name, record in taken(installation).items() if record.ready_s}
+    return {name: directory_of(installation, record) for name, record in all_records(installation).items() if record.ready_s}
 
 
 def directory_of(installation: Installation, record: Record) -> InstanceDir:
@@ -64,16 +64,16 @@ def reserve(
     """
     _require_names(names)
     with lock(installation.machines, "inventory"):
-        left = [record for record in taken(installation).values() if not record.ready_s and not record.being_created]
+        left = [record for record in all_records(installation).values() if not record.ready_s and not record.being_created]
         clear([directory_of(installation, record) for record in left])
-        known = taken(installation)
+        known = all_records(installation)
         for name in names:
             if name in known:
                 what, instead = f"There is a machine {name!r} already.", f'machines.find("{name}"), or machines.delete("{name}")'
                 raise UsageError(what, "A name belongs to one machine.", instead)
         quota.require(installation, backend, len(known), len(names))
         used = {record.number for record in known.values()}
-        free = [number for number in range(FIRST_NUMBER, LAST_NUMBER) if number not in used]
+        free = [number for number in range(FIRST_NUMBER, END_NUMBER) if number not in used]
         directories = [InstanceDir(installation, backend, name, number) for name, number in zip(names, free, strict=False)]
         creator = Process.of(os.getpid())
         for directory in directories:

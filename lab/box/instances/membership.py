@@ -25,7 +25,7 @@ def peers(installation: Installation, backend: str) -> dict[str, str]:
         backend: what runs the machines of the segment.
     """
     box = box_record(installation)
-    known = {name: record.address for name, record in inventory.taken(installation).items() if record.backend == backend}
+    known = {name: record.address for name, record in inventory.all_records(installation).items() if record.backend == backend}
     if box and box.backend == backend and known:
         address = f"{next(iter(known.values())).rpartition('.')[0]}.{BOX_NUMBER}"
         return {BOX: address, box.name: address, **known}
@@ -41,7 +41,7 @@ def update_peers(installation: Installation, informed: Sequence[str] = ()) -> No
     """
     box = box_record(installation)
     with lock(installation.machines, "peers"), ThreadPoolExecutor(AT_ONCE) as pool:
-        directories = [directory for directory in inventory.listed(installation).values() if directory.name not in informed]
+        directories = [directory for directory in inventory.usable_machines(installation).values() if directory.name not in informed]
         if box:
             directories.append(InstanceDir(installation, box.backend))
         for job in [pool.submit(_set_peers, directory) for directory in directories]:
@@ -62,7 +62,7 @@ def _set_peers(directory: InstanceDir) -> None:
 
 def rejoin_segment(installation: Installation) -> None:
     """Reconnect a replaced box to the private network, and update every machine's hosts file."""
-    if inventory.taken(installation):
+    if inventory.all_records(installation):
         update_peers(installation)
 
 

@@ -12,8 +12,8 @@ from lab.box.core.instance_dir import box_record
 from lab.box.drivers.registry import BACKENDS
 from lab.box.errors import CourseError, UsageError
 
-MOST = 5
-QUOTA = "COURSE_MACHINES"
+DEFAULT_QUOTA = 5
+QUOTA_VARIABLE = "COURSE_MACHINES"
 """The variable that allows more machines, or fewer."""
 GROUPS = Path("/sys/fs/cgroup")
 
@@ -31,17 +31,19 @@ def require(installation: Installation, backend: str, there: int, more: int) -> 
         UsageError: the variable that sets the quota holds no number.
         CourseError: the quota does not allow so many, or there is no memory for them.
     """
-    allowed = os.environ.get(QUOTA) or str(MOST)
+    allowed = os.environ.get(QUOTA_VARIABLE) or str(DEFAULT_QUOTA)
     if not allowed.isdecimal():
-        raise UsageError(f"{QUOTA} says how many machines there may be.", f"{allowed!r} is no number.", f"unset {QUOTA}")
+        raise UsageError(f"{QUOTA_VARIABLE} says how many machines there may be.", f"{allowed!r} is no number.", f"unset {QUOTA_VARIABLE}")
     most = int(allowed)
     if there + more > most:
         have = f"You have {there} and asked for {more} more."
         raise CourseError(
-            f"The quota allows {most} machines beside your box.", have, f"machines.delete(…), or {QUOTA}={there + more} in the environment"
+            f"The quota allows {most} machines beside your box.",
+            have,
+            f"machines.delete(…), or {QUOTA_VARIABLE}={there + more} in the environment",
         )
     record, runs = box_record(installation), BACKENDS[backend]
-    if record and record.backend == backend and not runs.same_computer(record.origin):
+    if record and record.backend == backend and not runs.is_local(record.origin):
         return
     free, need = free_mb(), runs.cost_mb * more
     if need > free:

@@ -1,6 +1,7 @@
-"""What a learner's box and the machine that a graded notebook stands on have in common.
+"""The base class of all machines: run commands, copy files, get a Docker client or a web address.
 
-Imports nothing but the standard library, because it is also used inside a box.
+Subclasses say how the machine is reached: ``RemoteMachine`` from the learner's computer, ``LocalMachine`` and ``Peer`` from inside the box.
+Imports only the standard library and light modules of the course, because it is also used inside a box.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Result:
 
 
 class Machine:
-    """A machine with a Docker Engine on it: what a learner's box, and the machine that a graded notebook stands on, have in common."""
+    """A machine with a Docker Engine on it.  A subclass says how it is reached."""
 
     name = BOX
     """What the others on its segment call it."""
@@ -72,7 +73,7 @@ class Machine:
         raise self._not_managed("How long the machine took to be ready is not known")
 
     def stop(self) -> None:
-        """Pull its plug.
+        """Power the machine off at once; what was only in its memory is lost.
 
         Raises:
             NotManaged: see ``managed``.
@@ -132,10 +133,11 @@ class Machine:
             raise WaitTimeout(f"The box did not answer within {timeout + 15:g} s.", "", "course status") from None
 
     def put(self, local: str | Path, remote: str) -> None:
-        """Copy a file or a directory to the machine, as *remote*; root owns the copy.
+        """Copy a file or a directory to the machine, as *remote*; root owns the copy.  Python's and Jupyter's caches are left out.
 
         Raises:
             CourseError: there is no such file, or it can't be written there.
+            WaitTimeout: it took longer than 300 s.
         """
         source, target = Path(local), PurePosixPath(remote)
         if not source.exists():
@@ -147,10 +149,11 @@ class Machine:
         self._moved(f"mkdir -p {where} && tar -x -C {where}", packed.getvalue(), f"{source} could not be put at {remote}.")
 
     def get(self, remote: str, local: str | Path) -> None:
-        """Copy a file or a directory from the machine, as *local*.
+        """Copy a file or a directory from the machine, as *local*.  Links and devices are left out, without a message.
 
         Raises:
             CourseError: there is no such file, or it can't be written here.
+            WaitTimeout: it took longer than 300 s.
         """
         source, target = PurePosixPath(remote), Path(local)
         command = f"tar -c -C {shlex.quote(str(source.parent))} {shlex.quote(source.name)}"

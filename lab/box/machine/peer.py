@@ -37,7 +37,7 @@ Host *
 
 
 class Peer(Machine):
-    """One machine.
+    """A machine on the segment, reached from inside the box over SSH.
 
     Args:
         name: as the segment knows it.

@@ -6,8 +6,8 @@ import socket
 from http.client import HTTPConnection
 
 
-def connected(address: str, timeout_s: float) -> HTTPConnection:
-    """A connection whose ``sock`` is the caller's to shut down.
+def open_connection(address: str, timeout_s: float) -> HTTPConnection:
+    """Open an HTTP connection over a unix socket; the caller closes it.
 
     Args:
         address: the socket, with or without ``unix://``.

@@ -30,13 +30,15 @@ from lab.box.channel.access import Access
 from lab.box.core.processes import Process
 from lab.box.errors import BoxNotRunning
 from lab.box.guest import mux
-from lab.box.guest.mux import Mux, Stream, splice
+from lab.box.guest.mux import Mux, Stream, pipe_both_ways
 from tests.support.loop import run, until
 
 AGENT = str(Path(mux.__file__).with_name("agent.py"))
 FAILURE = re.compile(r"^(?!asyncio\.exceptions\.CancelledError)[\w.]*Error\b", re.MULTILINE)
 """An error in a log, but for the one that `test_it_ends_without_a_word` is about."""
 GUARD = b"Basic " + base64.b64encode(b"box:secret")
+BUSY_S = 30.0
+"""For a relay that has much to do on a computer that has, too."""
 SETTINGS = "import asyncio, json, sys; from pathlib import Path; from lab.box.channel import relay; relay.GREETING_S = 0.2; "
 SERVE = "asyncio.run(relay.serve(Path(sys.argv[1]), json.loads(sys.argv[2])))"
 
@@ -52,7 +54,7 @@ async def serve(stream: Stream, target: str) -> None:
     """A box: ports are this computer's own, `refused` is not there, and everything else repeats what it hears after its own name."""
     kind, _, where = target.partition(":")
     if kind == "tcp":
-        await splice(stream, *await asyncio.open_connection("127.0.0.1", int(where)))
+        await pipe_both_ways(stream, *await asyncio.open_connection("127.0.0.1", int(where)))
     elif kind == "refused":
         raise ConnectionRefusedError("nobody is there")
     else:
@@ -253,11 +255,11 @@ def test_it_ends_although_somebody_keeps_connecting(directory: Path) -> None:
             together = asyncio.gather(*clients)
             await asyncio.sleep(0.2)
             box.channels[0].close()
-            await until(lambda: box.process.poll() is not None)
+            await until(lambda: box.process.poll() is not None, BUSY_S)
             await together
             assert box.process.returncode == 0
 
-    run(main())
+    run(main(), BUSY_S * 2)
 
 
 def test_a_box_may_come_later(directory: Path) -> None:

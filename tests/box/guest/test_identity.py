@@ -37,7 +37,7 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Done:
 
 
 def test_an_identity_is_taken_on(done: Done, tmp_path: Path) -> None:
-    identity.take_on(WHO)
+    identity.apply_identity(WHO)
     assert done == [
         ("clock", 1.5e9), ("entropy", 64), ("hostname", "box-1234"), ("/etc/hostname", "0o644"), ("/etc/hosts", "0o644"),
         ("/etc/machine-id", "0o444"), ("/etc/ssh/course_host_key", "0o600"), ("/root/.ssh/authorized_keys", "0o600"),
@@ -55,21 +55,21 @@ def test_a_machine_that_stood_still_is_told_the_time(done: Done) -> None:
 
 
 def test_a_shared_kernel_keeps_its_clock_and_its_randomness(done: Done) -> None:
-    identity.take_on({name: value for name, value in WHO.items() if name not in ("time", "entropy")})
+    identity.apply_identity({name: value for name, value in WHO.items() if name not in ("time", "entropy")})
     assert not {"clock", "entropy"} & {name for name, _ in done}
 
 
 @pytest.mark.parametrize("missing", ["hostname", "machine_id", "host_key", "authorized_key"])
 def test_half_an_identity_is_refused(done: Done, missing: str) -> None:
     with pytest.raises(KeyError, match=missing):
-        identity.take_on({name: value for name, value in WHO.items() if name != missing})
+        identity.apply_identity({name: value for name, value in WHO.items() if name != missing})
     assert dict(done).get("/root/.ssh/authorized_keys") is None
 
 
 @pytest.mark.parametrize("missing", ["hostname", "machine_id", "host_key", "authorized_key"])
 def test_half_an_identity_changes_nothing(done: Done, missing: str) -> None:
     with pytest.raises(KeyError, match=missing):
-        identity.take_on({name: value for name, value in WHO.items() if name != missing})
+        identity.apply_identity({name: value for name, value in WHO.items() if name != missing})
     assert done == []
 
 

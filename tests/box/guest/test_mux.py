@@ -29,7 +29,7 @@ from lab.box.guest.mux import (
     Link,
     Mux,
     Stream,
-    splice,
+    pipe_both_ways,
 )
 from tests.support.loop import run, until
 
@@ -499,7 +499,7 @@ def test_a_stream_spliced_with_a_socket_carries_both_ways_and_both_ends(tmp_path
     connected: list[asyncio.StreamWriter] = []
 
     async def connect(stream: Stream, target: str) -> None:
-        await splice(stream, *await asyncio.open_unix_connection(target))
+        await pipe_both_ways(stream, *await asyncio.open_unix_connection(target))
 
     async def main() -> None:
         data = os.urandom(3 * MEGABYTE)
@@ -518,7 +518,7 @@ def test_a_stream_that_is_broken_off_closes_its_socket(tmp_path: Path, monkeypat
     connected: list[asyncio.StreamWriter] = []
 
     async def connect(stream: Stream, target: str) -> None:
-        await splice(stream, *await asyncio.open_unix_connection(target))
+        await pipe_both_ways(stream, *await asyncio.open_unix_connection(target))
 
     async def main() -> None:
         server = await echo_server(Path("socket"), connected)

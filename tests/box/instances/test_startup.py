@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from lab.box import lifecycle
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir, box_record
 from lab.box.core.processes import Process, spawn
-from lab.box.errors import CourseError, UsageError, WaitTimeout
+from lab.box.core.record import Origin
+from lab.box.errors import BoxNotRunning, CourseError, UsageError, WaitTimeout
 from lab.box.instances import startup
 from lab.box.instances.box import Box
 from tests.support.course import until
@@ -146,6 +148,37 @@ def test_an_up_waits_for_a_reset_and_finds_its_box(driver: FakeDriver, directory
     record = box_record(directory.installation)
     assert record
     assert record.ready_s
+
+
+def test_a_reset_that_can_not_be_done_costs_no_box(driver: FakeDriver, directory: InstanceDir) -> None:
+    before = startup.start(driver, directory)
+    driver.outdated = True
+    with pytest.raises(CourseError, match="No pristine box"):
+        Box(directory, driver).reset()
+    assert "stop" not in driver.done
+    assert directory.load() == before
+
+
+def test_a_box_whose_place_another_has_taken_is_left_alone(driver: FakeDriver, directory: InstanceDir) -> None:
+    record = startup.start(driver, directory)
+    directory.save(replace(record, origin=Origin("another", "native")))
+    done = list(driver.done)
+    for change in (Box(directory, driver).reset, lambda: Box(directory, driver).checkpoint("tea")):
+        with pytest.raises(BoxNotRunning, match="This box is gone"):
+            change()
+    assert driver.done == done
+
+
+def test_nobody_reads_what_an_earlier_command_did(driver: FakeDriver, directory: InstanceDir) -> None:
+    installation, titles = directory.installation, Titles()
+    startup.start(driver, directory)
+    Box(directory, driver).reset()
+    with installation.keeping_the_box("creating web-1", titles):
+        waiting = threading.Thread(target=lambda: Box(directory, driver).reset(titles))
+        waiting.start()
+        until("its waiting", lambda: titles)
+    waiting.join(20)
+    assert titles[0] == f"{WAITING}creating web-1 (process {os.getpid()})"
 
 
 def test_a_checkpoint_that_is_not_there_costs_no_box(driver: FakeDriver, directory: InstanceDir) -> None:

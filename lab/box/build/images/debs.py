@@ -48,7 +48,7 @@ def find(debs: Path, packages: Iterable[str]) -> list[Path]:
         raise BuildError(
             f"The course's images need packages that were not fetched: {', '.join(missing)}.",
             f"{debs} has {len(files)} packages, and not these.",
-            "course build (a recipe that names lab.box.images.PACKAGES fetches them)",
+            "course build (a recipe that names lab.box.build.images.PACKAGES fetches them)",
         )
     return [files[package] for package in wanted]
 

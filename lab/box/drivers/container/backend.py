@@ -9,7 +9,7 @@ from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.progress import Progress
 from lab.box.core.record import Origin, Record
-from lab.box.drivers.base import Finding, Lack
+from lab.box.drivers.base import Finding, Unavailable
 from lab.box.drivers.container import engine, image, network
 from lab.box.drivers.container.driver import FEATURES, ContainerDriver
 
@@ -21,12 +21,12 @@ class ContainerBackend:
     features = FEATURES
     cost_mb = 150
 
-    def lack(self, installation: Installation) -> Lack | None:
+    def unavailable(self, installation: Installation) -> Unavailable | None:
         """Why no engine can be used; nothing where one answers."""
         found = engine.find(installation)
-        return None if found.answers else Lack(found.why, found.try_next)
+        return None if found.answers else Unavailable(found.why, found.try_next)
 
-    def fast(self, installation: Installation) -> bool:  # noqa: ARG002  (others look there)
+    def native_speed(self, installation: Installation) -> bool:  # noqa: ARG002  (others look there)
         """Containers always run at the processor's own speed."""
         return True
 
@@ -36,14 +36,14 @@ class ContainerBackend:
         seen = f"version {found.version} at {found.address}" if found.answers else found.why
         return [Finding("a Docker Engine, for the container backend", found.answers, seen, found.try_next)]
 
-    def prepare(self, installation: Installation, progress: Progress, *, like: Origin | None = None, boot: bool = False) -> Origin:  # noqa: ARG002
-        """Build what is missing, and give the engine the box's image; the like of a machine that runs needs nothing.
+    def prepare(self, installation: Installation, progress: Progress, *, origin: Origin | None = None, boot: bool = False) -> Origin:  # noqa: ARG002
+        """Build what is missing, and give the engine the box's image; with *origin*, do nothing and return it.
 
         Raises:
             CourseError: a step failed; says why and what to do.
         """
-        if like:
-            return like
+        if origin:
+            return origin
         artefacts, environment = build(installation, progress), engine.find(installation).environment
         image.prepare(installation, artefacts, environment, progress)
         return Origin(artefacts.key, "native", environment)
@@ -53,11 +53,11 @@ class ContainerBackend:
         return ContainerDriver(directory, origin)
 
     def open_segment(self, installation: Installation, origin: Origin) -> str:
-        """Have a network on the engine."""
+        """Create the segment's network on the engine if it is missing; returns the start of its addresses, such as ``10.30.0``."""
         with closing(engine.client(origin.engine)) as outer:
             return network.address_on(network.segment(outer, installation), 0).rpartition(".")[0]
 
-    def same_computer(self, origin: Origin) -> bool:
+    def is_local(self, origin: Origin) -> bool:
         """Whether the engine is on this computer: it is spoken to through a socket here."""
         return origin.engine.get("DOCKER_HOST", "unix://").startswith("unix://")
 
@@ -70,6 +70,6 @@ class ContainerBackend:
             CourseError: the engine of the box can't be reached.
         """
         if record and record.backend == self.name:
-            engine.remove_ours(record.origin.engine, installation.owner)
+            engine.remove_owned(record.origin.engine, installation.owner)
         elif (found := engine.find(installation)).answers:
-            engine.remove_ours(found.environment, installation.owner)
+            engine.remove_owned(found.environment, installation.owner)

@@ -96,9 +96,9 @@ class ContainerDriver:
             CourseError: the engine can't be reached.
         """
         record = self._directory.load()
+        engine.remove_owned(self._environment, self._directory.installation.owner, self._directory.name)
         if record and record.launched:
             record.launched.relay.kill()
-        engine.remove_ours(self._environment, self._directory.installation.owner, self._directory.name)
         shutil.rmtree(self._directory.sockets, ignore_errors=True)
 
     def repair(self) -> None:
@@ -113,8 +113,12 @@ class ContainerDriver:
             if not record or not record.launched or record.launched.relay.alive:
                 return
             relay = node.start_relay_into(self._container(), self._environment, self._directory.sockets, self._directory.log)
+            if self._directory.load() != record:  # it was ended or replaced at this moment
+                relay.kill()
+                return
             self._directory.save(replace(record, launched=replace(record.launched, relay=relay)))
-            wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=self._directory.log)
+            log = self._directory.log
+            wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=log, alive=lambda: relay.alive)
 
     def alive(self) -> bool:
         """Whether the container runs."""
@@ -143,6 +147,20 @@ class ContainerDriver:
             NotOnThisBackend: always.
         """
         raise _no_checkpoints(f"The checkpoint {name!r} was not saved.")
+
+    def require_pristine(self) -> None:
+        """Make sure that the engine has the image.
+
+        Raises:
+            CourseError: it has not, or can't be reached.
+        """
+        import docker  # noqa: PLC0415
+
+        try:
+            with closing(engine.client(self._environment)) as outer:
+                outer.images.get(image_of(self.origin.recipe))
+        except (docker.errors.DockerException, OSError) as error:
+            raise CourseError("No pristine box can be made.", f"{error}.", "course up, once that is mended") from None
 
     def require_checkpoint(self, name: str) -> NoReturn:
         """A container can't be saved while it runs, so there is no checkpoint.

@@ -22,8 +22,8 @@ OWNER_LABEL = "course.owner"
 MACHINE_LABEL = "course.machine"
 ANSWER_TIMEOUT_S = 5
 INSTALL = "sudo apt-get install -y --no-install-recommends docker.io, or course up --backend microvm, which needs no Docker"
-NEXT = "course down, once that is mended, or course down --forget, if that engine is gone for good"
-THAW = "for state in $(find /sys/fs/cgroup -name freezer.state); do echo THAWED >$state; done"
+DOWN_HINT = "course down, once that is mended, or course down --forget, if that engine is gone for good"
+THAW_SCRIPT = "for state in $(find /sys/fs/cgroup -name freezer.state); do echo THAWED >$state; done"
 DEFAULT = "unix:///var/run/docker.sock"
 
 
@@ -140,11 +140,11 @@ def _remove(container: Container) -> None:
     import docker  # noqa: PLC0415
 
     with suppress(docker.errors.APIError):  # it does not run
-        container.exec_run(["sh", "-c", THAW])
+        container.exec_run(["sh", "-c", THAW_SCRIPT])
     container.remove(force=True, v=True)
 
 
-def remove_ours(environment: dict[str, str], owner: str, machine: str = "") -> None:
+def remove_owned(environment: dict[str, str], owner: str, machine: str = "") -> None:
     """Remove every container, volume and network that carries this installation's label.
 
     Args:
@@ -170,4 +170,4 @@ def remove_ours(environment: dict[str, str], owner: str, machine: str = "") -> N
         return
     except (docker.errors.DockerException, OSError) as error:
         why = _why(_address(environment), error)
-        raise CourseError("The box could not be removed from your Docker Engine.", why, NEXT) from None
+        raise CourseError("The box could not be removed from your Docker Engine.", why, DOWN_HINT) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access
+from lab.box.core import processes
 from lab.box.core.installation import Installation, lock
 from lab.box.core.progress import Progress
 from lab.box.drivers.container import engine, node
@@ -26,6 +27,8 @@ rm -f /var/lib/docker/engine-id
 cp -a /var/lib/docker /usr/lib/course/docker
 """
 READY_TIMEOUT_S = 60
+NAME, LABEL = "template", ".template"
+"""Of the container that an image is made of; its label can't be a machine's name."""
 
 
 def image_of(recipe: str) -> str:
@@ -64,10 +67,13 @@ def prepare(installation: Installation, artefacts: Artefacts, environment: dict[
 
 def _preload(outer: docker.DockerClient, environment: dict[str, str], installation: Installation, artefacts: Artefacts) -> None:
     """Run a container of the root file system, load the course's images into its engine, and commit it as the box's image."""
-    access, root = Access(installation.socket_directory("template")), f"{REPOSITORY}-root:{artefacts.key}"
+    access, root = Access(installation.socket_directory(NAME)), f"{REPOSITORY}-root:{artefacts.key}"
+    installation.boxes.mkdir(parents=True, exist_ok=True)
+    _remove_container(installation, environment, access)  # of somebody who was killed while making an image
+    installation.socket_directory(NAME)
     try:
-        container = node.run(outer, environment, installation, image=root, name="template", machine="template", network_mode="none")
-        relay = node.start_relay_into(str(container.name), environment, access.directory, installation.boxes / "template.log")
+        container = node.run(outer, environment, installation, image=root, name=NAME, machine=LABEL, network_mode="none")
+        relay = node.start_relay_into(str(container.name), environment, access.directory, installation.boxes / f"{NAME}.log")
         try:
             wait_for("the box's Docker Engine", access.ping, timeout_s=READY_TIMEOUT_S, alive=lambda: relay.alive)
             with artefacts.images.open("rb") as archive:
@@ -79,12 +85,16 @@ def _preload(outer: docker.DockerClient, environment: dict[str, str], installati
             container.commit(REPOSITORY, artefacts.key)
         except WaitTimeout as error:
             raise WaitTimeout(error.what, f"{error.why}\n{node.engine_log(container)}".strip(), error.try_next) from None
-        finally:
-            relay.kill()
-            engine.remove_ours(environment, installation.owner, "template")
     finally:
+        _remove_container(installation, environment, access)
         outer.images.remove(root, force=True)
-        shutil.rmtree(access.directory)
+
+
+def _remove_container(installation: Installation, environment: dict[str, str], access: Access) -> None:
+    """Remove the container that an image is made of, its relay, and the relay's sockets."""
+    engine.remove_owned(environment, installation.owner, LABEL)
+    processes.end_all(str(access.directory))
+    shutil.rmtree(access.directory, ignore_errors=True)
 
 
 def _remove_unused(outer: docker.DockerClient) -> None:

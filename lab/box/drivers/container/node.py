@@ -62,7 +62,7 @@ def run(
         volume = outer.volumes.create(full_name, labels=labels)
         return run_privileged(outer, installation, start, image=image, name=full_name, labels=labels)
     except docker.errors.APIError as error:
-        engine.remove_ours(environment, installation.owner, machine)
+        engine.remove_owned(environment, installation.owner, machine)
         raise CourseError("Your Docker Engine did not start the box.", str(error.explanation), "course up --backend microvm") from None
 
 

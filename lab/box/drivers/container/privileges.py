@@ -46,7 +46,7 @@ def run_privileged(
     """
     import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
-    known = _Known(installation, outer.info()["ID"])
+    known = _PrivilegeCache(installation, outer.info()["ID"])
     if privileges := known.privileges():
         return run(**privileges)
     try:
@@ -60,7 +60,7 @@ def run_privileged(
     return container
 
 
-class _Known:
+class _PrivilegeCache:
     """The privileges that were found out for an engine.
 
     Args:

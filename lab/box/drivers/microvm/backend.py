@@ -9,7 +9,7 @@ from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.progress import Progress
 from lab.box.core.record import Origin, Record
-from lab.box.drivers.base import Finding, Lack
+from lab.box.drivers.base import Finding, Unavailable
 from lab.box.drivers.microvm import kvm, network, qemu, template
 from lab.box.drivers.microvm.driver import FEATURES, MicrovmDriver
 
@@ -27,12 +27,12 @@ class MicrovmBackend:
     features = FEATURES
     cost_mb = 600
 
-    def lack(self, installation: Installation) -> Lack | None:  # noqa: ARG002  (others look there)
+    def unavailable(self, installation: Installation) -> Unavailable | None:  # noqa: ARG002  (others look there)
         """Why no virtual machine can run here; nothing where one can."""
         why = qemu.why_not(qemu.version())
-        return Lack(f"{why}.") if why else None
+        return Unavailable(f"{why}.") if why else None
 
-    def fast(self, installation: Installation) -> bool:
+    def native_speed(self, installation: Installation) -> bool:
         """Whether KVM truly works here."""
         return kvm.probe(installation).works
 
@@ -46,17 +46,17 @@ class MicrovmBackend:
             Finding("KVM, which makes it fast", verdict.works, verdict.why, JOIN_KVM if forbidden else NO_KVM, required=False),
         ]
 
-    def prepare(self, installation: Installation, progress: Progress, *, like: Origin | None = None, boot: bool = False) -> Origin:
+    def prepare(self, installation: Installation, progress: Progress, *, origin: Origin | None = None, boot: bool = False) -> Origin:
         """Build what is missing, and save a template, unless the machine is to boot.
 
         Raises:
             CourseError: a step failed; says why and what to do.
         """
-        artefacts = Artefacts.of(installation, like.recipe) if like else build(installation, progress)
+        artefacts = Artefacts.of(installation, origin.recipe) if origin else build(installation, progress)
         if boot:
-            accelerator = like.accelerator if like else "kvm" if kvm.probe(installation).works else "tcg"
-        elif like and template.Template.of(installation, like.recipe, like.accelerator).state.exists():
-            accelerator = like.accelerator
+            accelerator = origin.accelerator if origin else "kvm" if kvm.probe(installation).works else "tcg"
+        elif origin and template.Template.of(installation, origin.recipe, origin.accelerator).state.exists():
+            accelerator = origin.accelerator
         else:
             accelerator = template.prepare(installation, artefacts, progress).accelerator
         return Origin(artefacts.key, accelerator)
@@ -66,11 +66,11 @@ class MicrovmBackend:
         return MicrovmDriver(directory, origin, boot=boot)
 
     def open_segment(self, installation: Installation, origin: Origin) -> str:  # noqa: ARG002  (others look there)
-        """Have a switch that runs."""
+        """Start the segment's switch if it does not run; returns the start of its addresses, ``10.30.0``."""
         network.open_switch(installation)
         return network.PREFIX
 
-    def same_computer(self, origin: Origin) -> bool:  # noqa: ARG002
+    def is_local(self, origin: Origin) -> bool:  # noqa: ARG002
         """It is always this computer."""
         return True
 

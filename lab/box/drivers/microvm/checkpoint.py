@@ -1,8 +1,8 @@
 """Checkpoints: a running virtual machine, saved as a compressed file under a name, with a note of what it belongs to.
 
 A saved machine is its memory and the state of its devices, and no disk: it can only be put back on the disk that it had, by a QEMU that
-makes the same hardware.  So the recipe, the accelerator, our choice of hardware and QEMU's version are kept beside it, and compared before
-the machine that runs is given up for it.
+makes the same hardware.  So the recipe, the accelerator, the virtual hardware and QEMU's version are saved beside it, and compared before
+the running box is ended.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lab.box.core.record import Origin
 from lab.box.drivers.base import Checkpoint
 from lab.box.drivers.microvm import qemu
 from lab.box.drivers.microvm.qemu import VirtualMachine
+from lab.box.drivers.microvm.template import Template
 from lab.box.errors import CourseError, UsageError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -26,29 +27,29 @@ UNKNOWN = "It was saved by an earlier version of the course, which did not note 
 
 
 @dataclass(frozen=True)
-class Belonging:
-    """What a saved machine can be put back on, and nothing else.
+class Compatibility:
+    """The properties that must be the same when a saved machine is restored.
 
     Args:
         recipe: the key of the recipe that its disk was made by.
         accelerator: ``kvm`` or ``tcg``.
-        hardware: the key of the virtual hardware, as the course asks for it.
+        template: the name of the template that it is a clone of, which has the key of the virtual hardware in it.
         qemu: QEMU's version, as ``7.2``.
     """
 
     recipe: str
     accelerator: str
-    hardware: str
+    template: str
     qemu: str
 
-    def misfit(self, now: Belonging) -> str:
+    def incompatibility(self, now: Compatibility) -> str:
         """Why a machine that was saved with this can't be put back *now*, one sentence; empty where it can."""
         if self.recipe != now.recipe:
             return f"It belongs to a box of another recipe ({self.recipe}; yours is {now.recipe}), whose disk holds other files."
         if self.accelerator != now.accelerator:
             return f"It was saved under {self.accelerator}, and your box runs under {now.accelerator}."
-        if self.hardware != now.hardware:
-            return "It was saved by another version of the course, whose virtual machines have other hardware."
+        if self.template != now.template:
+            return "It was saved by another version of the course, whose virtual machines are made otherwise."
         if self.qemu != now.qemu:
             return f"It was saved by QEMU {self.qemu}, and QEMU {now.qemu} is installed now."
         return ""
@@ -60,10 +61,11 @@ class Checkpoints:
     Args:
         directory: holds them.
         origin: of the machine as it is now.
+        template: that the machine is a clone of.
     """
 
-    def __init__(self, directory: Path, origin: Origin) -> None:
-        self._directory, self._origin = directory, origin
+    def __init__(self, directory: Path, origin: Origin, template: Template) -> None:
+        self._directory, self._origin, self._template = directory, origin, template
 
     def all(self) -> tuple[Checkpoint, ...]:
         """Those that there are, oldest first."""
@@ -86,7 +88,7 @@ class Checkpoints:
         found = self._read(path, self._now())
         if not found.fits:
             what = f"The checkpoint {name!r} does not fit your box any more."
-            raise UsageError(what, found.misfit, "course status (shows which checkpoints still fit)")
+            raise UsageError(what, found.incompatibility, "course status (shows which checkpoints still fit)")
         return found
 
     def save(self, name: str, vm: VirtualMachine, hostname: str) -> None:
@@ -104,6 +106,8 @@ class Checkpoints:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch, note = path.with_suffix(".partial"), path.with_suffix(".partial-json")
+        for unfinished in self.unfinished():
+            unfinished.unlink()
         try:
             with scratch.open("wb") as file:
                 packer = subprocess.Popen(["zstd", "-1", "-q", "-c"], stdin=subprocess.PIPE, stdout=file)
@@ -112,7 +116,7 @@ class Checkpoints:
                     vm.save(packer.stdin, stopped=False)
             if packer.wait():
                 raise CourseError(f"The checkpoint {name!r} could not be written.", f"zstd ended with {packer.returncode}.", "df -h")
-            note.write_text(json.dumps({"hostname": hostname, "belonging": asdict(self._now())}))
+            note.write_text(json.dumps({"hostname": hostname, "belongs_to": asdict(self._now())}))
             path.unlink(missing_ok=True)  # an earlier machine must never stand beside the note of this one
             note.rename(_note(path))
             scratch.rename(path)
@@ -120,13 +124,17 @@ class Checkpoints:
             scratch.unlink(missing_ok=True)
             note.unlink(missing_ok=True)
 
+    def unfinished(self) -> list[Path]:
+        """What somebody left who was killed while saving: the machine may then still be stopped."""
+        return list(self._directory.glob("*.partial*"))
+
     @contextmanager
     def opened(self, name: str) -> Iterator[int]:
-        """A descriptor from which the saved machine reads as it was.
+        """Open a checkpoint; yields a file descriptor from which its uncompressed state can be read.
 
         Raises:
             UsageError: there is no such checkpoint, or it does not fit.
-            CourseError: the file is damaged, and so what read it failed.
+            CourseError: QEMU could not load the state, or the file is damaged.
         """
         self.require(name)
         unpacker = subprocess.Popen(["zstd", "-d", "-q", "-c", str(self._path(name))], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -143,17 +151,19 @@ class Checkpoints:
         finally:
             unpacker.wait()
 
-    def _now(self) -> Belonging:
+    def _now(self) -> Compatibility:
         version = ".".join((qemu.version() or "").split(".")[:2])
-        return Belonging(self._origin.recipe, self._origin.accelerator, qemu.hardware_key(), version)
+        return Compatibility(self._origin.recipe, self._origin.accelerator, self._template.name, version)
 
-    @staticmethod
-    def _read(path: Path, now: Belonging) -> Checkpoint:
+    def _read(self, path: Path, now: Compatibility) -> Checkpoint:
         try:
             note = json.loads(_note(path).read_text())
-            return Checkpoint(path.stem, str(note["hostname"]), Belonging(**note["belonging"]).misfit(now))
+            incompatibility = Compatibility(**note["belongs_to"]).incompatibility(now)
+            if not incompatibility and not self._template.memory.exists():
+                incompatibility = "The template that its machine is a clone of is gone."
+            return Checkpoint(path.stem, str(note["hostname"]), incompatibility)
         except (OSError, ValueError, TypeError, KeyError):
-            return Checkpoint(path.stem, misfit=UNKNOWN)
+            return Checkpoint(path.stem, incompatibility=UNKNOWN)
 
     def _path(self, name: str) -> Path:
         if not NAME.fullmatch(name):

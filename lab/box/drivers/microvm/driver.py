@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access, start_relay
+from lab.box.core import processes
 from lab.box.core.installation import lock
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.processes import Process
@@ -41,7 +42,7 @@ class MicrovmDriver:
         self.origin, self.access = origin, Access(directory.sockets)
         self._directory, self._boot = directory, boot
         self._template = Template.of(directory.installation, origin.recipe, origin.accelerator)
-        self._checkpoints = Checkpoints(directory.checkpoints, origin)
+        self._checkpoints = Checkpoints(directory.checkpoints, origin, self._template)
 
     @property
     def _vm(self) -> VirtualMachine:
@@ -59,10 +60,15 @@ class MicrovmDriver:
             CourseError: there is nothing to clone it from, or QEMU did not start.
         """
         with self._saved_state(checkpoint) as incoming:
-            relay = self._start_relay()
-            began = time.monotonic()
-            vm = self._vm.start(self._directory.log, incoming)
-            return Launched(relay, vm, running_s=round(time.monotonic() - began, 3))
+            try:
+                relay = self._start_relay()
+                began = time.monotonic()
+                vm = self._vm.start(self._directory.log, incoming)
+                return Launched(relay, vm, running_s=round(time.monotonic() - began, 3))
+            except BaseException:
+                # While QEMU lives it holds what it reads from open, and what unpacks that would be waited for without end.
+                processes.end_all(f"{self._directory.sockets}/")
+                raise
 
     @contextmanager
     def _saved_state(self, checkpoint: str) -> Iterator[int | None]:
@@ -73,15 +79,20 @@ class MicrovmDriver:
         elif self._boot:
             yield None
         else:
-            self._require_template()
+            self.require_pristine()
             with self._template.state.open("rb") as saved:
                 yield saved.fileno()
 
-    def _require_template(self) -> None:
+    def require_pristine(self) -> None:
+        """Make sure that the template is there.
+
+        Raises:
+            CourseError: it is gone.
+        """
         if not self._template.state.exists():
             raise CourseError(
                 "No pristine box can be made.", "Yours was made by another version of the course, whose template is gone.",
-                "course down; course up",
+                "course down, and course up (checkpoints go with it)",
             )  # fmt: skip
 
     def _start_relay(self) -> Process:
@@ -105,17 +116,22 @@ class MicrovmDriver:
         shutil.rmtree(self._directory.sockets, ignore_errors=True)
 
     def repair(self) -> None:
-        """Start the relay again where it was killed and QEMU still runs.
+        """Resume a machine that was left stopped while it was saved, and start the relay again if it was killed and QEMU still runs.
 
         Raises:
             WaitTimeout: the engine did not answer through the new one.
         """
         with lock(self._directory.files, "repair"):
             record = self._directory.load()
-            if not record or not record.launched or record.launched.relay.alive or not self.alive():
+            if not record or not record.launched or not self.alive():
                 return
-            self._directory.save(replace(record, launched=replace(record.launched, relay=self._start_relay())))
-            wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=self._directory.log)
+            if self._checkpoints.unfinished():
+                self._vm.resume()
+            if record.launched.relay.alive:
+                return
+            relay, log = self._start_relay(), self._directory.log
+            self._directory.save(replace(record, launched=replace(record.launched, relay=relay)))
+            wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=log, alive=lambda: relay.alive)
 
     def alive(self) -> bool:
         """Whether QEMU runs."""

@@ -1,9 +1,9 @@
 """Does hardware virtualisation truly work here?
 
-``/dev/kvm`` can be there, and open, and lie: the guest then spins for ever, or QEMU aborts.  So the answer is found by booting something
-under KVM.  The smallest guest there is will do: a boot sector that tells QEMU to exit with a certain code, timed against the same guest
-under emulation.  The verdict is remembered together with QEMU's version and the host's boot, which are what could change it.  What passes
-this and still fails with a real kernel is found when the template boots (see ``distrust``).
+``/dev/kvm`` can exist and open although KVM does not work: the guest then hangs, or QEMU aborts.  So the answer is found by booting
+something under KVM.  The smallest guest there is will do: a boot sector that tells QEMU to exit with a certain code, timed against the same
+guest under emulation.  The verdict is stored with QEMU's version, the host's boot and our access to the device: if one changes, it is
+tested again.  What passes this and still fails with a real kernel is found when the template boots (see ``mark_broken``).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from lab.box.drivers.microvm import qemu
 
 DEVICE = Path("/dev/kvm")
 MARK = 0x2A
-PATIENCE_S = 5
+BOOT_TIMEOUT_S = 5
 BOOT_SECTOR = bytes([0xB0, MARK, 0xE6, 0xF4, 0xF4]) + bytes(505) + b"\x55\xaa"
 """``mov al, MARK; out 0xf4, al; hlt``, padded to the 512 bytes and the signature that firmware looks for."""
 EXIT_CODE = MARK << 1 | 1
-"""What isa-debug-exit makes of it."""
-SLOWER = 3
+"""QEMU's exit code after the guest wrote ``MARK`` to the device isa-debug-exit."""
+MAX_SLOWDOWN = 3
 """Under a KVM that works the guest is done sooner than emulated; one that takes this many times as long only pretends."""
-SOON_S = 1.0
+NOISE_S = 1.0
 """Unless it is done so soon that the difference is noise."""
 
 
@@ -42,7 +42,7 @@ class Verdict:
 
 
 def probe(installation: Installation, version: str | None = None) -> Verdict:
-    """Whether KVM works here: remembered, or tried, which takes up to five seconds.
+    """Whether KVM works here: the stored verdict, or else a test, which takes up to ten seconds (two guests, at most 5 s each).
 
     Args:
         installation: remembers the verdict.
@@ -62,8 +62,8 @@ def probe(installation: Installation, version: str | None = None) -> Verdict:
     return verdict
 
 
-def distrust(installation: Installation, why: str) -> None:
-    """Remember that KVM, although the tiny guest ran, did not carry a real one."""
+def mark_broken(installation: Installation, why: str) -> None:
+    """Store that KVM does not work here, although the test guest ran: a real machine failed under it."""
     memory = installation.root / "kvm.json"
     circumstances = json.loads(memory.read_text())["circumstances"]
     memory.write_text(json.dumps({"circumstances": circumstances, "works": False, "why": why}))
@@ -83,7 +83,7 @@ def _try(version: str | None) -> Verdict:
         virtual, complaint = _boot("kvm", disk.name)
     if virtual is None:
         return Verdict(works=False, why=f"{DEVICE} opens, but a tiny guest {complaint}")
-    if emulated and virtual > max(SOON_S, SLOWER * emulated):
+    if emulated and virtual > max(NOISE_S, MAX_SLOWDOWN * emulated):
         return Verdict(works=False, why=f"{DEVICE} opens, but a tiny guest took {virtual:.1f} s under it, and {emulated:.1f} s emulated")
     return Verdict(works=True, why=f"a tiny guest ran under it in {virtual:.1f} s")
 
@@ -96,9 +96,9 @@ def _boot(accelerator: str, disk: str) -> tuple[float | None, str]:
     ]  # fmt: skip
     began = time.monotonic()
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BOOT_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        return None, f"did not get through its five bytes in {PATIENCE_S} s"
+        return None, f"did not get through its five bytes in {BOOT_TIMEOUT_S} s"
     if done.returncode == EXIT_CODE:
         return time.monotonic() - began, ""
     return None, "failed: " + (done.stderr.strip().splitlines() or ["no message"])[-1]

@@ -22,12 +22,12 @@ def switch_socket(installation: Installation) -> Path:
 
 
 def mac(number: int) -> str:
-    """The Ethernet address of the machine with this number; of those that anybody may use."""
+    """The MAC address of the machine with this number, from the range that is free for private use (locally administered)."""
     return f"02:00:10:30:00:{number:02x}"
 
 
 def open_switch(installation: Installation) -> None:
-    """Have a switch that runs.
+    """Start the segment's switch if it does not run.
 
     Raises:
         WaitTimeout: it did not start.

@@ -37,13 +37,13 @@ T = TypeVar("T")
 PROGRAM = "qemu-system-x86_64"
 OLDEST = (7, 2)
 """The first version that can connect machines by datagrams."""
-MACHINE = "pc-i440fx-6.2"
+MACHINE_TYPE = "pc-i440fx-6.2"
 """A versioned machine, so that a template made with one QEMU loads in a later one."""
 KERNEL_OPTIONS = (
     "console=ttyS0 panic=-1 cgroup_no_v1=all mitigations=off audit=0 apparmor=0 no_timer_check tsc=reliable "
     "random.trust_cpu=on net.ifnames=0"
 )
-TRANSLATIONS_MB = 256
+TB_CACHE_MB = 256
 """QEMU's translation cache: larger is faster under emulation, and is paid in memory by every clone."""
 IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 """Leave memory that lies in a shared file out of the saved state."""
@@ -59,7 +59,8 @@ class VirtualMachine:
 
     Args:
         artefacts: kernel, initramfs and disk.
-        memory: the file that holds its memory, or that it was cloned from; without one it is a machine of its own that boots, and says so.
+        memory: the file that holds its memory: a template writes to it, a clone maps it copy-on-write.  None: ordinary memory; the machine
+            boots and prints its kernel's messages on the console.
         directory: gets the sockets ``agent.sock``, ``qmp.sock`` and ``net.sock``; private and short.
         console: gets what the kernel prints.
         accelerator: ``kvm`` or ``tcg``.
@@ -90,10 +91,12 @@ class VirtualMachine:
 
         Args:
             log: gets QEMU's complaints.
-            incoming: open for reading; the caller closes it.  A relay must be on its way to the access channel.
+            incoming: a descriptor, open for reading; the caller closes it.  Start the relay first: the machine waits until it is connected.
 
         Raises:
             NoBackend: QEMU is not installed.
+            WaitTimeout: QEMU's monitor did not answer.
+            CourseError: QEMU did not load the state, or no relay connected.
         """
         program = shutil.which(PROGRAM)
         if not program:
@@ -113,7 +116,7 @@ class VirtualMachine:
             await _until(lambda: self._has_relay(client), LOAD_TIMEOUT_S)
             await client.execute("cont")
 
-        self.talk(go_on)
+        self.run_qmp(go_on)
         return process
 
     @staticmethod
@@ -132,13 +135,13 @@ class VirtualMachine:
 
     def options(self) -> list[str]:
         """QEMU's command line, which is what the machine is made of."""
-        accelerator = "kvm" if self.accelerator == "kvm" else f"tcg,tb-size={TRANSLATIONS_MB}"
+        accelerator = "kvm" if self.accelerator == "kvm" else f"tcg,tb-size={TB_CACHE_MB}"
         share = "on" if self.writes_memory else "off"
         kind = f"memory-backend-file,mem-path={_quoted(self.memory)},share={share}" if self.memory else "memory-backend-ram"
         kernel = KERNEL_OPTIONS + (" quiet" if self.memory else " course.cold")
         return [
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-sandbox", SANDBOX,
-            "-machine", f"{MACHINE},memory-backend=m,usb=off,vmport=off", "-accel", accelerator, "-cpu", recipe.CPU_MODEL, "-smp", "1",
+            "-machine", f"{MACHINE_TYPE},memory-backend=m,usb=off,vmport=off", "-accel", accelerator, "-cpu", recipe.CPU_MODEL, "-smp", "1",
             "-m", str(recipe.MEMORY_MB), "-object", f"{kind},id=m,size={recipe.MEMORY_MB}M",
             "-kernel", str(self.artefacts.kernel), "-initrd", str(self.artefacts.initramfs), "-append", kernel,
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={_quoted(self.agent)},server=on,wait=off",
@@ -155,7 +158,7 @@ class VirtualMachine:
         ours = self.directory / "net.sock"
         return f"dgram,local.type=unix,local.path={_quoted(ours)},remote.type=unix,remote.path={_quoted(self.switch)}"
 
-    def talk(self, script: Callable[[Any], Awaitable[T]]) -> T:
+    def run_qmp(self, script: Callable[[Any], Awaitable[T]]) -> T:
         """Run a conversation with QEMU's monitor; works with and without an event loop running in this thread.
 
         Args:
@@ -210,7 +213,20 @@ class VirtualMachine:
                 if not stopped:
                     await client.execute("cont")
 
-        self.talk(script)
+        self.run_qmp(script)
+
+    def resume(self) -> None:
+        """Let the machine go on if it is stopped: whoever saved it was killed before it could do so.
+
+        Raises:
+            CourseError: QEMU does not answer.
+        """
+
+        async def script(client: Any) -> None:
+            if (await client.execute("query-status"))["status"] in {"paused", "postmigrate", "finish-migrate"}:
+                await client.execute("cont")
+
+        self.run_qmp(script)
 
     @staticmethod
     async def _saved(client: Any) -> bool:
@@ -232,7 +248,8 @@ async def _until(predicate: Callable[[], Awaitable[bool]], timeout_s: float) -> 
 
     attempts = AsyncRetrying(stop=stop_after_delay(timeout_s), wait=wait_fixed(ASK_EVERY_S), retry=retry_if_result(operator.not_))
     try:
-        await attempts(ask)
+        async with asyncio.timeout(timeout_s):  # also where QEMU does not answer at all
+            await attempts(ask)
     except RetryError:
         raise TimeoutError(f"QEMU was not ready within {timeout_s:g} s.") from None
 

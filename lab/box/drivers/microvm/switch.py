@@ -17,14 +17,14 @@ from contextlib import suppress
 from pathlib import Path
 
 LARGEST = 1 << 17
-PATIENCE_US = 50_000
+SEND_TIMEOUT_US = 50_000
 """How long a frame may wait for a machine that takes none; then it is lost, as on a real network."""
 HEADER = 14
-"""Bytes: where to, where from, what."""
+"""The length of an Ethernet header in bytes: destination, source and type."""
 
 
 class Switch:
-    """A switch.
+    """Forwards Ethernet frames between the machines' sockets.
 
     Args:
         path: of its socket.
@@ -35,28 +35,28 @@ class Switch:
         path.unlink(missing_ok=True)
         self._socket.bind(str(path))
         self._ports: dict[str, socket.socket] = {}
-        self._behind: dict[bytes, str] = {}
+        self._mac_table: dict[bytes, str] = {}
 
     def run(self) -> None:
         """Pass frames on, for ever."""
         while True:
             frame, sender = self._socket.recvfrom(LARGEST)
             if sender and len(frame) >= HEADER:
-                self.pass_on(frame, sender)
+                self.forward(frame, sender)
 
-    def pass_on(self, frame: bytes, sender: str) -> None:
+    def forward(self, frame: bytes, sender: str) -> None:
         """Send a frame to where its receiver was seen, else to all but its sender."""
         if sender not in self._ports and not self._plug_in(sender):
             return
-        self._behind[frame[6:12]] = sender
-        known = self._behind.get(frame[:6], "")
+        self._mac_table[frame[6:12]] = sender
+        known = self._mac_table.get(frame[:6], "")
         for path in [known] if known in self._ports else list(self._ports):
             if path != sender:
                 self._send(frame, path)
 
     def _plug_in(self, path: str) -> bool:
         port = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        port.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, PATIENCE_US))
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, SEND_TIMEOUT_US))
         try:
             port.connect(path)
         except OSError:

@@ -22,12 +22,12 @@ from lab.box.core.installation import Installation, lock
 from lab.box.core.progress import Progress
 from lab.box.drivers.microvm import kvm
 from lab.box.drivers.microvm.qemu import VirtualMachine, hardware_key
-from lab.box.errors import CourseError, WaitTimeout
+from lab.box.errors import BuildError, CourseError
 from lab.box.wait import wait_for
 
 BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
 WARM_IMAGE = "app:v1"
-HAND_OVER = f"set -o pipefail; docker save {WARM_IMAGE} base | podman load --quiet"
+COPY_IMAGES_TO_PODMAN = f"set -o pipefail; docker save {WARM_IMAGE} base | podman load --quiet"
 """Podman has a store of its own, and an emulated machine takes half a minute to fill it: see ``objects.podman.hand_over``."""
 
 
@@ -38,6 +38,11 @@ class Template:
     memory: Path
     state: Path
     accelerator: str
+
+    @property
+    def name(self) -> str:
+        """Of recipe, hardware, the steps that made it, and accelerator: machines from templates of one name are alike."""
+        return self.memory.parent.name
 
     @classmethod
     def of(cls, installation: Installation, recipe: str, accelerator: str) -> Template:
@@ -69,12 +74,21 @@ def _template(installation: Installation, artefacts: Artefacts, accelerator: str
 
 
 def prepare(installation: Installation, artefacts: Artefacts, progress: Progress) -> Template:
-    """A template under KVM where that works, else emulated.  A KVM that fails with a real kernel is not asked again."""
+    """Return the template under KVM if that works here, else the emulated one; make it if it is missing.
+
+    If it does not get ready under KVM, KVM counts as broken until QEMU's version, the host's boot or the access rights change.
+
+    Raises:
+        WaitTimeout: the emulated machine was not ready in time.
+        CourseError: it could not be made or saved.
+    """
     if kvm.probe(installation).works:
         try:
             return _template(installation, artefacts, "kvm", progress)
-        except (WaitTimeout, CourseError) as error:
-            kvm.distrust(installation, f"the course's machine did not get ready under it: {error.what}")
+        except BuildError:
+            raise  # of this computer's, not of KVM's making
+        except CourseError as error:
+            kvm.mark_broken(installation, f"the course's machine did not get ready under it: {error.what}")
     return _template(installation, artefacts, "tcg", progress)
 
 
@@ -92,7 +106,7 @@ def _make(installation: Installation, artefacts: Artefacts, accelerator: str, ou
         with progress.step("Saving the warm machine"), (out / "state").open("wb") as file:
             vm.save(file, stopped=True)
     except OSError as error:  # docker's errors are some
-        raise CourseError("The machine that boxes are cloned from could not be made.", f"{error}.", "course build, once more") from None
+        raise BuildError("The machine that boxes are cloned from could not be made.", f"{error}.", "course build, once more") from None
     finally:
         relay.kill()
         qemu.kill()
@@ -107,7 +121,7 @@ def _warm(
         access.control(new_identity(installation, access.directory, "box", own_kernel=True))
     with progress.step("Loading the course's images into it"), images.open("rb") as archive:
         access.docker.images.load(archive)
-        wait("Podman's images", lambda: _succeeds(access, HAND_OVER))
+        wait("Podman's images", lambda: _succeeds(access, COPY_IMAGES_TO_PODMAN))
     with progress.step("Warming it up: a container, a shell, a kernel"):
         access.docker.containers.run(WARM_IMAGE, ["true"], entrypoint="", remove=True)
         wait("the kernel's zygote", lambda: _succeeds(access, "test -S /run/course/kernels.sock"))

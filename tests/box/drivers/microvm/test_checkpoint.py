@@ -71,7 +71,7 @@ def test_checkpoints_outlive_a_reset_and_are_replaced_by_name(fresh: Box) -> Non
     box.checkpoint("two")
     box.reset()
     assert box.sh("cat /root/version").code != 0
-    assert [(saved.name, saved.misfit) for saved in box.status().checkpoints[-2:]] == [("one", ""), ("two", "")]
+    assert [(saved.name, saved.incompatibility) for saved in box.status().checkpoints[-2:]] == [("one", ""), ("two", "")]
     box.sh("echo third > /root/version")
     box.checkpoint("one")
     assert box.checkpoints()[-2:] == ("two", "one")

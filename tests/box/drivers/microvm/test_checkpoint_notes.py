@@ -10,7 +10,8 @@ import pytest
 
 from lab.box.core.record import Origin
 from lab.box.drivers.microvm import qemu
-from lab.box.drivers.microvm.checkpoint import UNKNOWN, Belonging, Checkpoints
+from lab.box.drivers.microvm.checkpoint import UNKNOWN, Checkpoints, Compatibility
+from lab.box.drivers.microvm.template import Template
 from lab.box.errors import UsageError
 
 ORIGIN = Origin("aaaaaaaaaaaa", "tcg")
@@ -21,22 +22,28 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with a checkpoint that fits, called lunch; its machine is never read."""
     monkeypatch.setattr(qemu, "version", lambda: "7.2.19")
     (tmp_path / "lunch.zst").touch()
-    write(tmp_path, Belonging(ORIGIN.recipe, ORIGIN.accelerator, qemu.hardware_key(), "7.2"))
+    write(tmp_path, Compatibility(ORIGIN.recipe, ORIGIN.accelerator, "template", "7.2"))
+    (tmp_path / "template").mkdir()
+    (tmp_path / "template/memory").touch()
     return tmp_path
 
 
-def write(directory: Path, belonging: Belonging) -> None:
-    (directory / "lunch.json").write_text(json.dumps({"hostname": "box-1234", "belonging": asdict(belonging)}))
+def checkpoints(directory: Path) -> Checkpoints:
+    return Checkpoints(directory, ORIGIN, Template(directory / "template/memory", directory / "template/state", ORIGIN.accelerator))
 
 
-def belonging(directory: Path) -> Belonging:
-    return Belonging(**json.loads((directory / "lunch.json").read_text())["belonging"])
+def write(directory: Path, belonging: Compatibility) -> None:
+    (directory / "lunch.json").write_text(json.dumps({"hostname": "box-1234", "belongs_to": asdict(belonging)}))
+
+
+def belonging(directory: Path) -> Compatibility:
+    return Compatibility(**json.loads((directory / "lunch.json").read_text())["belongs_to"])
 
 
 def test_one_that_fits_is_given_with_the_machines_name(saved: Path) -> None:
-    found = Checkpoints(saved, ORIGIN).require("lunch")
+    found = checkpoints(saved).require("lunch")
     assert (found.name, found.hostname, found.fits) == ("lunch", "box-1234", True)
-    assert Checkpoints(saved, ORIGIN).all() == (found,)
+    assert checkpoints(saved).all() == (found,)
 
 
 @pytest.mark.parametrize(
@@ -44,35 +51,42 @@ def test_one_that_fits_is_given_with_the_machines_name(saved: Path) -> None:
     [
         ("recipe", "bbbbbbbbbbbb", "another recipe (bbbbbbbbbbbb; yours is aaaaaaaaaaaa)"),
         ("accelerator", "kvm", "saved under kvm, and your box runs under tcg"),
-        ("hardware", "ffffff", "other hardware"),
+        ("template", "another", "virtual machines are made otherwise"),
         ("qemu", "9.1", "saved by QEMU 9.1, and QEMU 7.2 is installed now"),
     ],
 )
 def test_one_that_belongs_elsewhere_is_refused_and_listed_with_the_reason(saved: Path, part: str, value: str, says: str) -> None:
     write(saved, replace(belonging(saved), **{part: value}))
     with pytest.raises(UsageError, match="does not fit your box any more") as raised:
-        Checkpoints(saved, ORIGIN).require("lunch")
+        checkpoints(saved).require("lunch")
     assert says in raised.value.why
     assert raised.value.try_next.startswith("course status")
-    (listed,) = Checkpoints(saved, ORIGIN).all()
-    assert (listed.fits, listed.misfit) == (False, raised.value.why)
+    (listed,) = checkpoints(saved).all()
+    assert (listed.fits, listed.incompatibility) == (False, raised.value.why)
 
 
 def test_an_update_of_qemu_that_keeps_its_release_changes_nothing(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qemu, "version", lambda: "7.2.22")
-    assert Checkpoints(saved, ORIGIN).require("lunch").fits
+    assert checkpoints(saved).require("lunch").fits
 
 
-@pytest.mark.parametrize("note", [None, "", "{", "[]", '{"hostname": "box"}', '{"hostname": "box", "belonging": {"recipe": "x"}}'])
+@pytest.mark.parametrize("note", [None, "", "{", "[]", '{"hostname": "box"}', '{"hostname": "box", "belongs_to": {"recipe": "x"}}'])
 def test_one_without_a_note_that_can_be_read_is_refused(saved: Path, note: str | None) -> None:
     (saved / "lunch.json").unlink()
     if note is not None:
         (saved / "lunch.json").write_text(note)
     with pytest.raises(UsageError) as raised:
-        Checkpoints(saved, ORIGIN).require("lunch")
+        checkpoints(saved).require("lunch")
     assert raised.value.why == UNKNOWN
 
 
 def test_where_there_is_none_qemu_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qemu, "version", lambda: pytest.fail("it takes time, and nothing comes of it"))
-    assert Checkpoints(tmp_path, ORIGIN).all() == ()
+    assert checkpoints(tmp_path).all() == ()
+
+
+def test_without_the_template_nothing_can_be_put_back(saved: Path) -> None:
+    (saved / "template/memory").unlink()
+    with pytest.raises(UsageError) as raised:
+        checkpoints(saved).require("lunch")
+    assert raised.value.why == "The template that its machine is a clone of is gone."
