@@ -61,9 +61,10 @@ def private_engine() -> Iterator[str]:
     Raises:
         RuntimeError: it ended, or did not answer within 60 s; with the last lines of its log.
     """
-    sweep()
-    home = Path(tempfile.mkdtemp(prefix=PREFIX))
-    held = _hold(home)
+    with _alone():
+        sweep()
+        home = Path(tempfile.mkdtemp(prefix=PREFIX))
+        held = _hold(home)
     process = None
     try:
         process = _start(home)
@@ -93,6 +94,14 @@ def sweep() -> None:
             if held is not None:
                 _remove(Path(entry.path))
                 os.close(held)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other runs of tests from sweeping away a directory that nobody holds yet."""
+    with (Path(tempfile.gettempdir()) / f".{PREFIX}lock-{os.geteuid()}").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _start(home: Path) -> subprocess.Popen[bytes]:
