@@ -43,12 +43,15 @@ def pytest_unconfigure() -> None:
                 lifecycle.down(Installation(record.parents[1]))
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests share a box: those of one backend; the tasks, which are a third of all tests, have one of their own."""
     for item in items:
         backend = item.callspec.params.get("running") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
         if backend == "container" and "tests/autograder/" in item.nodeid:
             backend = "container of the tasks"
+        if backend:
+            item.add_marker(str(backend).partition(" ")[0])
         if backend or "engine" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(backend or "container"))
 

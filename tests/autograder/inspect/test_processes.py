@@ -58,8 +58,8 @@ def test_who_listens_in_a_container_is_told_from_who_listens_on_the_box(box: Box
         until("the app to listen", lambda: bool(listeners(box, pid)))
         (inside,) = listeners(box, pid)
         assert (inside.port, inside.pid, inside.mnt) == (8080, pid, namespaces(box, pid)[pid]["mnt"])
-        outside = {it.program for it in listeners(box) if it.port == 9103}
-        assert outside == {"docker-proxy"}
+        until("the published port", lambda: any(it.port == 9103 for it in listeners(box)))
+        assert {it.program for it in listeners(box) if it.port == 9103} == {"docker-proxy"}
         assert kill(box, inside.pid)
         assert [it for it in listeners(box) if it.port == 8080] == []
     finally:

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("running", ["container"], indirect=True)
 
 
+def nothing_runs(installation: Installation, here: Running) -> None:
+    """Only logs may be left of a start that failed."""
+    left = traces(installation.root, installation.runtime, here.environment)
+    assert set(left) <= {str(installation.runtime), str(installation.boxes / "container")}
+    assert not (installation.runtime / "box").exists()
+    assert box_record(installation) is None
+
+
 def test_a_box_that_can_not_be_reached_leaves_nothing(here: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     with own_state(here.installation) as root:
         installation = Installation(root)
@@ -28,8 +36,7 @@ def test_a_box_that_can_not_be_reached_leaves_nothing(here: Running, monkeypatch
             lifecycle.up("container", installation=installation)
         assert raised.value.what == "What was to bring the box's relay has ended."
         assert "no greeting" in raised.value.why
-        assert traces(root, installation.runtime, here.environment) == []
-        assert box_record(installation) is None
+        nothing_runs(installation, here)
 
 
 def test_a_box_whose_engine_does_not_come_up_says_its_last_words_and_leaves_nothing(here: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,4 +47,4 @@ def test_a_box_whose_engine_does_not_come_up_says_its_last_words_and_leaves_noth
         with pytest.raises(CourseError, match="Waited 4 s for the box's Docker Engine") as raised:
             lifecycle.up("container", installation=installation)
         assert "level=info" in raised.value.why
-        assert traces(root, installation.runtime, here.environment) == []
+        nothing_runs(installation, here)
