@@ -3,20 +3,22 @@
 Boxes are real.  What they are made from is built once into a state directory of the tests' own (``COURSE_TEST_STATE``, else ``.tests`` in
 the checkout) and kept there, so that only the first run pays for it.
 
-Tests that share a box run one after the other, in one process; those of another box run beside them (``--dist loadgroup``, see the
-Makefile).  A test says which box it takes by the fixture ``running``, or one that is built on it: ``here``, ``box`` or ``fresh``.
+Tests that share a box run one after the other, in one process; those of another box run beside them (``OneBoxOneProcess``).  A test says which box it takes by the fixture ``running``, or one that is built on it: ``here``, ``box`` or ``fresh``.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from lab.box import lifecycle
 from lab.box.core.installation import Installation
@@ -43,17 +45,32 @@ def pytest_unconfigure() -> None:
                 lifecycle.down(Installation(record.parents[1]))
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests share a box: those of one backend; the tasks, which are a third of all tests, have one of their own."""
+    """Mark tests by the backend whose box they take, so that ``-m microvm`` selects them."""
     for item in items:
-        backend = item.callspec.params.get("running") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
-        if backend == "container" and "tests/autograder/" in item.nodeid:
-            backend = "container of the tasks"
-        if backend:
-            item.add_marker(str(backend).partition(" ")[0])
-        if backend or "engine" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(backend or "container"))
+        if backend := backend_of(item.nodeid):
+            item.add_marker(backend)
+
+
+class OneBoxOneProcess(LoadScopeScheduling):
+    """Gives all tests that share a box to one process, and each other test to whoever is free.
+
+    pytest-xdist's own ``loadgroup`` does it by a mark, which it writes into a test's name; pytest 9.2 does not let it.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        backend = backend_of(nodeid)
+        return f"{backend} of the tasks" if backend == "container" and "tests/autograder/" in nodeid else backend or nodeid
+
+
+def backend_of(nodeid: str) -> str:
+    """The backend whose box a test takes, by the parameter in its name; empty if it takes none."""
+    found = re.search(r"[\[-](microvm|container)(?=[\]-])", nodeid)
+    return found[1] if found else ""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBoxOneProcess:
+    return OneBoxOneProcess(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +107,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Running]:
             patch.setenv("DOCKER_HOST", request.getfixturevalue("engine"))
         patch.setenv("COURSE_STATE", str(state_directory(backend)))
         installation = Installation.open()
+        lifecycle.down(installation, forget=True)  # of a run that was killed
         box = lifecycle.up(backend, installation=installation)
         yield Running(backend, installation, box, dict(os.environ))
         lifecycle.down(installation)
