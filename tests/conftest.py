@@ -3,7 +3,8 @@
 Boxes are real.  What they are made from is built once into a state directory of the tests' own (``COURSE_TEST_STATE``, else ``.tests`` in
 the checkout) and kept there, so that only the first run pays for it.
 
-Tests that share a box run one after the other, in one process; those of another box run beside them (``OneBoxOneProcess``).  A test says which box it takes by the fixture ``running``, or one that is built on it: ``here``, ``box`` or ``fresh``.
+Tests that share a box run one after the other, in one process; those of another box run beside them (``OneBoxOneProcess``).  A test says
+which box it takes by the fixture ``running``, or one that is built on it: ``here``, ``box`` or ``fresh``.
 """
 
 from __future__ import annotations
