@@ -25,7 +25,12 @@ GONE_S = 10
 
 @dataclass(frozen=True)
 class Process:
-    """One process, told apart from a later one with the same id."""
+    """One process, told apart from a later one with the same id.
+
+    Args:
+        pid: its id.
+        started: when it started; see ``_started``.
+    """
 
     pid: int
     started: float
@@ -34,7 +39,7 @@ class Process:
     def of(cls, pid: int) -> Process:
         """The process with this id; one that has ended already is never alive."""
         try:
-            return cls(pid, psutil.Process(pid).create_time())
+            return cls(pid, _started(pid))
         except psutil.NoSuchProcess:
             return cls(pid, 0.0)
 
@@ -60,11 +65,25 @@ class Process:
     def _find(self) -> psutil.Process | None:
         try:
             found = psutil.Process(self.pid)
-            if abs(found.create_time() - self.started) < 1 and found.status() != psutil.STATUS_ZOMBIE:
+            if _started(self.pid) == self.started and found.status() != psutil.STATUS_ZOMBIE:
                 return found
         except psutil.NoSuchProcess:
             pass
         return None
+
+
+def _started(pid: int) -> float:
+    """When a process started: on Linux in clock ticks since the computer did, else in seconds since the epoch.
+
+    Whoever corrects the computer's clock changes the second, and psutil's answer with it, but not the first.
+
+    Raises:
+        psutil.NoSuchProcess: there is none with this id.
+    """
+    try:
+        return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return float(psutil.Process(pid).create_time())
 
 
 def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: dict[str, str] | None = None) -> Process:

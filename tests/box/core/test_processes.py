@@ -222,3 +222,11 @@ def test_the_shell_that_cleans_up_is_left(tmp_path: Path) -> None:
     command = f": DOCKER_HOST=unix://{tmp_path}/box/docker.sock docker ps; '{sys.executable}' -c \"{script}\"; echo still here"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "still here\n"
+
+
+def test_a_clock_that_was_corrected_makes_nobody_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "60"]) as running:
+        process, real = Process.of(running.pid), psutil.Process.create_time
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self: real(self) + 112)
+        assert process.alive
+        running.kill()
