@@ -35,7 +35,7 @@ def create(machine: Machine, task: str, roles: Mapping[str, str], *, cold: bool 
         why = "Machines belong to the computer that the box runs on."
         raise CourseError(f"The task {task} needs machines, so it can't begin inside a box.", why, f'task("{task}"), outside')
     from lab.box import machines  # noqa: PLC0415  (whose import an emulated kernel inside a box would wait for)
-    from lab.box.instances.peering import authorize  # noqa: PLC0415
+    from lab.box.instances.ssh_authorization import authorize  # noqa: PLC0415
 
     short = task.rpartition(".")[2]
     of_an_earlier_run = re.compile(rf"{re.escape(short)}-[a-z0-9]{{4}}-({'|'.join(map(re.escape, roles))})")

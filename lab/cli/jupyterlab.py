@@ -2,7 +2,7 @@
 
 It has a log file instead of the terminal, because a server says much that is of no use to a learner.  It also has a process session of
 its own, so that Ctrl-C reaches only us and we end it (JupyterLab itself would first ask a question on the terminal).  It ends when we
-end, even when we are killed: its standard input is a pipe that only we hold open, and it watches that pipe (see ``serve.py``).
+end, even when we are killed: its standard input is a pipe that only we hold open, and it watches that pipe (see ``jupyterlab_process.py``).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class JupyterLab:
         self._runtime, self._typed = installation.jupyter, typed
         # Who names a port wants that one, and not the next that is free.
         port = ["--ServerApp.port_retries=0"] if any(one.startswith(("--port", "--ServerApp.port=")) for one in typed) else []
-        self._command = [sys.executable, "-m", "lab.cli.serve", "teacher" if teacher else "learner", *options, *port, *typed]
+        self._command = [sys.executable, "-m", "lab.cli.jupyterlab_process", "teacher" if teacher else "learner", *options, *port, *typed]
         config = os.pathsep.join(filter(None, [str(exercises), os.environ.get("JUPYTER_CONFIG_PATH")]))
         self._environment = {"DOCKER_HOST": docker_host, "JUPYTER_RUNTIME_DIR": str(self._runtime), "JUPYTER_CONFIG_PATH": config}
 

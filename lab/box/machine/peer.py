@@ -1,6 +1,6 @@
 """A machine beside the box, as code *inside* the box reaches it: over the segment, by SSH, with a key that only this box has.
 
-Whoever creates the machines authorizes that key; see ``instances/peering.py``.
+Whoever creates the machines authorizes that key; see ``instances/ssh_authorization.py``.
 """
 
 from __future__ import annotations
