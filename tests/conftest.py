@@ -46,11 +46,14 @@ def pytest_unconfigure() -> None:
                 lifecycle.down(Installation(record.parents[1]))
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest looks which marks are wanted
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by the backend whose box they take, so that ``-m microvm`` selects them."""
     for item in items:
         if backend := backend_of(item.nodeid):
             item.add_marker(backend)
+            if backend == "microvm" and item.get_closest_marker("above"):
+                item.add_marker("full")
 
 
 class OneBoxOneProcess(LoadScopeScheduling):

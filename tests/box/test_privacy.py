@@ -70,6 +70,7 @@ def test_every_socket_is_behind_a_door_that_its_owner_alone_can_open(here: Runni
     assert Path(busy.docker_host.removeprefix("unix://")).is_relative_to(runtime)
 
 
+@pytest.mark.above
 def test_the_doors_are_as_shut_after_a_down_and_an_up(here: Running, box: Box) -> None:
     assert box
     lifecycle.down(here.installation)
@@ -77,6 +78,7 @@ def test_the_doors_are_as_shut_after_a_down_and_an_up(here: Running, box: Box) -
     assert mode(here.installation.runtime) == 0o700
 
 
+@pytest.mark.above
 def test_keys_are_nobody_elses(here: Running, busy: Box) -> None:
     assert busy
     assert mode(here.installation.root) == 0o700
@@ -96,6 +98,7 @@ def test_no_port_is_open_but_web_addresses(here: Running, busy: Box) -> None:
         assert (answer.status_code, answer.headers["WWW-Authenticate"][:5]) == (401, "Basic")
 
 
+@pytest.mark.above
 def test_no_password_is_on_a_command_line(here: Running, busy: Box) -> None:
     password = busy.url(8080).partition("box:")[2].partition("@")[0]
     assert len(password) >= 16
@@ -132,6 +135,7 @@ def test_somebody_else_gets_no_shell(here: Running, busy: Box) -> None:
 
 
 @as_somebody_else
+@pytest.mark.above
 def test_somebody_else_reads_nothing_of_the_state(here: Running, busy: Box) -> None:
     assert busy
     with ordinary_user():

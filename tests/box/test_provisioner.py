@@ -35,6 +35,7 @@ def test_jupyter_knows_it() -> None:
     assert specification.interrupt_mode == "message"
 
 
+@pytest.mark.above
 def test_a_notebook_runs_in_the_box(box: Box) -> None:
     before = kernels(box)
     name, answer, own = ran(
@@ -48,6 +49,7 @@ def test_a_notebook_runs_in_the_box(box: Box) -> None:
     until("the kernel's end", lambda: kernels(box) == before)
 
 
+@pytest.mark.above
 def test_a_kernel_that_dies_is_noticed(box: Box) -> None:
     assert box
     with pytest.raises(DeadKernelError):
@@ -78,6 +80,7 @@ def test_a_kernel_is_interrupted_restarted_and_ended(here: Running, box: Box) ->
     assert not list(here.installation.runtime.glob("box/k*"))
 
 
+@pytest.mark.above
 def test_without_a_box_there_is_a_sentence(here: Running, box: Box) -> None:
     assert box
     lifecycle.down(here.installation)

@@ -91,6 +91,7 @@ def test_a_page_is_reached_by_its_address(app: str) -> None:
     assert "version: v1" in answer.text
 
 
+@pytest.mark.above
 @pytest.mark.parametrize("given", [None, ("box", "wrong"), ("box", "")])
 def test_nobody_gets_a_page_without_the_password(box: Box, app: str, given: tuple[str, str] | None) -> None:
     answer = requests.get(without_password(app), auth=given, headers={"X-Request-Id": "uninvited"}, timeout=PROMPT_S)
@@ -100,6 +101,7 @@ def test_nobody_gets_a_page_without_the_password(box: Box, app: str, given: tupl
     assert b"uninvited" not in box.docker.containers.get(APP).logs()
 
 
+@pytest.mark.above
 def test_the_app_does_not_see_the_password(box: Box, app: str) -> None:
     password = app.partition("box:")[2].partition("@")[0]
     listen = "socat -u TCP-LISTEN:9090,reuseaddr CREATE:/root/heard"
@@ -112,22 +114,26 @@ def test_the_app_does_not_see_the_password(box: Box, app: str) -> None:
     assert "Authorization" not in heard
 
 
+@pytest.mark.above
 def test_a_port_keeps_its_address(box: Box, app: str) -> None:
     assert box.url(PORT) == app
     assert box.url(PORT + 1) != app
 
 
+@pytest.mark.above
 def test_a_port_where_nothing_listens_does_not_answer(box: Box) -> None:
     with pytest.raises(requests.ConnectionError):
         requests.get(box.url(9), timeout=PROMPT_S)
 
 
+@pytest.mark.above
 @pytest.mark.parametrize("port", [0, -1, 1 << 16])
 def test_a_port_that_can_not_be_is_refused(box: Box, port: int) -> None:
     with pytest.raises(CourseError, match=f"no port {port}"):
         box.url(port)
 
 
+@pytest.mark.above
 def test_slow_pages_do_not_wait_for_each_other(app: str) -> None:
     began = time.monotonic()
     with ExitStack() as open_connections:
@@ -155,6 +161,7 @@ def test_a_shell_gives_code_and_both_outputs(box: Box) -> None:
     assert (result.code, result.stdout, result.stderr) == (3, "out\n", "err\n")
 
 
+@pytest.mark.above
 def test_a_shell_takes_a_whole_script(box: Box) -> None:
     script = """
     # quotes of all kinds, and a here-document
@@ -169,14 +176,17 @@ END
     assert box.sh(script, check=True).stdout == '1 wörld "$HOME" `x`\n2 wörld "$HOME" `x`\n    $name \\ ☸\n'
 
 
+@pytest.mark.above
 def test_a_shell_has_files_for_what_it_reads_and_says(box: Box) -> None:
     assert box.sh("cat <(echo one) /dev/stdin; echo three > /dev/stderr", stdin=b"two\n") == Result(0, "one\ntwo\n", "three\n")
 
 
+@pytest.mark.above
 def test_a_shell_says_a_lot(box: Box) -> None:
     assert box.sh("seq 200000").stdout == "".join(f"{number}\n" for number in range(1, 200001))
 
 
+@pytest.mark.above
 def test_a_shell_reads(box: Box) -> None:
     data = os.urandom(1 << 20)
     assert box.sh("sha256sum", stdin=data).stdout.split()[0] == hashlib.sha256(data).hexdigest()
@@ -190,6 +200,7 @@ def test_a_command_that_takes_too_long_is_ended_on_the_box_too(box: Box, command
     assert box.sh("pgrep -af 'sleep 5432[1]'").stdout == ""
 
 
+@pytest.mark.above
 def test_a_failure_is_an_error_where_that_was_asked_for(box: Box) -> None:
     with pytest.raises(CourseError) as raised:
         box.sh("echo no such luck >&2; exit 7", check=True)
@@ -218,6 +229,7 @@ def test_files_and_directories_go_there_and_back(box: Box, tmp_path: Path) -> No
     assert (tmp_path / "deep/er/one.sh").read_text() == "#!/bin/sh\necho run\n"
 
 
+@pytest.mark.above
 def test_a_missing_file_is_named(box: Box, tmp_path: Path) -> None:
     with pytest.raises(CourseError, match=r"no file .*nowhere"):
         box.put(tmp_path / "nowhere", "/root/x")
@@ -227,6 +239,7 @@ def test_a_missing_file_is_named(box: Box, tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.above
 def test_a_file_in_the_way_is_named(box: Box, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CourseError, match="/etc/hostname/x"):
@@ -260,6 +273,7 @@ def hostile(box: Box) -> Iterator[Box]:
     box.sh("rm /usr/local/bin/tar /root/evil.tar")
 
 
+@pytest.mark.above
 def test_a_hostile_box_writes_nothing_outside(hostile: Box, tmp_path: Path) -> None:
     hostile.get("/root/x", tmp_path / "in" / "x")
     assert [path for path in tmp_path.iterdir() if path.name != "in"] == []
@@ -270,6 +284,7 @@ def test_a_hostile_box_writes_nothing_outside(hostile: Box, tmp_path: Path) -> N
     assert not Path("/etc/through").exists()
 
 
+@pytest.mark.above
 def test_a_name_that_climbs_out_is_refused(hostile: Box, tmp_path: Path) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -280,6 +295,7 @@ def test_a_name_that_climbs_out_is_refused(hostile: Box, tmp_path: Path) -> None
     assert not (tmp_path / "climbed").exists()
 
 
+@pytest.mark.above
 def test_the_docker_command_works_on_the_box(docker_cli: list[str], app: str) -> None:
     assert app
     assert APP in run([*docker_cli, "ps", "--format", "{{.Names}}"]).decode()
@@ -336,6 +352,7 @@ def test_a_kernel_runs_inside(box: Box, app: str) -> None:
     until("the kernel's end", lambda: not kernels(box))
 
 
+@pytest.mark.above
 def test_a_kernel_starts_where_it_is_told_to(box: Box) -> None:
     with box.kernel(cwd="/var/tmp") as client:
         assert said(client, "import os; print(os.getcwd())") == "/var/tmp"
@@ -350,6 +367,7 @@ def test_each_kernel_has_a_key_of_its_own(box: Box) -> None:
     until("the kernels' end", lambda: not kernels(box))
 
 
+@pytest.mark.above
 def test_a_kernel_that_crashed_is_an_end_like_any_other(box: Box) -> None:
     with box.kernel() as client:
         client.execute("import os; os._exit(1)")
@@ -412,6 +430,7 @@ def test_a_reset_gives_a_pristine_box_under_the_same_name_in_python(box: Box, ap
         assert said(client, "print(1)") == "1"
 
 
+@pytest.mark.above
 def test_two_resets_in_a_row(box: Box) -> None:
     box.reset()
     first = box.status().name
