@@ -267,7 +267,7 @@ def test_an_engine_that_has_gone_is_said_and_waited_for(here: Running, public: P
         state = json.loads(course("up", "--backend", "container", "--json", env=env).out)
         try:
             way.unlink()
-            os.kill(json.loads((root / "boxes/current.json").read_text())["relay"]["pid"], signal.SIGKILL)
+            os.kill(json.loads((root / "boxes/current.json").read_text())["launched"]["relay"]["pid"], signal.SIGKILL)
             is_a_sentence(course("status", env=env), 1, then="course up")
             is_a_sentence(course("down", env=env), 1, str(way), then="course down --forget")
             assert course("down", "--forget", env=env).code == 0
