@@ -26,7 +26,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, None])
+@pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.full), None])
 def test_it_is_pristine_and_goes_with_its_process(here: Running, box: Box, end: signal.Signals | None) -> None:
     box.sh("touch /root/mine")
     env = here.environment | {"DOCKER_HOST": box.docker_host}  # as in a notebook

@@ -80,10 +80,15 @@ def freeze(here: Running) -> None:
     lifecycle.current(here.installation).sh("docker run -d --name frozen app:v1 && docker pause frozen", check=True)
 
 
-ACCIDENTS = [[kill_machine], [kill_relay], [kill_machine, kill_relay, forget], [forget], [garble], [freeze]]
+ACCIDENTS = [[kill_relay], [kill_machine, kill_relay, forget], [garble], [freeze]]
+HALF_OF_ONE = [[kill_machine], [forget]]
 
 
-@pytest.mark.parametrize("blows", ACCIDENTS, ids=lambda blows: "+".join(blow.__name__ for blow in blows))
+@pytest.mark.parametrize(
+    "blows",
+    [*ACCIDENTS, *(pytest.param(blows, marks=pytest.mark.full) for blows in HALF_OF_ONE)],
+    ids=lambda blows: "+".join(blow.__name__ for blow in blows),
+)
 def test_down_clears_up_after_an_accident(here: Running, box: Box, blows: list[Callable[[Running], None]]) -> None:
     assert box
     for blow in blows:
@@ -99,7 +104,7 @@ def test_down_spares_who_said_it(here: Running, box: Box) -> None:
     assert left(here) == []
 
 
-@pytest.mark.parametrize("blow", [kill_machine, forget, reboot])
+@pytest.mark.parametrize("blow", [kill_machine, *(pytest.param(blow, marks=pytest.mark.full) for blow in (forget, reboot))])
 def test_up_after_an_accident_gives_a_box(here: Running, box: Box, blow: Callable[[Running], None]) -> None:
     assert box
     blow(here)

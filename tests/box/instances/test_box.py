@@ -430,7 +430,7 @@ def test_a_reset_gives_a_pristine_box_under_the_same_name_in_python(box: Box, ap
         assert said(client, "print(1)") == "1"
 
 
-@pytest.mark.above
+@pytest.mark.full
 def test_two_resets_in_a_row(box: Box) -> None:
     box.reset()
     first = box.status().name
