@@ -164,7 +164,7 @@ class Fake(Machine):
     def __init__(self, socket: Path) -> None:
         self._socket, self.fate = socket, ""
 
-    def gone(self) -> str:
+    def end_reason(self) -> str:
         return self.fate
 
     @property

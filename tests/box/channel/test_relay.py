@@ -247,7 +247,7 @@ def test_it_ends_although_somebody_keeps_connecting(directory: Path) -> None:
             while True:
                 connection = connections.enter_context(socket.socket(socket.AF_UNIX))
                 connection.connect(str(directory / "docker.sock"))
-                time.sleep(0.001)
+                time.sleep(0.01)
 
     async def main() -> None:
         async with relayed(directory) as box:
