@@ -78,6 +78,7 @@ def test_the_gallery_runs_and_leaves_nothing(fresh: Box, tmp_path: Path) -> None
     assert inventory(fresh) == before
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("running", ["microvm"], indirect=True)
 def test_the_tour_runs_on_a_virtual_machine(fresh: Box, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_a_kernel_that_dies_is_noticed(box: Box) -> None:
         ran("import os, time; os._exit(1)", "print('never')")
 
 
+@pytest.mark.above
 def test_a_kernel_is_interrupted_restarted_and_ended(here: Running, box: Box) -> None:
     before = kernels(box)
     manager = KernelManager(kernel_name=KERNEL)

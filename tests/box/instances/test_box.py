@@ -323,6 +323,7 @@ def test_following_a_log_can_be_cut(docker_cli: list[str], app: str) -> None:
     assert run([*docker_cli, "exec", APP, "echo", "still there"]) == b"still there\n"
 
 
+@pytest.mark.above
 def test_who_does_not_read_holds_up_nobody(box: Box, docker_cli: list[str], app: str) -> None:
     with ExitStack() as unread:
         for _ in range(5):
@@ -358,6 +359,7 @@ def test_a_kernel_starts_where_it_is_told_to(box: Box) -> None:
         assert said(client, "import os; print(os.getcwd())") == "/var/tmp"
 
 
+@pytest.mark.above
 def test_each_kernel_has_a_key_of_its_own(box: Box) -> None:
     with box.kernel() as one, box.kernel() as two:
         assert one.session.key != two.session.key
