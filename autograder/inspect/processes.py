@@ -57,7 +57,7 @@ def parse_listeners(printed: str) -> list[Listener]:
     """The listeners that the shell function ``listeners`` has printed, one for each process and port."""
     mnt = dict(re.findall(r"^/proc/(\d+)/ns mnt:\[(\d+)\]$", printed, re.MULTILINE))
     found = {}
-    for port, owners in re.findall(r"^LISTEN\s+\d+\s+\d+\s+\S+:(\d+)\s+\S+\s+(.*)$", printed, re.MULTILINE):
+    for port, owners in re.findall(r"^LISTEN +\d+ +\d+ +\S+:(\d+) +\S+ +(\S.*)$", printed, re.MULTILINE):
         for program, pid in re.findall(r'\("([^"]*)",pid=(\d+)', owners):
             found[port, pid] = Listener(int(port), int(pid), program, mnt.get(pid, ""))
     return list(found.values())

@@ -39,6 +39,14 @@ def test_each_process_and_port_is_one_listener() -> None:
     assert parse_listeners("") == []
 
 
+def test_who_is_not_named_hides_nobody() -> None:
+    printed = """\
+LISTEN 0      4096   127.0.0.11:39745 0.0.0.0:*                                      \n\
+LISTEN 0      4096      0.0.0.0:9103  0.0.0.0:* users:(("docker-proxy",pid=217,fd=4))
+"""
+    assert [(it.port, it.pid, it.program) for it in parse_listeners(printed)] == [(9103, 217, "docker-proxy")]
+
+
 def test_a_process_that_was_killed_is_dead_although_nobody_has_collected_it(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         assert kill(Local(tmp_path), process.pid)
