@@ -98,7 +98,8 @@ def free_port() -> int:
 
 def _address(output: Path, command: subprocess.Popen[bytes]) -> str:
     def look() -> str:
-        if found := re.search(r"http://\S+:\d+/lab\?token=\w+(?=\n)", output.read_text()):
+        # … and the last line after it, or a test would read half of what is printed
+        if found := re.search(r"http://\S+:\d+/lab\?token=\w+(?=\n(?:.*\n)*.*course down\n)", output.read_text()):
             return found[0]
         raise FileNotFoundError("no address in what course lab prints")
 
