@@ -38,9 +38,9 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=128 + signal.SIGTERM))
 
 
-def pytest_unconfigure() -> None:
-    """Remove the boxes of processes that were ended before they could do so themselves."""
-    if WORKER not in os.environ:
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the boxes of worker processes that were ended before they could do so themselves."""
+    if config.getoption("numprocesses", None) and WORKER not in os.environ:
         for record in HOME.glob("*/boxes/current.json"):
             with suppress(CourseError):
                 lifecycle.down(Installation(record.parents[1]))

@@ -36,9 +36,7 @@ def up(wanted: str = registry.AUTO, progress: Progress | None = None, installati
         record = box_record(installation)
         if record and wanted in (registry.AUTO, record.backend):
             with suppress(BoxNotRunning):
-                box = _attach(installation, record)
-                registry.driver_of(InstanceDir(installation, record.backend)).repair()  # somebody may have been killed while saving it
-                return box
+                return _attach(installation, record, resume=True)
         backend = registry.choose(installation, wanted)
         origin = backend.prepare(installation, progress)
         if record or (installation.runtime / "box").exists():
@@ -97,8 +95,13 @@ def down(installation: Installation | None = None, progress: Progress | None = N
                 shutil.rmtree(leftover)
 
 
-def _attach(installation: Installation, record: Record) -> Box:
+def _attach(installation: Installation, record: Record, *, resume: bool = False) -> Box:
     """The recorded box, with its relay started again if that was killed.
+
+    Args:
+        installation: that the box belongs to.
+        record: of the box.
+        resume: the caller holds the box's lock, so that a machine which is stopped was left so, and is to go on.
 
     Raises:
         BoxNotRunning: it has gone.
@@ -111,6 +114,8 @@ def _attach(installation: Installation, record: Record) -> Box:
         if not driver.alive():
             raise BoxNotRunning("There is no box.", "What ran it has ended, or its Docker engine does not answer.", "course up")
         driver.repair()
+    if resume:
+        driver.resume()
     return Box(directory, driver)
 
 

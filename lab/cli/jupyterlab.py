@@ -21,9 +21,8 @@ from typing import Self
 from lab.box.core.installation import Installation, private_directory
 from lab.box.errors import CourseError, UsageError
 from lab.box.wait import tail, wait_for
+from lab.cli.jupyterlab_process import SETTINGS
 
-SETTINGS = Path(__file__).parents[1] / "jupyter"
-"""JupyterLab's settings for the course, its extension with the box terminal, and the window's layout for the first time."""
 WORKSPACE = "default-37a8.jupyterlab-workspace"
 """The file in which JupyterLab keeps the layout of its window."""
 BOX_TERMINAL = [sys.executable, "-m", "lab.cli", "shell", "--stay"]

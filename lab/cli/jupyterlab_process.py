@@ -15,7 +15,10 @@ from pathlib import Path
 
 END_TIMEOUT_S = 15
 SETTINGS = Path(__file__).parents[1] / "jupyter"
-"""A folder ``learner`` there switches nbgrader's tools for teachers off, ``without-exchange`` its assignment list."""
+"""JupyterLab's settings for the course, its extension with the box terminal, and the window's layout for the first time.
+
+A folder ``learner`` there switches nbgrader's tools for teachers off, ``without-exchange`` its assignment list.
+"""
 
 
 def _end_with_parent() -> None:
@@ -36,7 +39,7 @@ def exchange_exists() -> bool:
 
 
 def main() -> None:
-    """Run JupyterLab: ``serve learner|teacher``, and its options."""
+    """Run JupyterLab; the first argument is ``learner`` or ``teacher``, the others are JupyterLab's own."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from jupyterlab.labapp import main as jupyterlab  # noqa: PLC0415  (takes a second; see above)
 

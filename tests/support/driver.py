@@ -65,8 +65,8 @@ class FakeDriver:
     def engine_log(self) -> str:
         return ""
 
-    def repair(self) -> None:
-        """There is nothing to repair."""
+    def resume(self) -> None:
+        """It never stops."""
 
     def alive(self) -> bool:
         return True

@@ -54,7 +54,7 @@ class Relay:
         self._directory, self._mux = directory, mux
         self._addresses: dict[int, str] = {}
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._servers: list[asyncio.Server] = []
+        self._web: list[asyncio.Server] = []
         self._by_path: dict[Path, asyncio.Server] = {}
 
     async def open(self) -> None:
@@ -65,7 +65,7 @@ class Relay:
 
     async def close(self) -> None:
         """Take no more connections, end those that there are, and return when they have ended."""
-        for server in self._servers:
+        for server in (*self._web, *self._by_path.values()):
             server.close()
         for writer in self._connections.values():
             writer.transport.abort()
@@ -89,13 +89,11 @@ class Relay:
         scratch.rename(path)
         self._unlisten(path, remove=False)
         self._by_path[path] = server
-        self._servers.append(server)
 
     def _unlisten(self, path: Path, *, remove: bool = True) -> None:
         """Close what listens on a path; the name goes, too, unless another socket has it already."""
         if server := self._by_path.pop(path, None):
             server.close()
-            self._servers.remove(server)
             if remove:
                 path.unlink(missing_ok=True)
 
@@ -144,7 +142,7 @@ class Relay:
                     writer.write(DENIED)
 
             server = await asyncio.start_server(self._noted(gate), "127.0.0.1", 0, limit=HEAD_LIMIT)
-            self._servers.append(server)
+            self._web.append(server)
             self._addresses[port] = f"http://box:{password}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
         return self._addresses[port]
 

@@ -131,7 +131,7 @@ class Driver(Protocol):
         """
 
     def stop(self) -> None:
-        """End the machine, as if its plug were pulled, and remove its sockets.  Its record and its checkpoints stay.
+        """End the machine and its relay, as if its plug were pulled; what else is left of it is removed by ``startup.end``.
 
         Raises:
             CourseError: what runs it can't be reached.
@@ -142,6 +142,15 @@ class Driver(Protocol):
 
         Raises:
             WaitTimeout: it did not come back.
+        """
+
+    def resume(self) -> None:
+        """Let the machine go on if somebody was killed who had stopped it to save it.
+
+        Only for a caller that holds the box's lock: then nobody is saving it.
+
+        Raises:
+            CourseError: what runs it does not answer.
         """
 
     def alive(self) -> bool:

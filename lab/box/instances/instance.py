@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.drivers.base import Driver
 from lab.box.errors import BoxNotRunning
-from lab.box.instances import inventory, membership
+from lab.box.instances import inventory, membership, startup
 from lab.box.instances.remote import RemoteMachine
 from lab.box.wait import wait_for
 
@@ -102,7 +102,7 @@ class Instance(RemoteMachine):
 
     def stop(self) -> None:
         """Pull the plug: what was in its memory is lost.  It stays listed, and does not come back."""
-        self._driver.stop()
+        startup.end(self._driver, self._directory)
 
     def delete(self) -> None:
         """Remove it, and its name from the others; what is gone already is fine.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -90,7 +89,7 @@ class ContainerDriver:
             raise CourseError("Your box could not be connected with the machines.", f"{error}.", "course reset") from None
 
     def stop(self) -> None:
-        """Remove the container, its volume and its relay's sockets.
+        """Remove the container and its volume, and kill the relay.
 
         Raises:
             CourseError: the engine can't be reached.
@@ -99,7 +98,6 @@ class ContainerDriver:
         engine.remove_owned(self._environment, self._directory.installation.owner, self._directory.name)
         if record and record.launched:
             record.launched.relay.kill()
-        shutil.rmtree(self._directory.sockets, ignore_errors=True)
 
     def repair(self) -> None:
         """Start the relay again where it was killed and the container still runs.
@@ -119,6 +117,9 @@ class ContainerDriver:
             self._directory.save(replace(record, launched=replace(record.launched, relay=relay)))
             log = self._directory.log
             wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=log, alive=lambda: relay.alive)
+
+    def resume(self) -> None:
+        """Nothing: a container is never stopped to be saved."""
 
     def alive(self) -> bool:
         """Whether the container runs."""

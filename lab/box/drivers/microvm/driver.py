@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,31 +106,35 @@ class MicrovmDriver:
         """Nothing: its network card is always connected with the switch, and has an address once the agent has set it."""
 
     def stop(self) -> None:
-        """Kill QEMU and the relay, and remove the sockets."""
+        """Kill QEMU and the relay."""
         record = self._directory.load()
         if record and record.launched:
             for process in (record.launched.vm, record.launched.relay):
                 if process:
                     process.kill()
-        shutil.rmtree(self._directory.sockets, ignore_errors=True)
 
     def repair(self) -> None:
-        """Resume a machine that was left stopped while it was saved, and start the relay again if it was killed and QEMU still runs.
+        """Start the relay again if it was killed and QEMU still runs.
 
         Raises:
             WaitTimeout: the engine did not answer through the new one.
         """
         with lock(self._directory.files, "repair"):
             record = self._directory.load()
-            if not record or not record.launched or not self.alive():
-                return
-            if self._checkpoints.unfinished():
-                self._vm.resume()
-            if record.launched.relay.alive:
+            if not record or not record.launched or record.launched.relay.alive or not self.alive():
                 return
             relay, log = self._start_relay(), self._directory.log
             self._directory.save(replace(record, launched=replace(record.launched, relay=relay)))
             wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=log, alive=lambda: relay.alive)
+
+    def resume(self) -> None:
+        """Let QEMU go on if there is a checkpoint that somebody did not finish.
+
+        Raises:
+            CourseError: QEMU does not answer.
+        """
+        if self._checkpoints.unfinished():
+            self._vm.resume()
 
     def alive(self) -> bool:
         """Whether QEMU runs."""
