@@ -113,7 +113,7 @@ def _attach(installation: Installation, record: Record, *, resume: bool = False)
     if not record.alive:
         if not driver.alive():
             raise BoxNotRunning("There is no box.", "What ran it has ended, or its Docker engine does not answer.", "course up")
-        driver.repair()
+        startup.repair(driver, directory)
     if resume:
         driver.resume()
     return Box(directory, driver)

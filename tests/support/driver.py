@@ -45,7 +45,7 @@ class FakeDriver:
         self.go, self.launching = threading.Event(), threading.Event()
         self.go.set()
         self.error: Exception | None = None
-        self.outdated = False
+        self.outdated, self.runs = False, True
 
     def launch(self, name: str, checkpoint: str = "") -> Launched:
         self.done.append(f"launch {name} {checkpoint}".strip())
@@ -62,6 +62,10 @@ class FakeDriver:
     def stop(self) -> None:
         self.done.append("stop")
 
+    def start_relay(self) -> Process:
+        self.done.append("start relay")
+        return self.relay
+
     def engine_log(self) -> str:
         return ""
 
@@ -69,7 +73,7 @@ class FakeDriver:
         """It never stops."""
 
     def alive(self) -> bool:
-        return True
+        return self.runs
 
     def checkpoint(self, name: str) -> None:
         self.done.append(f"checkpoint {name}")

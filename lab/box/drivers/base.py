@@ -13,6 +13,7 @@ from typing import Protocol
 from lab.box.channel.access import Access
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir
+from lab.box.core.processes import Process
 from lab.box.core.progress import Progress
 from lab.box.core.record import Launched, Origin, Record
 
@@ -137,11 +138,11 @@ class Driver(Protocol):
             CourseError: what runs it can't be reached.
         """
 
-    def repair(self) -> None:
-        """Start the relay again where it was killed and the machine still runs.
+    def start_relay(self) -> Process:
+        """Start a relay into the machine, which runs.
 
         Raises:
-            WaitTimeout: it did not come back.
+            BoxNotRunning: the machine has ended.
         """
 
     def resume(self) -> None:

@@ -129,7 +129,7 @@ class Instance(RemoteMachine):
                 f"It was {reason}.",
                 f'machines.delete("{self.name}"), and machines.create("{self.name}")',
             )
-        self._driver.repair()
+        startup.repair(self._driver, self._directory)
 
     def __repr__(self) -> str:
         runs = "a virtual machine" if self._driver.features.own_kernel else "a container"

@@ -1,4 +1,4 @@
-"""How a machine starts and ends, whatever runs it: one sequence, which leaves nothing behind where it fails."""
+"""How a machine starts, is repaired and ends, whatever runs it: one sequence, which leaves nothing behind where it fails."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from lab.box.channel.identity import new_identity
 from lab.box.core import processes
+from lab.box.core.installation import lock
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.processes import Process
 from lab.box.core.record import Record
@@ -86,6 +87,26 @@ def _await_engine(driver: Driver, directory: InstanceDir, record: Record) -> Non
 
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 3)
+
+
+def repair(driver: Driver, directory: InstanceDir) -> None:
+    """Start the relay of a machine again, where it was killed and the machine still runs.
+
+    Raises:
+        BoxNotRunning: the machine has ended.
+        WaitTimeout: its engine did not answer through the new relay.
+    """
+    with lock(directory.files, "repair"):
+        record = directory.load()
+        if not record or not record.launched or record.launched.relay.alive or not driver.alive():
+            return
+        relay = driver.start_relay()
+        if directory.load() != record:  # it was ended or replaced at this moment
+            relay.kill()
+            return
+        directory.save(replace(record, launched=replace(record.launched, relay=relay)))
+        log = directory.log
+        wait_for("the box's relay", driver.access.ping, timeout_s=READY_TIMEOUT_S, log=log, alive=lambda: relay.alive)
 
 
 def end(driver: Driver, directory: InstanceDir) -> None:

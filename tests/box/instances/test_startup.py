@@ -100,6 +100,33 @@ def test_a_start_that_fails_leaves_nothing(driver: FakeDriver, directory: Instan
     assert directory.load() is None
 
 
+def test_a_relay_that_was_killed_is_started_once_more(driver: FakeDriver, directory: InstanceDir) -> None:
+    startup.start(driver, directory)
+    startup.repair(driver, directory)
+    assert "start relay" not in driver.done
+    driver.relay.kill()
+    driver.relay = spawn([shutil.which("sleep") or "sleep", "300"], directory.log)
+    startup.repair(driver, directory)
+    record = directory.load()
+    assert record
+    assert record.launched
+    assert (record.launched.relay, driver.done.count("start relay")) == (driver.relay, 1)
+
+
+def test_a_machine_that_has_ended_or_was_replaced_gets_no_relay(driver: FakeDriver, directory: InstanceDir) -> None:
+    startup.start(driver, directory)
+    driver.relay.kill()
+    driver.runs = False
+    startup.repair(driver, directory)
+    assert "start relay" not in driver.done
+    driver.runs = True
+    new = spawn([shutil.which("sleep") or "sleep", "300"], directory.log)
+    driver.start_relay = lambda: directory.forget() or new  # type: ignore[func-returns-value, method-assign]
+    startup.repair(driver, directory)
+    assert not new.alive
+    assert directory.load() is None
+
+
 def test_changes_of_the_box_exclude_each_other_and_say_what_they_wait_for(driver: FakeDriver, directory: InstanceDir) -> None:
     startup.start(driver, directory)
     box, titles = Box(directory, driver), Titles()

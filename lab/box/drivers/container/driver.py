@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from lab.box.channel.access import Access
-from lab.box.core.installation import lock
 from lab.box.core.instance_dir import InstanceDir
+from lab.box.core.processes import Process
 from lab.box.core.record import Launched, Origin
 from lab.box.drivers.base import Checkpoint, Features
 from lab.box.drivers.container import engine, network, node
 from lab.box.drivers.container.image import image_of
 from lab.box.errors import BoxNotRunning, CourseError, NotOnThisBackend
-from lab.box.wait import wait_for
 
 if TYPE_CHECKING:
     import docker
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FEATURES = Features(checkpoints=False, boots=False, own_kernel=False, beside_others=False)
-REPAIR_TIMEOUT_S = 60
 
 
 class ContainerDriver:
@@ -53,8 +50,7 @@ class ContainerDriver:
         with closing(engine.client(self._environment)) as outer:
             connected = self._network(outer)
             container = node.run(outer, self._environment, installation, image=image, name=name, machine=self._directory.name, **connected)
-        relay = node.start_relay_into(str(container.name), self._environment, self._directory.sockets, self._directory.log)
-        return Launched(relay, container=str(container.name))
+        return Launched(self._start_relay(str(container.name)), container=str(container.name))
 
     def _network(self, outer: docker.DockerClient) -> dict[str, Any]:
         """How the engine is to connect it: the box with nothing at first, a machine beside it with the segment."""
@@ -99,24 +95,16 @@ class ContainerDriver:
         if record and record.launched:
             record.launched.relay.kill()
 
-    def repair(self) -> None:
-        """Start the relay again where it was killed and the container still runs.
+    def start_relay(self) -> Process:
+        """Start a relay into the container.
 
         Raises:
-            BoxNotRunning: the container has ended.
-            WaitTimeout: the engine inside did not answer through the new relay.
+            BoxNotRunning: it has ended.
         """
-        with lock(self._directory.files, "repair"):
-            record = self._directory.load()
-            if not record or not record.launched or record.launched.relay.alive:
-                return
-            relay = node.start_relay_into(self._container(), self._environment, self._directory.sockets, self._directory.log)
-            if self._directory.load() != record:  # it was ended or replaced at this moment
-                relay.kill()
-                return
-            self._directory.save(replace(record, launched=replace(record.launched, relay=relay)))
-            log = self._directory.log
-            wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=log, alive=lambda: relay.alive)
+        return self._start_relay(self._container())
+
+    def _start_relay(self, container: str) -> Process:
+        return node.start_relay_into(container, self._environment, self._directory.sockets, self._directory.log)
 
     def resume(self) -> None:
         """Nothing: a container is never stopped to be saved."""

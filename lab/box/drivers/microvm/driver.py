@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access, start_relay
 from lab.box.core import processes
-from lab.box.core.installation import lock
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.processes import Process
 from lab.box.core.record import Launched, Origin
@@ -20,10 +18,8 @@ from lab.box.drivers.microvm.checkpoint import Checkpoints
 from lab.box.drivers.microvm.qemu import VirtualMachine
 from lab.box.drivers.microvm.template import Template
 from lab.box.errors import CourseError
-from lab.box.wait import wait_for
 
 FEATURES = Features(checkpoints=True, boots=True, own_kernel=True, beside_others=True)
-REPAIR_TIMEOUT_S = 90
 
 
 class MicrovmDriver:
@@ -60,7 +56,7 @@ class MicrovmDriver:
         """
         with self._saved_state(checkpoint) as incoming:
             try:
-                relay = self._start_relay()
+                relay = self.start_relay()
                 began = time.monotonic()
                 vm = self._vm.start(self._directory.log, incoming)
                 return Launched(relay, vm, running_s=round(time.monotonic() - began, 3))
@@ -94,7 +90,8 @@ class MicrovmDriver:
                 "course down, and course up (checkpoints go with it)",
             )  # fmt: skip
 
-    def _start_relay(self) -> Process:
+    def start_relay(self) -> Process:
+        """Start a relay into the machine; it waits for QEMU."""
         return start_relay(self._directory.sockets, {"unix": str(self._vm.agent)}, self._directory.log)
 
     def interface(self) -> dict[str, str]:
@@ -112,20 +109,6 @@ class MicrovmDriver:
             for process in (record.launched.vm, record.launched.relay):
                 if process:
                     process.kill()
-
-    def repair(self) -> None:
-        """Start the relay again if it was killed and QEMU still runs.
-
-        Raises:
-            WaitTimeout: the engine did not answer through the new one.
-        """
-        with lock(self._directory.files, "repair"):
-            record = self._directory.load()
-            if not record or not record.launched or record.launched.relay.alive or not self.alive():
-                return
-            relay, log = self._start_relay(), self._directory.log
-            self._directory.save(replace(record, launched=replace(record.launched, relay=relay)))
-            wait_for("the box's relay", self.access.ping, timeout_s=REPAIR_TIMEOUT_S, log=log, alive=lambda: relay.alive)
 
     def resume(self) -> None:
         """Let QEMU go on if there is a checkpoint that somebody did not finish.
