@@ -3,8 +3,8 @@
 Boxes are real.  What they are made from is built once into a state directory of the tests' own (``COURSE_TEST_STATE``, else ``.tests`` in
 the checkout) and kept there, so that only the first run pays for it.
 
-Tests that share a box run one after the other, in one process; those of another box run beside them (``OneBoxOneProcess``).  A test says
-which box it takes by the fixture ``running``, or one that is built on it: ``here``, ``box`` or ``fresh``.
+A test says that it takes a box by the fixture ``running``, or one that is built on it: ``here``, ``box`` or ``fresh``.  Each process that
+runs tests has one box on each backend, which its tests share.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator
-from contextlib import suppress
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,12 @@ from lab.box.core.installation import Installation
 from lab.box.drivers.microvm import qemu
 from lab.box.errors import CourseError
 from lab.box.instances.box import Box
-from tests.support.course import HOME, WORKER, state_directory
+from tests.support.course import HOME, WORKER, prepare_template, state_directory
 from tests.support.engine import answering_engine, private_engine, why_not
 
 ROOT = Path(__file__).parents[1]
 BACKENDS = ("microvm", "container")
+TEMPLATE = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def pytest_configure() -> None:
@@ -48,23 +51,35 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks which marks are wanted
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the backend whose box they take, so that ``-m microvm`` selects them."""
+    """Mark tests by the backend whose box they take, so that ``-m microvm`` selects them, and put those that take none first.
+
+    The first box is built meanwhile.  Then come the lessons and what else is at the top of the tree, because it takes longest.
+    """
     for item in items:
         if backend := backend_of(item.nodeid):
             item.add_marker(backend)
             if backend == "microvm" and item.get_closest_marker("above"):
                 item.add_marker("full")
+    items.sort(key=lambda item: (bool(backend_of(item.nodeid)), len(item.path.parts)))
 
 
-class OneBoxOneProcess(LoadScopeScheduling):
-    """Gives all tests that share a box to one process, and each other test to whoever is free.
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin with the template of the emulated boxes, if a test takes one: it needs minutes, and one core."""
+    if os.environ.get(WORKER, "") in {"", "gw0"} and any(item.get_closest_marker("microvm") for item in session.items):
+        session.config.stash[TEMPLATE] = prepare_template()
 
-    pytest-xdist's own ``loadgroup`` does it by a mark, which it writes into a test's name; pytest 9.2 does not let it.
-    """
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if process := session.config.stash.get(TEMPLATE, None):
+        process.terminate()
+        process.wait()
+
+
+class EachTestToWhoeverIsFree(LoadScopeScheduling):
+    """Gives tests out one by one, in their order: tests of one module come one after the other, and share what it has made."""
 
     def _split_scope(self, nodeid: str) -> str:
-        backend = backend_of(nodeid)
-        return f"{backend} of the tasks" if backend == "container" and "tests/autograder/" in nodeid else backend or nodeid
+        return nodeid
 
 
 def backend_of(nodeid: str) -> str:
@@ -73,8 +88,8 @@ def backend_of(nodeid: str) -> str:
     return found[1] if found else ""
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBoxOneProcess:
-    return OneBoxOneProcess(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EachTestToWhoeverIsFree:
+    return EachTestToWhoeverIsFree(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -100,21 +115,42 @@ class Running:
     """For commands that shall find this installation."""
 
 
-@pytest.fixture(scope="session", params=BACKENDS)
-def running(request: pytest.FixtureRequest) -> Iterator[Running]:
-    """An installation on each backend in turn; its box is shared, so a test that changes it asks for ``fresh``, or cleans up."""
-    backend = request.param
-    if backend == "microvm" and qemu.version() is None:
-        pytest.skip(f"{qemu.PROGRAM} is not installed: tools/system-packages test")
+@pytest.fixture(scope="session")
+def boxes(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Running]]:
+    """Starts a box on a backend; there is one on each, for all tests of this process."""
+    with ExitStack() as stack:
+
+        @cache
+        def box_on(backend: str) -> Running:
+            engine = request.getfixturevalue("engine") if backend == "container" else ""
+            return stack.enter_context(box_up(backend, engine))
+
+        yield box_on
+
+
+@contextmanager
+def box_up(backend: str, engine: str) -> Iterator[Running]:
+    """A box that runs as long as the ``with`` block."""
+    chosen = {"COURSE_STATE": str(state_directory(backend))} | ({"DOCKER_HOST": engine} if engine else {})
     with pytest.MonkeyPatch.context() as patch:
-        if backend == "container":
-            patch.setenv("DOCKER_HOST", request.getfixturevalue("engine"))
-        patch.setenv("COURSE_STATE", str(state_directory(backend)))
+        for name, value in chosen.items():
+            patch.setenv(name, value)
         installation = Installation.open()
         lifecycle.down(installation, forget=True)  # of a run that was killed
-        box = lifecycle.up(backend, installation=installation)
-        yield Running(backend, installation, box, dict(os.environ))
+        running = Running(backend, installation, lifecycle.up(backend, installation=installation), dict(os.environ))
+    yield running
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in chosen.items():
+            patch.setenv(name, value)
         lifecycle.down(installation)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def running(request: pytest.FixtureRequest, boxes: Callable[[str], Running]) -> Running:
+    """An installation on each backend in turn; its box is shared, so a test that changes it asks for ``fresh``, or cleans up."""
+    if request.param == "microvm" and qemu.version() is None:
+        pytest.skip(f"{qemu.PROGRAM} is not installed: tools/system-packages test")
+    return boxes(request.param)
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ def in_parallel(action: Callable[[A], B], things: Iterable[A]) -> list[B]:
         The results, in the order of the things.  If the action fails for one, its error is raised after all have ended.
     """
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(action, things))
+        begun = [pool.submit(action, thing) for thing in things]  # map() would drop what waits for its turn when one fails
+    return [one.result() for one in begun]
 
 
 @contextmanager

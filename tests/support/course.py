@@ -110,6 +110,17 @@ def state_directory(name: str) -> Path:
     return state
 
 
+def prepare_template() -> subprocess.Popen[bytes]:
+    """Make what an emulated box is a clone of, in a process of its own; whoever starts such a box waits for the lock of the build.
+
+    It goes before other processes where that is allowed: beside tests it would take longer than a build is given.
+    """
+    program = 'from lab.box import lifecycle; from lab.box.core.progress import Quiet; lifecycle.prepare(Quiet(), "microvm")'
+    env = os.environ | {"COURSE_STATE": str(state_directory("microvm"))}
+    command = ["nice", "-n", "-10", sys.executable, "-c", program]
+    return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 @contextmanager
 def own_state(built: Installation, name: str = "state", owner: int | None = None) -> Iterator[Path]:
     """A state directory of a test's own, with what another one has built; it goes with the ``with`` block.

@@ -84,7 +84,9 @@ def clear(directories: Sequence[InstanceDir]) -> None:
         CourseError: what runs one of them can't be reached.
     """
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(_clear, directories))
+        jobs = [pool.submit(_clear, directory) for directory in directories]  # map() would drop what waits for its turn when one fails
+    for job in jobs:
+        job.result()
 
 
 def _clear(directory: InstanceDir) -> None:
