@@ -3,7 +3,7 @@
 Boxes are real.  What they are made from is built once into a state directory of the tests' own (``COURSE_TEST_STATE``, else ``.tests`` in
 the checkout) and kept there, so that only the first run pays for it.
 
-A test says that it takes a box by the fixture ``running``, or one that is built on it: ``here``, ``box`` or ``fresh``.  Each process that
+A test says that it takes a box by the fixture ``running``, or one that is built on it: ``box`` or ``fresh``.  Each process that
 runs tests has one box on each backend, which its tests share.
 """
 
@@ -13,15 +13,15 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from lab.box import lifecycle
 from lab.box.core.installation import Installation
@@ -33,6 +33,9 @@ from tests.support.engine import answering_engine, private_engine, why_not
 
 ROOT = Path(__file__).parents[1]
 BACKENDS = ("microvm", "container")
+FIRST = "gw0"
+"""What pytest-xdist calls the first of the processes."""
+ORDER = ("", "container", "microvm")
 TEMPLATE = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
@@ -51,21 +54,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks which marks are wanted
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the backend whose box they take, so that ``-m microvm`` selects them, and put those that take none first.
+    """Mark tests by the backend whose box they take, so that ``-m microvm`` selects them, and put them in order.
 
-    The first box is built meanwhile.  Then come the lessons and what else is at the top of the tree, because it takes longest.
+    First come those that take no box, because one has to be built; last those of the emulated one, which ``Scheduler`` begins with.
     """
     for item in items:
         if backend := backend_of(item.nodeid):
             item.add_marker(backend)
             if backend == "microvm" and item.get_closest_marker("above"):
                 item.add_marker("full")
-    items.sort(key=lambda item: (bool(backend_of(item.nodeid)), len(item.path.parts)))
+    items.sort(key=lambda item: (ORDER.index(backend_of(item.nodeid)), len(item.path.parts)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin with the template of the emulated boxes, if a test takes one: it needs minutes, and one core."""
-    if os.environ.get(WORKER, "") in {"", "gw0"} and any(item.get_closest_marker("microvm") for item in session.items):
+    if os.environ.get(WORKER, "") in {"", FIRST} and any(item.get_closest_marker("microvm") for item in session.items):
         session.config.stash[TEMPLATE] = prepare_template()
 
 
@@ -75,11 +78,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         process.wait()
 
 
-class EachTestToWhoeverIsFree(LoadScopeScheduling):
-    """Gives tests out one by one, in their order: tests of one module come one after the other, and share what it has made."""
+class Scheduler(LoadScopeScheduling):
+    """Gives tests out one by one: to the first process from the end, to the others from the start.
+
+    So one process emulates, and needs a processor for itself, while the others take what mostly waits.  Tests of one module come one after
+    the other, and share what it has made.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if node.gateway.id == FIRST:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
 
 def backend_of(nodeid: str) -> str:
@@ -88,8 +100,8 @@ def backend_of(nodeid: str) -> str:
     return found[1] if found else ""
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EachTestToWhoeverIsFree:
-    return EachTestToWhoeverIsFree(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    return Scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -116,62 +128,62 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def boxes(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Running]]:
-    """Starts a box on a backend; there is one on each, for all tests of this process."""
-    with ExitStack() as stack:
-
-        @cache
-        def box_on(backend: str) -> Running:
-            engine = request.getfixturevalue("engine") if backend == "container" else ""
-            return stack.enter_context(box_up(backend, engine))
-
-        yield box_on
+def microvm() -> Iterator[Running]:
+    """The box on the backend ``microvm``, for all tests of this process."""
+    if qemu.version() is None:
+        pytest.skip(f"{qemu.PROGRAM} is not installed: tools/system-packages test")
+    yield from box_on("microvm", {})
 
 
-@contextmanager
-def box_up(backend: str, engine: str) -> Iterator[Running]:
-    """A box that runs as long as the ``with`` block."""
-    chosen = {"COURSE_STATE": str(state_directory(backend))} | ({"DOCKER_HOST": engine} if engine else {})
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in chosen.items():
-            patch.setenv(name, value)
+@pytest.fixture(scope="session")
+def container(engine: str) -> Iterator[Running]:
+    """The box on the backend ``container``, for all tests of this process."""
+    yield from box_on("container", {"DOCKER_HOST": engine})
+
+
+def box_on(backend: str, more: dict[str, str]) -> Iterator[Running]:
+    """A box that runs until the iterator goes on."""
+    environment = os.environ | more | {"COURSE_STATE": str(state_directory(backend))}
+    with finding(environment):
         installation = Installation.open()
         lifecycle.down(installation, forget=True)  # of a run that was killed
-        running = Running(backend, installation, lifecycle.up(backend, installation=installation), dict(os.environ))
-    yield running
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in chosen.items():
-            patch.setenv(name, value)
+        box = lifecycle.up(backend, installation=installation)
+    yield Running(backend, installation, box, environment)
+    with finding(environment):
         lifecycle.down(installation)
 
 
+@contextmanager
+def finding(environment: dict[str, str]) -> Iterator[None]:
+    """In the ``with`` block, ``connect()`` and the command line find the box of this environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("COURSE_STATE", "DOCKER_HOST"):
+            if name in environment:
+                patch.setenv(name, environment[name])
+            else:
+                patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(scope="module", params=BACKENDS)
-def running(request: pytest.FixtureRequest, boxes: Callable[[str], Running]) -> Running:
-    """An installation on each backend in turn; its box is shared, so a test that changes it asks for ``fresh``, or cleans up."""
-    if request.param == "microvm" and qemu.version() is None:
-        pytest.skip(f"{qemu.PROGRAM} is not installed: tools/system-packages test")
-    return boxes(request.param)
+def running(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """An installation on each backend in turn, which ``connect()`` and the command line find.
+
+    Its box is shared, so a test that changes it asks for ``fresh``, or cleans up.
+    """
+    found: Running = request.getfixturevalue(request.param)
+    with finding(found.environment):
+        yield found
 
 
 @pytest.fixture
-def here(running: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
-    """The installation, made the one that ``connect()`` and the command line find."""
-    for name in ("COURSE_STATE", "DOCKER_HOST"):
-        if name in running.environment:
-            monkeypatch.setenv(name, running.environment[name])
-        else:
-            monkeypatch.delenv(name, raising=False)
-    return running
-
-
-@pytest.fixture
-def box(here: Running) -> Box:
+def box(running: Running) -> Box:
     """A box that is up; brought up again if the test before took it down."""
     try:
-        here.box.status()
+        running.box.status()
     except CourseError:
-        lifecycle.up(here.backend, installation=here.installation)
-    return here.box
+        lifecycle.up(running.backend, installation=running.installation)
+    return running.box
 
 
 @pytest.fixture

@@ -28,15 +28,15 @@ def test_all_tasks_are_listed_without_a_box(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("running", ["container"], indirect=True)
-def test_a_task_is_checked_from_a_terminal(here: Running, box: Box) -> None:
-    done = course("check", "containers.process", env=here.environment)
+def test_a_task_is_checked_from_a_terminal(running: Running, box: Box) -> None:
+    done = course("check", "containers.process", env=running.environment)
     assert (done.code, "has not begun" in done.err) == (1, True)
     task = begin(box, find("containers.process"))
     try:
-        done = course("check", "containers.process", env=here.environment)
+        done = course("check", "containers.process", env=running.environment)
         assert (done.code, "0 of 3 points" in done.out) == (1, True)
         perform(box, task, seen_by_the_box)
-        done = course("check", "containers.process", "--json", env=here.environment)
+        done = course("check", "containers.process", "--json", env=running.environment)
         assert done.code == 0
         assert json.loads(done.out)["points"] == json.loads(done.out)["of"] == 3
     finally:
@@ -61,14 +61,14 @@ def test_a_new_task_is_written_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("running", ["container"], indirect=True)
-def test_a_task_that_is_not_graded_has_a_score_and_no_points(here: Running, box: Box) -> None:
+def test_a_task_that_is_not_graded_has_a_score_and_no_points(running: Running, box: Box) -> None:
     task = begin(box, find("start.greeting"))
     try:
         perform(box, task, "docker run -d --name $container app:v1")
-        done = course("check", "start.greeting", env=here.environment)
+        done = course("check", "start.greeting", env=running.environment)
         assert (done.code, "start.greeting: 1 of 2\n" in done.out, "Hello, world." in done.out) == (1, True, True)
         perform(box, task, "docker rm -f $container; docker run -d --name $container -e GREETING=$greeting app:v1")
-        seen = json.loads(course("check", "start.greeting", "--json", env=here.environment).out)
+        seen = json.loads(course("check", "start.greeting", "--json", env=running.environment).out)
         assert (seen["score"], "points" in seen) == (1, False)
     finally:
         task.clear(box)

@@ -78,18 +78,18 @@ class Course:
 
 
 @pytest.fixture
-def course(here: Running) -> Iterator[Course]:
+def course(running: Running) -> Iterator[Course]:
     # Short, because kernels talk over unix sockets.
     home = Path(f"/tmp/c-{os.getpid()}")
     home.mkdir(mode=0o700)
     try:
-        yield Course(home, here.environment)
+        yield Course(home, running.environment)
     finally:
         shutil.rmtree(home)
-    until("boxes that were for grading to go", lambda: not list(here.installation.ephemeral.glob("[0-9]*")))
+    until("boxes that were for grading to go", lambda: not list(running.installation.ephemeral.glob("[0-9]*")))
     until(
         "their guards to go",
-        lambda: not [trace for trace in traces(here.installation.root, here.installation.runtime) if "beside" in trace],
+        lambda: not [trace for trace in traces(running.installation.root, running.installation.runtime) if "beside" in trace],
     )
 
 

@@ -56,7 +56,7 @@ def test_facts_turn_as_things_happen(box: Box, limits: Task, capsys: pytest.Capt
     assert capsys.readouterr().err == ""
 
 
-def test_an_answer_is_seen_although_no_engine_tells_of_it(box: Box, here: Running) -> None:
+def test_an_answer_is_seen_although_no_engine_tells_of_it(box: Box, running: Running) -> None:
     process = find("containers.process")
     task = begin(box, process, again=True)
     panel = Panel(box, process)
@@ -66,7 +66,7 @@ def test_an_answer_is_seen_although_no_engine_tells_of_it(box: Box, here: Runnin
         until("the fact to turn", lambda: "1 of 3" in says(panel))
     finally:
         panel.close()
-        task.clear(here.box)
+        task.clear(running.box)
 
 
 @pytest.mark.usefixtures("limits")

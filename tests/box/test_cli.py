@@ -40,10 +40,10 @@ def is_a_sentence(done: Done, code: int, *says: str, then: str = "course ") -> N
 
 
 @pytest.fixture
-def empty(here: Running) -> Iterator[dict[str, str]]:
+def empty(running: Running) -> Iterator[dict[str, str]]:
     """The environment of an installation of the same backend that has what it needs, and no box."""
-    with own_state(here.installation) as root:
-        yield here.environment | {"COURSE_STATE": str(root)}
+    with own_state(running.installation) as root:
+        yield running.environment | {"COURSE_STATE": str(root)}
 
 
 @pytest.fixture
@@ -63,13 +63,13 @@ def public() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_three_commands_print_the_state_for_programs(here: Running, box: Box) -> None:
+def test_three_commands_print_the_state_for_programs(running: Running, box: Box) -> None:
     assert box
     up, status, reset, after = (
-        json.loads(course(*command, "--json", env=here.environment).out) for command in (["up"], ["status"], ["reset"], ["status"])
+        json.loads(course(*command, "--json", env=running.environment).out) for command in (["up"], ["status"], ["reset"], ["status"])
     )
     for state in (up, status, reset, after):
-        check_state(state, here.backend)
+        check_state(state, running.backend)
     assert up["name"] == status["name"] != reset["name"] == after["name"]
 
 
@@ -83,35 +83,35 @@ def check_state(state: dict[str, Any], backend: str) -> None:
     assert state["memory_mb"] > 0
 
 
-def test_status_is_for_people_too(here: Running, box: Box) -> None:
-    done = course("status", env=here.environment)
+def test_status_is_for_people_too(running: Running, box: Box) -> None:
+    done = course("status", env=running.environment)
     assert done.code == 0
     assert f"{box.status().name} is up" in done.out
     assert f"export DOCKER_HOST={box.docker_host}" in done.out
 
 
-def test_a_shell_runs_what_it_reads(here: Running, box: Box) -> None:
-    done = course("shell", env=here.environment, stdin="hostname\necho $((6 * 7))\necho wörld >&2\nexit 3\n")
+def test_a_shell_runs_what_it_reads(running: Running, box: Box) -> None:
+    done = course("shell", env=running.environment, stdin="hostname\necho $((6 * 7))\necho wörld >&2\nexit 3\n")
     assert (done.code, done.out, done.err) == (3, f"{box.status().name}\n42\n", "wörld\n")
 
 
-def test_two_ups_at_once_start_one_box(here: Running) -> None:
-    lifecycle.down(here.installation)
-    command = [*COURSE, "up", "--backend", here.backend, "--json"]
-    both = [subprocess.Popen(command, env=here.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+def test_two_ups_at_once_start_one_box(running: Running) -> None:
+    lifecycle.down(running.installation)
+    command = [*COURSE, "up", "--backend", running.backend, "--json"]
+    both = [subprocess.Popen(command, env=running.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert len({json.loads(out)["name"] for out, _ in said}) == 1
 
 
 @on_microvm
-def test_down_says_that_nothing_runs_and_the_rest_how_to_get_a_box(here: Running, box: Box) -> None:
+def test_down_says_that_nothing_runs_and_the_rest_how_to_get_a_box(running: Running, box: Box) -> None:
     assert box
-    done = course("down", env=here.environment)
+    done = course("down", env=running.environment)
     assert (done.code, done.err) == (0, "")
     assert "gone" in done.out
     for command in (["status"], ["status", "--json"], ["shell"], ["reset"], ["checkpoint", "x"], ["rewind", "x"]):
-        is_a_sentence(course(*command, env=here.environment), 1, "There is no box.", then="course up")
+        is_a_sentence(course(*command, env=running.environment), 1, "There is no box.", then="course up")
 
 
 @on_microvm
@@ -122,20 +122,20 @@ def test_a_wrong_backend_is_a_wrong_question(empty: dict[str, str]) -> None:
 
 
 @on_microvm
-def test_wrong_checkpoints_are_wrong_questions(here: Running, box: Box) -> None:
+def test_wrong_checkpoints_are_wrong_questions(running: Running, box: Box) -> None:
     name = box.status().name
-    is_a_sentence(course("rewind", "nope", env=here.environment), 2, "'nope'", "There are:", then="course checkpoint nope")
+    is_a_sentence(course("rewind", "nope", env=running.environment), 2, "'nope'", "There are:", then="course checkpoint nope")
     for wrong in ("a/b", "", ".."):
-        is_a_sentence(course("rewind", wrong, env=here.environment), 2, repr(wrong), "letters", then="course checkpoint")
-        is_a_sentence(course("checkpoint", wrong, env=here.environment), 2, repr(wrong), "letters", then="course checkpoint")
+        is_a_sentence(course("rewind", wrong, env=running.environment), 2, repr(wrong), "letters", then="course checkpoint")
+        is_a_sentence(course("checkpoint", wrong, env=running.environment), 2, repr(wrong), "letters", then="course checkpoint")
     assert box.status().name == name
 
 
 @on_container
-def test_a_container_has_no_checkpoints(here: Running, box: Box) -> None:
+def test_a_container_has_no_checkpoints(running: Running, box: Box) -> None:
     assert box
     for command in ("checkpoint", "rewind"):
-        is_a_sentence(course(command, "lunch", env=here.environment), 1, "'lunch'", "container backend", then="course reset")
+        is_a_sentence(course(command, "lunch", env=running.environment), 1, "'lunch'", "container backend", then="course reset")
 
 
 @on_microvm
@@ -178,10 +178,10 @@ def test_with_no_qemu_and_an_engine_that_does_not_answer_there_is_no_box(empty: 
 
 @on_microvm
 @as_somebody_else
-def test_an_engine_that_is_not_yours_is_said(here: Running, public: Path, somebody: Somebody) -> None:
+def test_an_engine_that_is_not_yours_is_said(running: Running, public: Path, somebody: Somebody) -> None:
     program, needs = somebody
     path = public / "docker.sock"
-    with own_state(here.installation, owner=NOBODY) as root, socket.socket(socket.AF_UNIX) as engine:
+    with own_state(running.installation, owner=NOBODY) as root, socket.socket(socket.AF_UNIX) as engine:
         engine.bind(str(path))
         engine.listen()
         path.chmod(0o600)
@@ -192,8 +192,8 @@ def test_an_engine_that_is_not_yours_is_said(here: Running, public: Path, somebo
 
 @on_microvm
 @as_somebody_else
-def test_a_state_directory_that_can_not_be_written_is_said(here: Running, public: Path, somebody: Somebody) -> None:
-    assert here
+def test_a_state_directory_that_can_not_be_written_is_said(running: Running, public: Path, somebody: Somebody) -> None:
+    assert running
     program, needs = somebody
     (public / "theirs").mkdir()
     for state in (public / "theirs", public / "new"):
@@ -203,20 +203,20 @@ def test_a_state_directory_that_can_not_be_written_is_said(here: Running, public
 
 @on_microvm
 @pytest.mark.parametrize("below", ["", "below/it"])
-def test_a_state_directory_that_is_a_file_is_said(here: Running, tmp_path: Path, below: str) -> None:
+def test_a_state_directory_that_is_a_file_is_said(running: Running, tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
     state = tmp_path / "file" / below
     for command in ("up", "status", "down", "build"):
-        is_a_sentence(course(command, env=here.environment | {"COURSE_STATE": str(state)}), 1, str(state), then="COURSE_STATE")
-    doctor = course("doctor", "--json", env=here.environment | {"COURSE_STATE": str(state)})
+        is_a_sentence(course(command, env=running.environment | {"COURSE_STATE": str(state)}), 1, str(state), then="COURSE_STATE")
+    doctor = course("doctor", "--json", env=running.environment | {"COURSE_STATE": str(state)})
     assert doctor.code == 1
     assert str(tmp_path / "file") in next(finding["found"] for finding in json.loads(doctor.out) if finding["name"] == "state directory")
 
 
 @on_microvm
-def test_a_state_directory_may_be_called_anything(here: Running) -> None:
-    with own_state(here.installation, WEIRD) as root:
-        env = {name: text for name, text in here.environment.items() if name != "DOCKER_HOST"} | {"COURSE_STATE": str(root)}
+def test_a_state_directory_may_be_called_anything(running: Running) -> None:
+    with own_state(running.installation, WEIRD) as root:
+        env = {name: text for name, text in running.environment.items() if name != "DOCKER_HOST"} | {"COURSE_STATE": str(root)}
         state = json.loads(course("up", "--backend", "microvm", "--json", env=env).out)
         try:
             check_state(state, "microvm")
@@ -232,38 +232,38 @@ def test_a_state_directory_may_be_called_anything(here: Running) -> None:
 
 
 @pytest.fixture
-def doomed(here: Running, fresh: Box) -> Iterator[Box]:
+def doomed(running: Running, fresh: Box) -> Iterator[Box]:
     """A box to break; it is not left to the next test."""
     yield fresh
-    lifecycle.down(here.installation)
+    lifecycle.down(running.installation)
 
 
-def test_an_engine_that_was_broken_is_said_and_a_reset_mends_it(here: Running, doomed: Box) -> None:
+def test_an_engine_that_was_broken_is_said_and_a_reset_mends_it(running: Running, doomed: Box) -> None:
     doomed.sh("touch /run/course/hold-dockerd; killall dockerd; while pidof dockerd; do sleep 0.1; done")
-    is_a_sentence(course("status", env=here.environment), 1, "Docker Engine", then="course reset")
-    is_a_sentence(course("up", env=here.environment), 1, "Docker Engine", then="course reset")
-    assert course("shell", env=here.environment, stdin="echo still there").out == "still there\n"
-    assert course("reset", env=here.environment).code == 0
+    is_a_sentence(course("status", env=running.environment), 1, "Docker Engine", then="course reset")
+    is_a_sentence(course("up", env=running.environment), 1, "Docker Engine", then="course reset")
+    assert course("shell", env=running.environment, stdin="echo still there").out == "still there\n"
+    assert course("reset", env=running.environment).code == 0
     assert doomed.docker.ping()
 
 
 @on_microvm
-def test_a_box_that_does_not_answer_at_all_is_said_soon_and_a_reset_mends_it(here: Running, doomed: Box) -> None:
+def test_a_box_that_does_not_answer_at_all_is_said_soon_and_a_reset_mends_it(running: Running, doomed: Box) -> None:
     doomed.sh("touch /run/course/hold-agent; (sleep 0.2; pkill -f ^/usr/bin/python3.*/agent.py) > /dev/null 2>&1 < /dev/null &")
-    is_a_sentence(course("status", env=here.environment, timeout_s=60), 1, then="course reset")
-    assert course("reset", env=here.environment).code == 0
+    is_a_sentence(course("status", env=running.environment, timeout_s=60), 1, then="course reset")
+    assert course("reset", env=running.environment).code == 0
     assert doomed.docker.ping()
 
 
 @on_container
-def test_an_engine_that_has_gone_is_said_and_waited_for(here: Running, public: Path) -> None:
-    address = here.environment["DOCKER_HOST"]
+def test_an_engine_that_has_gone_is_said_and_waited_for(running: Running, public: Path) -> None:
+    address = running.environment["DOCKER_HOST"]
     if not address.startswith("unix://"):
         pytest.skip("The engine is not at a socket, so it can't be taken away.")
     way = public / "docker.sock"
     way.symlink_to(address.removeprefix("unix://"))
-    with own_state(here.installation) as root:
-        env = here.environment | {"COURSE_STATE": str(root), "DOCKER_HOST": f"unix://{way}"}
+    with own_state(running.installation) as root:
+        env = running.environment | {"COURSE_STATE": str(root), "DOCKER_HOST": f"unix://{way}"}
         state = json.loads(course("up", "--backend", "container", "--json", env=env).out)
         try:
             way.unlink()

@@ -27,9 +27,9 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.full), None])
-def test_it_is_pristine_and_goes_with_its_process(here: Running, box: Box, end: signal.Signals | None) -> None:
+def test_it_is_pristine_and_goes_with_its_process(running: Running, box: Box, end: signal.Signals | None) -> None:
     box.sh("touch /root/mine")
-    env = here.environment | {"DOCKER_HOST": box.docker_host}  # as in a notebook
+    env = running.environment | {"DOCKER_HOST": box.docker_host}  # as in a notebook
     with subprocess.Popen([sys.executable, "-c", SCRIPT], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout
@@ -41,7 +41,8 @@ def test_it_is_pristine_and_goes_with_its_process(here: Running, box: Box, end: 
             process.send_signal(end)
         else:
             process.stdin.close()
-    until("it to go", lambda: not [trace for trace in traces(here.installation.root, here.installation.runtime) if "beside/" in trace])
-    assert list(here.installation.ephemeral.glob("[0-9]*")) == []
+    installation = running.installation
+    until("it to go", lambda: not [trace for trace in traces(installation.root, installation.runtime) if "beside/" in trace])
+    assert list(installation.ephemeral.glob("[0-9]*")) == []
     assert box.sh("ls /root").stdout == "mine\n"
     box.sh("rm /root/mine")

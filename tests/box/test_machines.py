@@ -52,26 +52,22 @@ def pair(box: Box) -> Iterator[list[Instance]]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tidy(running: Running) -> Iterator[None]:
+def tidy(running: Running) -> Iterator[None]:  # noqa: ARG001  (which is there until the machines are gone)
     yield
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("COURSE_STATE", "DOCKER_HOST"):
-            if name in running.environment:
-                patch.setenv(name, running.environment[name])
-        machines.delete()
-        machines.forget()
+    machines.delete()
+    machines.forget()
 
 
 def reaches(caller: Machine, name: str) -> bool:
     return caller.sh(f"ping -c1 -W5 {name}").code == 0
 
 
-def containers(here: Running, name: str) -> list[str]:
+def containers(running: Running, name: str) -> list[str]:
     """What there is of a machine on the outer engine."""
-    if here.backend != "container":
+    if running.backend != "container":
         return []
-    ours = {"label": [f"{OWNER_LABEL}={here.installation.owner}", f"{MACHINE_LABEL}={name}"]}
-    with closing(docker.from_env(environment=here.environment)) as outer:
+    ours = {"label": [f"{OWNER_LABEL}={running.installation.owner}", f"{MACHINE_LABEL}={name}"]}
+    with closing(docker.from_env(environment=running.environment)) as outer:
         found = [*outer.containers.list(all=True, filters=ours), *outer.volumes.list(filters=ours)]
         return [one.name for one in found]
 
@@ -117,8 +113,8 @@ def test_a_box_that_was_reset_finds_its_machines_and_they_it(pair: list[Instance
     assert reaches(pair[0], box.status().name)
 
 
-def test_a_relay_that_was_killed_is_started_again(pair: list[Instance], here: Running) -> None:
-    launched = inventory.all_records(here.installation)["web-1"].launched
+def test_a_relay_that_was_killed_is_started_again(pair: list[Instance], running: Running) -> None:
+    launched = inventory.all_records(running.installation)["web-1"].launched
     assert launched
     launched.relay.kill()
     assert pair[0].sh("hostname").stdout == "web-1\n"
@@ -132,24 +128,25 @@ def test_the_learners_own_names_stay(pair: list[Instance]) -> None:
     assert "extra" not in hosts
 
 
-def the_command_says_how_they_are(here: Running, one: Instance, two: Instance) -> None:
+def the_command_says_how_they_are(running: Running, one: Instance, two: Instance) -> None:
     """That the first does not run, and that the second does."""
-    told = json.loads(course("status", "--json", env=here.environment).out)["machines"]
-    assert told[0] == {"name": "web-1", "address": one.address, "backend": here.backend, "alive": False, "memory_mb": 0}
-    assert told[1] == {"name": "web-2", "address": two.address, "backend": here.backend, "alive": True, "memory_mb": told[1]["memory_mb"]}
-    assert told[1]["memory_mb"] > 20
-    lines = [line.rstrip().split(maxsplit=3) for line in course("status", env=here.environment).out.splitlines()]
-    assert ["web-1", one.address, here.backend, "it does not run"] in lines
-    (memory,) = (line[3] for line in lines if line[:3] == ["web-2", two.address, here.backend])
+    told = json.loads(course("status", "--json", env=running.environment).out)["machines"]
+    assert told[0] == {"name": "web-1", "address": one.address, "backend": running.backend, "alive": False, "memory_mb": 0}
+    memory_mb = told[1]["memory_mb"]
+    assert told[1] == {"name": "web-2", "address": two.address, "backend": running.backend, "alive": True, "memory_mb": memory_mb}
+    assert memory_mb > 20
+    lines = [line.rstrip().split(maxsplit=3) for line in course("status", env=running.environment).out.splitlines()]
+    assert ["web-1", one.address, running.backend, "it does not run"] in lines
+    (memory,) = (line[3] for line in lines if line[:3] == ["web-2", two.address, running.backend])
     assert re.fullmatch(r"[1-9]\d+ MB", memory)
 
 
-def test_the_plug_is_pulled(pair: list[Instance], here: Running) -> None:
+def test_the_plug_is_pulled(pair: list[Instance], running: Running) -> None:
     one, two = pair
     one.stop()
     assert (one.alive, one.memory_mb, one.end_reason(), two.end_reason()) == (False, 0, "stopped, or broken down", "")
     assert [machine.alive for machine in machines.all()] == [False, True]
-    the_command_says_how_they_are(here, one, two)
+    the_command_says_how_they_are(running, one, two)
     assert not reaches(two, "web-1")
     for use in (lambda: one.sh("true"), lambda: one.docker, lambda: one.url(80)):
         with pytest.raises(BoxNotRunning, match="web-1 does not run"):
@@ -179,13 +176,13 @@ def test_an_image_serves_on_every_machine_that_is_made_from_it(pair: list[Instan
     assert machines.images() == []
 
 
-def test_a_recipe_that_fails_leaves_no_machine(pair: list[Instance], here: Running) -> None:
+def test_a_recipe_that_fails_leaves_no_machine(pair: list[Instance], running: Running) -> None:
     assert pair
     with pytest.raises(CourseError, match="exit code 3") as failed:
         machines.create("extra", recipe="echo half-way; exit 3")
     assert "half-way" in failed.value.why
-    assert "extra" not in inventory.all_records(here.installation)
-    assert containers(here, "extra") == []
+    assert "extra" not in inventory.all_records(running.installation)
+    assert containers(running, "extra") == []
 
 
 BAD_WISHES: list[tuple[Callable[[], object], type[CourseError], str]] = [
@@ -218,20 +215,20 @@ def test_a_quota_counts_memory_too(pair: list[Instance], monkeypatch: pytest.Mon
         machines.create("extra")
 
 
-def killed_as_it_begins(here: Running, name: str) -> threading.Thread:
+def killed_as_it_begins(running: Running, name: str) -> threading.Thread:
     """Kill a machine as soon as it is recorded."""
 
     def look() -> None:
         until(
             "the machine's start",
-            lambda: (record := inventory.all_records(here.installation).get(name)) and record.launched,
+            lambda: (record := inventory.all_records(running.installation).get(name)) and record.launched,
         )
-        launched = inventory.all_records(here.installation)[name].launched
+        launched = inventory.all_records(running.installation)[name].launched
         assert launched
         if launched.vm:
             launched.vm.kill()
             return
-        with closing(docker.from_env(environment=here.environment)) as outer:
+        with closing(docker.from_env(environment=running.environment)) as outer:
             outer.containers.get(launched.container).kill()
 
     thread = threading.Thread(target=look)
@@ -239,34 +236,34 @@ def killed_as_it_begins(here: Running, name: str) -> threading.Thread:
     return thread
 
 
-def test_a_machine_that_dies_while_it_is_made_leaves_nothing(pair: list[Instance], here: Running) -> None:
+def test_a_machine_that_dies_while_it_is_made_leaves_nothing(pair: list[Instance], running: Running) -> None:
     assert pair
-    killer = killed_as_it_begins(here, "extra")
+    killer = killed_as_it_begins(running, "extra")
     with pytest.raises(CourseError):
         machines.create("extra")
     killer.join()
-    assert "extra" not in inventory.all_records(here.installation)
-    assert containers(here, "extra") == []
+    assert "extra" not in inventory.all_records(running.installation)
+    assert containers(running, "extra") == []
     assert "extra" not in pair[0].sh("cat /etc/hosts").stdout
 
 
-def test_who_is_killed_while_making_one_blocks_neither_name_nor_seat(pair: list[Instance], here: Running) -> None:
+def test_who_is_killed_while_making_one_blocks_neither_name_nor_seat(pair: list[Instance], running: Running) -> None:
     assert pair
     script = "from lab import machines; machines.create('extra')"
-    with subprocess.Popen([sys.executable, "-c", script], env=here.environment) as maker:
+    with subprocess.Popen([sys.executable, "-c", script], env=running.environment) as maker:
         until(
             "its start",
-            lambda: (record := inventory.all_records(here.installation).get("extra")) and record.launched,
+            lambda: (record := inventory.all_records(running.installation).get("extra")) and record.launched,
             timeout_s=60,
         )
         maker.send_signal(signal.SIGKILL)
     assert [machine.name for machine in machines.all()] == ["web-1", "web-2"]
-    left = containers(here, "extra")
+    left = containers(running, "extra")
     extra = machines.create("extra")
     assert extra.sh("hostname").stdout == "extra\n"
-    assert not set(left) & set(containers(here, "extra"))
+    assert not set(left) & set(containers(running, "extra"))
     extra.delete()
-    assert containers(here, "extra") == []
+    assert containers(running, "extra") == []
 
 
 def test_nothing_listens_on_the_segment(pair: list[Instance]) -> None:
@@ -274,21 +271,22 @@ def test_nothing_listens_on_the_segment(pair: list[Instance]) -> None:
         assert machine.sh("ss -Hltun | grep -v 127.0.0.11 || :").stdout == ""
 
 
-def test_down_leaves_nothing_of_them(pair: list[Instance], here: Running) -> None:
+def test_down_leaves_nothing_of_them(pair: list[Instance], running: Running) -> None:
     machines.bake(pair[0], "site")
-    assert course("down", env=here.environment).code == 0
-    assert traces(here.installation.root, here.installation.runtime, here.environment if here.backend == "container" else None) == []
+    assert course("down", env=running.environment).code == 0
+    engine = running.environment if running.backend == "container" else None
+    assert traces(running.installation.root, running.installation.runtime, engine) == []
     with pytest.raises(CourseError, match="no box"):
         machines.create("extra")
     assert machines.all() == []
     assert machines.images() == []
     with suppress(CourseError):
-        lifecycle.up(here.backend, installation=here.installation)
+        lifecycle.up(running.backend, installation=running.installation)
     assert reaches(connect(), "localhost")
 
 
-def test_what_others_may_not_enter(pair: list[Instance], here: Running) -> None:
+def test_what_others_may_not_enter(pair: list[Instance], running: Running) -> None:
     for machine in pair:
-        directory = inventory.usable_machines(here.installation)[machine.name].sockets
+        directory = inventory.usable_machines(running.installation)[machine.name].sockets
         assert directory.stat().st_mode & 0o077 == directory.parent.stat().st_mode & 0o077 == 0
         assert directory.stat().st_uid == os.getuid()

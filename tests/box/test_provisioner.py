@@ -57,7 +57,7 @@ def test_a_kernel_that_dies_is_noticed(box: Box) -> None:
 
 
 @pytest.mark.above
-def test_a_kernel_is_interrupted_restarted_and_ended(here: Running, box: Box) -> None:
+def test_a_kernel_is_interrupted_restarted_and_ended(running: Running, box: Box) -> None:
     before = kernels(box)
     manager = KernelManager(kernel_name=KERNEL)
     manager.start_kernel()
@@ -78,12 +78,12 @@ def test_a_kernel_is_interrupted_restarted_and_ended(here: Running, box: Box) ->
     manager.shutdown_kernel(now=True)
     assert not manager.is_alive()
     until("the kernels' end", lambda: kernels(box) == before)
-    assert not list(here.installation.runtime.glob("box/k*-[1-5]"))
+    assert not list(running.installation.runtime.glob("box/k*-[1-5]"))
 
 
 @pytest.mark.above
-def test_without_a_box_there_is_a_sentence(here: Running, box: Box) -> None:
+def test_without_a_box_there_is_a_sentence(running: Running, box: Box) -> None:
     assert box
-    lifecycle.down(here.installation)
+    lifecycle.down(running.installation)
     with pytest.raises(Exception, match="There is no box"):
         ran("1")

@@ -30,13 +30,13 @@ print(machine.sh("ping -c1 -W10 box > /dev/null && hostname", check=True).stdout
 
 
 @pytest.fixture
-def nobodys(here: Running) -> Iterator[tuple[Path, Callable[..., Done]]]:
+def nobodys(running: Running) -> Iterator[tuple[Path, Callable[..., Done]]]:
     """A state directory that belongs to nobody, and ``course`` on it with no privilege whatever."""
     try:
         program, needs = course_of(NOBODY, *UNPRIVILEGED)
     except LookupError as error:
         pytest.skip(str(error))
-    with own_state(here.installation, owner=NOBODY) as root:
+    with own_state(running.installation, owner=NOBODY) as root:
         env = {name: text for name, text in os.environ.items() if name not in {"DOCKER_HOST", "HOME"}}
         env |= needs | {"COURSE_STATE": str(root)}
 

@@ -67,8 +67,8 @@ def test_without_a_box_it_says_so_and_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("running", ["container"], indirect=True)
-def test_a_reset_does_not_close_it(here: Running, box: Box) -> None:
-    with terminal(here.environment) as (screen, shell):
+def test_a_reset_does_not_close_it(running: Running, box: Box) -> None:
+    with terminal(running.environment) as (screen, shell):
         screen.type(ASK_NAME)
         assert f"{box.status().name} = 42" in screen.read_until(" = 42\r\n")
         box.reset()

@@ -56,7 +56,7 @@ def disabled(lab: Lab) -> set[str]:
     return set(json.loads(config[1])["disabledExtensions"])
 
 
-def test_it_prints_the_address_and_how_to_end_it_and_nothing_else(learner: Lab, here: Running) -> None:
+def test_it_prints_the_address_and_how_to_end_it_and_nothing_else(learner: Lab, running: Running) -> None:
     printed = learner.output.read_text()
 
     assert not NOISE.search(printed)
@@ -65,11 +65,11 @@ def test_it_prints_the_address_and_how_to_end_it_and_nothing_else(learner: Lab, 
     assert "Your box is ready." in printed
     assert "Ctrl-C" in after[-1]
     assert "course down" in after[-1]
-    assert str(here.installation.root / "jupyterlab.log") in printed
+    assert str(running.installation.root / "jupyterlab.log") in printed
 
 
-def test_the_log_is_a_file_that_only_its_owner_reads(learner: Lab, here: Running) -> None:
-    log = here.installation.root / "jupyterlab.log"
+def test_the_log_is_a_file_that_only_its_owner_reads(learner: Lab, running: Running) -> None:
+    log = running.installation.root / "jupyterlab.log"
 
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert learner.address in log.read_text()
@@ -112,8 +112,8 @@ def log_of(lab: Lab) -> str:
     return Path(found[1]).read_text()
 
 
-def test_a_terminal_is_on_the_box(learner: Lab, here: Running, box: Box) -> None:
-    assert here
+def test_a_terminal_is_on_the_box(learner: Lab, running: Running, box: Box) -> None:
+    assert running
     name = box.status().name
 
     assert name in asyncio.run(new_terminal(learner, "hostname\n", awaited=name))
@@ -137,8 +137,8 @@ async def new_terminal(lab: Lab, typed: str, awaited: str) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.full)])
-def test_a_signal_ends_it_and_the_box_stays(here: Running, box: Box, tmp_path: Path, number: signal.Signals) -> None:
-    with course_lab(here.environment, tmp_path) as lab:
+def test_a_signal_ends_it_and_the_box_stays(running: Running, box: Box, tmp_path: Path, number: signal.Signals) -> None:
+    with course_lab(running.environment, tmp_path) as lab:
         (server,) = psutil.Process(lab.process.pid).children()
         lab.process.send_signal(number)
         assert lab.process.wait(30) == 0
@@ -147,8 +147,8 @@ def test_a_signal_ends_it_and_the_box_stays(here: Running, box: Box, tmp_path: P
     assert box.sh("true").code == 0
 
 
-def test_nothing_is_left_of_it_when_it_is_killed(here: Running, tmp_path: Path) -> None:
-    with course_lab(here.environment, tmp_path) as lab:
+def test_nothing_is_left_of_it_when_it_is_killed(running: Running, tmp_path: Path) -> None:
+    with course_lab(running.environment, tmp_path) as lab:
         left = psutil.Process(lab.process.pid).children(recursive=True)
         assert left
         lab.process.kill()
@@ -159,21 +159,21 @@ def failed(done: Done, code: int, *says: str) -> bool:
     return done.code == code and all(part in done.err for part in says) and "\nNext: course lab" in done.err
 
 
-def test_a_port_that_is_taken_is_said(here: Running) -> None:
+def test_a_port_that_is_taken_is_said(running: Running) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        done = course("lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", env=here.environment)
+        done = course("lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", env=running.environment)
 
     assert failed(done, 1, "JupyterLab did not start", f"port {port} is not available"), done
     assert "token=" not in done.out
 
 
-def test_an_option_that_makes_no_sense_is_said(here: Running) -> None:
-    assert failed(course("lab", "--no-browser", "--nonsense", env=here.environment), 2, "did not start", "argument --nonsense")
+def test_an_option_that_makes_no_sense_is_said(running: Running) -> None:
+    assert failed(course("lab", "--no-browser", "--nonsense", env=running.environment), 2, "did not start", "argument --nonsense")
 
 
-def test_folders_that_are_not_there_are_said(here: Running, tmp_path: Path) -> None:
-    assert failed(course("lab", f"--notebooks={tmp_path / 'x'}", env=here.environment), 2, "no folder")
-    assert failed(course("lab", f"--exercises={tmp_path}", env=here.environment), 2, "nbgrader_config.py")
+def test_folders_that_are_not_there_are_said(running: Running, tmp_path: Path) -> None:
+    assert failed(course("lab", f"--notebooks={tmp_path / 'x'}", env=running.environment), 2, "no folder")
+    assert failed(course("lab", f"--exercises={tmp_path}", env=running.environment), 2, "nbgrader_config.py")

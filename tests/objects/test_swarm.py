@@ -28,18 +28,14 @@ FLEET = ("swarm-a", "swarm-b", "swarm-c")
 
 
 @pytest.fixture(scope="module")
-def fleet(running: Running) -> Iterator[list[Instance]]:
+def fleet(running: Running) -> Iterator[list[Instance]]:  # noqa: ARG001  (which is there until the machines are gone)
     """Three machines, for all tests of this module: each forms a Swarm of its own on them."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("COURSE_STATE", "DOCKER_HOST"):
-            if name in running.environment:
-                patch.setenv(name, running.environment[name])
-        yield machines.fleet(*FLEET)
-        machines.delete(*FLEET)
+    yield machines.fleet(*FLEET)
+    machines.delete(*FLEET)
 
 
 @pytest.fixture
-def nodes(here: Running, fleet: list[Instance]) -> list[Node]:  # noqa: ARG001  (``connect()`` finds it)
+def nodes(running: Running, fleet: list[Instance]) -> list[Node]:  # noqa: ARG001  (``connect()`` finds it)
     return [Node(name, machine, "1", "512Mi") for name, machine in zip(NAMES, fleet, strict=True)]
 
 

@@ -21,13 +21,13 @@ docker network prune -f
 
 
 @pytest.fixture
-def bare(here: Running) -> Iterator[Box]:
+def bare(running: Running) -> Iterator[Box]:
     """Like ``box``; whether it is up is asked of its engine alone, which takes half a second less."""
     try:
-        here.box._access.engine_version()
+        running.box._access.engine_version()
     except CourseError:
-        lifecycle.up(here.backend, installation=here.installation)
-    if here.box.docker.api.containers(all=True):
-        here.box.sh(SWEEP)
-    yield here.box
-    here.box.sh(SWEEP)
+        lifecycle.up(running.backend, installation=running.installation)
+    if running.box.docker.api.containers(all=True):
+        running.box.sh(SWEEP)
+    yield running.box
+    running.box.sh(SWEEP)

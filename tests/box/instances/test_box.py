@@ -303,12 +303,12 @@ def test_the_docker_command_works_on_the_box(docker_cli: list[str], app: str) ->
 
 
 @pytest.mark.parametrize("running", ["container"], indirect=True)
-def test_an_engine_may_be_reached_by_ssh(here: Running, box: Box, tmp_path: Path) -> None:
+def test_an_engine_may_be_reached_by_ssh(running: Running, box: Box, tmp_path: Path) -> None:
     box.sh("true")  # opens the connection that ssh shares
     (tmp_path / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {box.ssh[2]} "$@"\n')
     (tmp_path / "ssh").chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
-    done = course("doctor", "--json", env=here.environment | {"PATH": path, "DOCKER_HOST": "ssh://root@box"})
+    done = course("doctor", "--json", env=running.environment | {"PATH": path, "DOCKER_HOST": "ssh://root@box"})
     found = {finding["name"]: finding["found"] for finding in json.loads(done.out)}
     assert found["a Docker Engine, for the container backend"] == f"version {box.status().engine_version} at ssh://root@box"
 
@@ -378,10 +378,10 @@ def test_a_kernel_that_crashed_is_an_end_like_any_other(box: Box) -> None:
         assert said(client, "print('again')") == "again"
 
 
-def test_up_again_is_the_same_box(here: Running, box: Box) -> None:
+def test_up_again_is_the_same_box(running: Running, box: Box) -> None:
     box.sh("touch /root/mine")
     began = time.monotonic()
-    again = lifecycle.up(here.backend, installation=here.installation)
+    again = lifecycle.up(running.backend, installation=running.installation)
     assert time.monotonic() - began < 1
     assert again.status().name == box.status().name
     assert connect().sh("ls /root/mine").code == 0
@@ -403,12 +403,12 @@ def answers(box: Box) -> bool:
     return True
 
 
-def test_a_relay_that_was_killed_is_mended(here: Running, box: Box, app: str) -> None:
-    record = box_record(here.installation)
+def test_a_relay_that_was_killed_is_mended(running: Running, box: Box, app: str) -> None:
+    record = box_record(running.installation)
     assert record
     os.kill(record.launched.relay.pid, signal.SIGKILL)
     until("the relay's end", lambda: not record.launched.relay.alive)
-    mended = lifecycle.current(here.installation)
+    mended = lifecycle.current(running.installation)
     assert mended.status().name == record.name
     assert mended.sh("echo here").stdout == "here\n"
     assert box.docker.containers.get(APP).status == "running"

@@ -43,12 +43,12 @@ def reaches(caller: Machine, name: str) -> bool:
     return caller.sh(f"ping -c1 -W10 {name}").code == 0
 
 
-def switch_of(here: Running) -> Process:
-    return Process(**json.loads((here.installation.machines / "switch.json").read_text()))
+def switch_of(running: Running) -> Process:
+    return Process(**json.loads((running.installation.machines / "switch.json").read_text()))
 
 
 @ON_MICROVM
-def test_clones_share_a_wire_that_mends(box: Box, here: Running) -> None:
+def test_clones_share_a_wire_that_mends(box: Box, running: Running) -> None:
     one, two = machines.fleet("web-1", "web-2")
     assert (one.address, two.address) == ("10.30.0.11", "10.30.0.12")
     assert reaches(two, "web-1")
@@ -58,14 +58,14 @@ def test_clones_share_a_wire_that_mends(box: Box, here: Running) -> None:
     assert len(seen) == 3
     sent = one.sh(SERVE, check=True).stdout
     assert two.sh(FETCH, timeout=90).stdout == sent
-    switch_of(here).kill()
+    switch_of(running).kill()
     assert not reaches(two, "web-1")
     machines.create("web-3")
     until("the way back", lambda: reaches(two, "web-1"), timeout_s=60)
-    socket = network.switch_socket(here.installation)
+    socket = network.switch_socket(running.installation)
     assert socket.parent.stat().st_mode & 0o077 == 0
-    assert course("down", env=here.environment).code == 0
-    assert traces(here.installation.root, here.installation.runtime) == []
+    assert course("down", env=running.environment).code == 0
+    assert traces(running.installation.root, running.installation.runtime) == []
 
 
 @ON_MICROVM
@@ -107,10 +107,10 @@ def test_a_container_does_not_boot(box: Box, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @ON_CONTAINER
-def test_the_segment_of_containers_leads_nowhere_and_its_computer_is_not_on_it(here: Running, tmp_path: Path) -> None:
+def test_the_segment_of_containers_leads_nowhere_and_its_computer_is_not_on_it(running: Running, tmp_path: Path) -> None:
     machines.create("web-1")
-    with closing(docker.from_env(environment=here.environment)) as outer:
-        (found,) = outer.networks.list(filters={"label": f"{OWNER_LABEL}={here.installation.owner}"})
+    with closing(docker.from_env(environment=running.environment)) as outer:
+        (found,) = outer.networks.list(filters={"label": f"{OWNER_LABEL}={running.installation.owner}"})
         assert found.attrs["Internal"]
         other = containers.segment(outer, Installation(tmp_path))
         assert containers.address_on(other, 11) != machines.find("web-1").address

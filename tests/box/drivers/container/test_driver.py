@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("running", ["container"], indirect=True)
 
 
-def nothing_runs(installation: Installation, here: Running) -> None:
+def nothing_runs(installation: Installation, running: Running) -> None:
     """Only logs may be left of a start that failed."""
-    left = traces(installation.root, installation.runtime, here.environment)
+    left = traces(installation.root, installation.runtime, running.environment)
     assert set(left) <= {str(installation.runtime), str(installation.boxes / "container")}
     assert not (installation.runtime / "box").exists()
     assert box_record(installation) is None
 
 
-def test_a_box_that_can_not_be_reached_leaves_nothing(here: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    with own_state(here.installation) as root:
+def test_a_box_that_can_not_be_reached_leaves_nothing(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_state(running.installation) as root:
         installation = Installation(root)
         monkeypatch.setattr(node, "AGENT", ["/usr/bin/false"])
         with pytest.raises(CourseError) as raised:
             lifecycle.up("container", installation=installation)
         assert raised.value.what == "What was to bring the box's relay has ended."
         assert "no greeting" in raised.value.why
-        nothing_runs(installation, here)
+        nothing_runs(installation, running)
 
 
-def test_a_box_whose_engine_does_not_come_up_says_its_last_words_and_leaves_nothing(here: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    with own_state(here.installation) as root:
+def test_a_box_whose_engine_fails_says_its_last_words_and_leaves_nothing(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_state(running.installation) as root:
         installation = Installation(root)
         monkeypatch.setattr(startup, "READY_TIMEOUT_S", 4)
         monkeypatch.setattr("lab.box.channel.access.Access.ping", lambda _: open("/nowhere"))  # noqa: PTH123, SIM115
         with pytest.raises(CourseError, match="Waited 4 s for the box's Docker Engine") as raised:
             lifecycle.up("container", installation=installation)
         assert "level=info" in raised.value.why
-        nothing_runs(installation, here)
+        nothing_runs(installation, running)

@@ -82,14 +82,14 @@ def test_checkpoints_outlive_a_reset_and_are_replaced_by_name(fresh: Box) -> Non
 
 
 @on_microvm
-def test_checkpoints_outlive_a_crash(here: Running, fresh: Box) -> None:
+def test_checkpoints_outlive_a_crash(running: Running, fresh: Box) -> None:
     fresh.sh("echo kept > /root/notes")
     fresh.checkpoint("before-the-crash")
-    record = box_record(here.installation)
+    record = box_record(running.installation)
     assert record
     assert record.launched.vm
     record.launched.vm.kill()
-    box = lifecycle.up("microvm", installation=here.installation)
+    box = lifecycle.up("microvm", installation=running.installation)
     assert "before-the-crash" in box.checkpoints()
     box.rewind("before-the-crash")
     assert box.sh("cat /root/notes").stdout == "kept\n"
@@ -126,9 +126,9 @@ def test_an_unknown_checkpoint_costs_nothing(box: Box) -> None:
 
 
 @on_microvm
-def test_a_damaged_checkpoint_is_said_and_a_reset_helps(here: Running, box: Box) -> None:
+def test_a_damaged_checkpoint_is_said_and_a_reset_helps(running: Running, box: Box) -> None:
     box.checkpoint("damaged")
-    (saved,) = Path(here.installation.boxes).rglob("damaged.zst")
+    (saved,) = Path(running.installation.boxes).rglob("damaged.zst")
     saved.write_bytes(saved.read_bytes()[: 1 << 20])
     with pytest.raises(CourseError) as raised:
         box.rewind("damaged")
@@ -139,16 +139,16 @@ def test_a_damaged_checkpoint_is_said_and_a_reset_helps(here: Running, box: Box)
 
 
 @on_microvm
-def test_a_checkpoint_of_another_recipe_is_refused_and_the_box_goes_on(here: Running, box: Box) -> None:
+def test_a_checkpoint_of_another_recipe_is_refused_and_the_box_goes_on(running: Running, box: Box) -> None:
     box.checkpoint("outdated")
-    (note,) = Path(here.installation.boxes).rglob("outdated.json")
+    (note,) = Path(running.installation.boxes).rglob("outdated.json")
     note.write_text(note.read_text().replace(Recipe().key, "0123456789ab"))
     box.sh("echo kept > /root/notes")
     with pytest.raises(UsageError, match="'outdated' does not fit your box any more") as raised:
         box.rewind("outdated")
     assert "another recipe (0123456789ab" in raised.value.why
     assert box.sh("cat /root/notes").stdout == "kept\n"
-    said = course("status", env=here.environment).out
+    said = course("status", env=running.environment).out
     assert next(line for line in said.splitlines() if line.startswith("outdated")).split(maxsplit=1)[1].startswith("It belongs to a box of")
 
 

@@ -61,9 +61,9 @@ def look(box: Box) -> Looks:
 
 
 @pytest.fixture
-def second(here: Running) -> Iterator[Box]:
+def second(running: Running) -> Iterator[Box]:
     """A box of another installation, cloned from the same template."""
-    with own_state(here.installation) as root:
+    with own_state(running.installation) as root:
         installation = Installation(root)
         box = lifecycle.up("microvm", installation=installation)
         with closing(box.docker):
