@@ -17,11 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
-from xdist.workermanage import WorkerController
 
 from lab.box import lifecycle
 from lab.box.core.installation import Installation
@@ -30,6 +29,9 @@ from lab.box.errors import CourseError
 from lab.box.instances.box import Box
 from tests.support.course import HOME, WORKER, prepare_template, state_directory
 from tests.support.engine import answering_engine, private_engine, why_not
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
 ROOT = Path(__file__).parents[1]
 BACKENDS = ("microvm", "container")

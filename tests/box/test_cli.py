@@ -63,6 +63,7 @@ def public() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.above
 def test_three_commands_print_the_state_for_programs(running: Running, box: Box) -> None:
     assert box
     up, status, reset, after = (
@@ -83,6 +84,7 @@ def check_state(state: dict[str, Any], backend: str) -> None:
     assert state["memory_mb"] > 0
 
 
+@pytest.mark.above
 def test_status_is_for_people_too(running: Running, box: Box) -> None:
     done = course("status", env=running.environment)
     assert done.code == 0
@@ -95,6 +97,7 @@ def test_a_shell_runs_what_it_reads(running: Running, box: Box) -> None:
     assert (done.code, done.out, done.err) == (3, f"{box.status().name}\n42\n", "wörld\n")
 
 
+@pytest.mark.above
 def test_two_ups_at_once_start_one_box(running: Running) -> None:
     lifecycle.down(running.installation)
     command = [*COURSE, "up", "--backend", running.backend, "--json"]
@@ -105,6 +108,7 @@ def test_two_ups_at_once_start_one_box(running: Running) -> None:
 
 
 @on_microvm
+@pytest.mark.above
 def test_down_says_that_nothing_runs_and_the_rest_how_to_get_a_box(running: Running, box: Box) -> None:
     assert box
     done = course("down", env=running.environment)
@@ -202,6 +206,7 @@ def test_a_state_directory_that_can_not_be_written_is_said(running: Running, pub
 
 
 @on_microvm
+@pytest.mark.above
 @pytest.mark.parametrize("below", ["", "below/it"])
 def test_a_state_directory_that_is_a_file_is_said(running: Running, tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()

@@ -39,6 +39,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.full
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("running", ["container"], indirect=True)
 def test_lesson_02_runs_in_the_browser(running: Running, page: Page, tmp_path: Path) -> None:
