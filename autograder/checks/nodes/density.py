@@ -13,7 +13,7 @@ from autograder.framework.task import Task, Value
 from autograder.inspect import number, said
 from lab.box.machine import Machine
 from lab.objects.node import Node, schedule
-from lab.objects.quantity import NOTHING
+from lab.objects.quantity import NOTHING, Resources
 from lab.objects.spec import PodSpec
 
 ROLES = ("vm", "node")
@@ -38,17 +38,33 @@ PAID = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Services that need one node more than the sum of their requests; drawn again until that is so."""
+    """Services that need one node more than the sum of their requests, and no other with our scheduler; drawn again until that is so."""
     while True:
         asks = [(50 * dice.integer(5, 11), 16 * dice.integer(2, 6)) for _ in range(COUNT)]
         lines = [f"{key}-{one} {cpu}m {memory}Mi" for one, (cpu, memory) in enumerate(asks, 1)]
-        if nodes_for(pods_from(lines)) == by_sum(pods_from(lines)) + 1:
+        pods = pods_from(lines)
+        count = by_sum(pods) + 1
+        if fewest_nodes(pods) == count and not schedule(pods, _nodes(count)).pending:
             return {"size": f"{CPU_M}m {MEMORY_MI}Mi", "services": lines}
 
 
-def nodes_for(pods: Sequence[PodSpec]) -> int:
-    """The least number of nodes of the task's size that have room for all pods."""
-    return next(count for count in range(1, len(pods) + 1) if not schedule(pods, _nodes(count)).pending)
+def fewest_nodes(pods: Sequence[PodSpec]) -> int:
+    """The least number of nodes of the task's size that have room for all pods, by trying every way to place them."""
+    asked = sorted((it.requests for it in pods), key=lambda it: (-it.cpu, -it.memory))
+    size = _nodes(1)[0].capacity
+
+    def can_be_placed(rest: Sequence[Resources], free: list[Resources]) -> bool:
+        if not rest:
+            return True
+        for room in set(free):  # of nodes with as much room, one is tried
+            if (left := room - rest[0]).cpu >= 0 and left.memory >= 0:
+                others = free.copy()
+                others.remove(room)
+                if can_be_placed(rest[1:], [*others, left]):
+                    return True
+        return False
+
+    return next(count for count in range(by_sum(pods), len(pods) + 1) if can_be_placed(asked, [size] * count))
 
 
 def by_sum(pods: Sequence[PodSpec]) -> int:
@@ -76,8 +92,8 @@ def density(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (t
     vms, nodes = number(answers.get("vms")), number(answers.get("nodes"))
     hint = f"There are {len(pods)} services." if vms else "Report how many machines it takes if each service has one of its own."
     yield Fact("machines, one for each", vms == len(pods), said(answers.get("vms")), (hint, *MACHINES))
-    yield Fact("nodes", nodes == nodes_for(pods), said(answers.get("nodes")), (_about_nodes(nodes, pods), *MACHINES))
-    for name, role, count, counted in (("vms_mb", "vm", len(pods), vms), ("nodes_mb", "node", nodes_for(pods), nodes)):
+    yield Fact("nodes", nodes == fewest_nodes(pods), said(answers.get("nodes")), (_about_nodes(nodes, pods), *MACHINES))
+    for name, role, count, counted in (("vms_mb", "vm", len(pods), vms), ("nodes_mb", "node", fewest_nodes(pods), nodes)):
         one = float(getattr(placement.nodes[role].machine, "memory_mb", 0))
         yield _paid(name, number(answers.get(name)), one, count, counted, ready=bool(placement.pods_on(role)))
 
@@ -95,7 +111,7 @@ def _about_nodes(told: float | None, pods: Sequence[PodSpec]) -> str:
         return "Report how many nodes of this size take all services as pods."
     if told == by_sum(pods):
         return "That many would do if a pod could be cut into pieces. Try to place them."
-    return "It can be done with fewer." if told > nodes_for(pods) else "So few have not even room for the sum."
+    return "It can be done with fewer." if told > fewest_nodes(pods) else "So few have not even room for the sum."
 
 
 def _paid(name: str, told: float | None, one: float, count: int, counted: float | None, *, ready: bool) -> Fact:

@@ -5,29 +5,27 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from autograder.checks.nodes import density, drain, failure, packing
-from autograder.checks.nodes.placement import first_nodes, nodes_from, pods_from
+from autograder.checks.nodes.placement import nodes_from, pods_from
 from autograder.framework import run, task_machines
-from autograder.framework.dice import Dice
 from autograder.framework.register import find
 from autograder.framework.task import Task, give
 from autograder.panel import Panel
 from autograder.testing import Graded, graded, hints, oks
 from lab.box import machines
+from lab.box.machine import Machine
 from lab.objects.cluster import Cluster
 from lab.objects.engine import in_parallel
-from lab.objects.node import Plan, fits, schedule
+from lab.objects.node import Plan, schedule
 from lab.objects.pod import Pod
-from lab.objects.quantity import NOTHING
 from tests.support.course import until
 
 if TYPE_CHECKING:
     from lab.box.instances.box import Box
-    from lab.box.machine import Machine
     from tests.conftest import Running
 
 __all__ = ["graded"]
@@ -172,43 +170,6 @@ def test_a_reason_speaks_of_every_node(graded: Graded) -> None:
     assert "It says nothing of n2" in hints(verdict)
 
 
-def test_what_is_drawn_can_be_solved() -> None:
-    for seed in range(20):
-        drawn = packing.draw(Dice(seed), "packing-abcd")
-        pods, nodes = pods_from(drawn["pods"]), nodes_from(drawn["nodes"])  # type: ignore[arg-type]
-        (pending,) = schedule(pods, nodes).pending
-        assert [it.name for it in pods if not any(fits(it, node) for node in nodes)] == [pending]
-        assert len(packing.first_fit(pods, nodes)) < len(pods) - 1
-
-        services = pods_from(density.draw(Dice(seed), "density-abcd")["services"])  # type: ignore[arg-type]
-        fewest = density.nodes_for(services)
-        node = f"{density.CPU_M}m {density.MEMORY_MI}Mi"
-        assert [
-            bool(schedule(services, nodes_from(f"n{one} {node}" for one in range(count))).pending) for count in (fewest - 1, fewest)
-        ] == [
-            True,
-            False,
-        ]
-        asked = sum((it.requests for it in services), NOTHING)
-        assert asked.cpu <= (fewest - 1) * density.CPU_M
-        assert asked.memory <= (fewest - 1) * density.MEMORY_MI * 2**20
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_node_that_is_drawn_can_be_drained_onto_both_others_and_not_onto_one(seed: int) -> None:
-    drawn: dict[str, Any] = dict(drain.draw(Dice(seed), "drain-abcd"))
-    first, pods = first_nodes(drawn["pods"]), {it.name: it for it in pods_from(drawn["pods"])}
-    going = [pods[name] for name, node in first.items() if node == drawn["node"]]
-    others = [node for node in nodes_from(drawn["nodes"]) if node.name != drawn["node"]]
-    held = {node.name: [pods[name] for name, there in first.items() if there == node.name] for node in others}
-    assert (len(going), [len(there) for there in held.values()]) == (3, [1, 1])
-    assert [bool(schedule(going, [node], held).pending) for node in others] == [True, True]
-    in_order = sorted(going, key=lambda it: it.name)
-    there = {name: list(pods) for name, pods in held.items()}
-    for it in in_order:
-        there[schedule([it], others, there).placements[it.name]].append(it)
-
-
 # nodes.density
 
 
@@ -220,7 +181,7 @@ def measured(_: Machine, task: Task) -> Answers:
 
 
 def counted(task: Task) -> dict[str, object]:
-    vms, nodes = len(task.services), density.nodes_for(pods_from(task.services))
+    vms, nodes = len(task.services), density.fewest_nodes(pods_from(task.services))
     paid = {role: float(task.machines[role].memory_mb) for role in density.ROLES}
     return {"vms": vms, "nodes": nodes, "vms_mb": vms * paid["vm"], "nodes_mb": nodes * paid["node"]}
 
