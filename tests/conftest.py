@@ -58,14 +58,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by the backend whose box they take, so that ``-m microvm`` selects them, and put them in order.
 
-    First come those that take no box, because one has to be built; last those of the emulated one, which ``Scheduler`` begins with.
+    First come those that take no box, because one has to be built; last those of the emulated one.  In between, what is deep in the tree
+    comes before the lessons, which need the processor that the template is still made on.
     """
     for item in items:
         if backend := backend_of(item.nodeid):
             item.add_marker(backend)
             if backend == "microvm" and item.get_closest_marker("above"):
                 item.add_marker("full")
-    items.sort(key=lambda item: (ORDER.index(backend_of(item.nodeid)), len(item.path.parts)))
+    items.sort(key=lambda item: (ORDER.index(backend_of(item.nodeid)), -len(item.path.parts)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -81,7 +82,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 class Scheduler(LoadScopeScheduling):
-    """Gives tests out one by one: to the first process from the end, to the others from the start.
+    """Gives tests out one by one, and once each takes a box, to the first process from the end.
 
     So one process emulates, and needs a processor for itself, while the others take what mostly waits.  Tests of one module come one after
     the other, and share what it has made.
@@ -91,7 +92,7 @@ class Scheduler(LoadScopeScheduling):
         return nodeid
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if node.gateway.id == FIRST:
+        if node.gateway.id == FIRST and backend_of(next(iter(self.workqueue))):
             self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
         super()._assign_work_unit(node)
 

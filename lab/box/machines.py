@@ -24,7 +24,7 @@ from lab.box.instances import golden_image, inventory, membership, quota, startu
 from lab.box.instances.instance import Instance
 from lab.box.machine import Machine
 
-START_ENGINE = "(modprobe -a $(cat /etc/course/modules); rm -f /run/course/hold-dockerd) > /dev/null 2>&1 &"
+START_ENGINE = "(modprobe -a $(cat /etc/course/modules); rm -f /run/course/hold-containerd /run/course/hold-dockerd) > /dev/null 2>&1 &"
 
 
 def create(

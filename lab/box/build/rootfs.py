@@ -29,12 +29,14 @@ ALTERNATIVES = {
 """The legacy tables save about a second per emulated container start against iptables-nft."""
 FALLBACK_LINKS = {"awk": "mawk", "which": "which.debianutils", "pager": "less", "editor": "nano", "vi": "busybox", "nc": "busybox"}
 SYSTEM_ACCOUNTS = {"sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nologin"}
+IMAGES = "usr/lib/course/images.tar"
+"""The course's images, on the disk of a virtual machine; its engine loads them while a template is made."""
 COURSE_CODE = "usr/local/lib/course"
 """Where the course's own package goes when a box starts a kernel; empty in the template."""
 EXCLUDED_FROM_IMAGES = (
     "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/machine-id", "etc/mtab", "etc/ssh/course_host_key", ".dockerenv", "root/.ssh",
     "root/.bash_history", COURSE_CODE, "var/lib/docker", "var/lib/containerd", "var/lib/containers", "run", "tmp", "dev", "proc", "sys",
-    "usr/lib/modules", "usr/lib/course/docker",
+    "usr/lib/modules", "usr/lib/course/docker", IMAGES,
 )  # fmt: skip
 """What is a machine's own, or an engine's, or not on its disk: no golden image has it."""
 UNNEEDED = (

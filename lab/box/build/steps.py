@@ -144,10 +144,11 @@ def _machine(out: Path, fetched: dict[str, Path], images: Path) -> None:
     release = rootfs.kernel_release(fetched["kernel"])
     shutil.copy(fetched["kernel"] / f"boot/vmlinuz-{release}", out / "vmlinuz")
     rootfs.write_initramfs(root, fetched["kernel"], out / "initramfs", out / "initramfs.gz")
-    rootfs.write_disk(root, out / "disk.ext4")
     with tarfile.open(out / "root.tar", "w") as tar:
         tar.add(root, ".", filter=_owned_by_root)
     os.link(images / "images.tar", out / "images.tar")
+    os.link(images / "images.tar", root / rootfs.IMAGES)
+    rootfs.write_disk(root, out / "disk.ext4")
     for directory in ("root", "initramfs"):
         shutil.rmtree(out / directory)
 

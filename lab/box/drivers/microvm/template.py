@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.box.build import rootfs
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access, start_relay
 from lab.box.channel.identity import new_identity
@@ -27,6 +28,8 @@ from lab.box.wait import wait_for
 
 BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
 WARM_IMAGE = "app:v1"
+LOAD_IMAGES = f"docker load --quiet --input /{rootfs.IMAGES}"
+"""From the machine's own disk: through the channel, an emulated machine takes four times as long."""
 COPY_IMAGES_TO_PODMAN = f"set -o pipefail; docker save {WARM_IMAGE} base | podman load --quiet"
 """Podman has a store of its own, and an emulated machine takes half a minute to fill it: see ``objects.podman.hand_over``."""
 
@@ -102,7 +105,7 @@ def _make(installation: Installation, artefacts: Artefacts, accelerator: str, ou
         def wait(what: str, probe: Callable[[], None]) -> None:
             wait_for(what, probe, timeout_s=BOOT_TIMEOUT_S[accelerator], every_s=0.2, log=out / "log", alive=lambda: qemu.alive)
 
-        _warm(installation, artefacts.images, Access(directory), wait, progress)
+        _warm(installation, Access(directory), wait, progress)
         with progress.step("Saving the warm machine"), (out / "state").open("wb") as file:
             vm.save(file, stopped=True)
     except OSError as error:  # docker's errors are some
@@ -113,14 +116,12 @@ def _make(installation: Installation, artefacts: Artefacts, accelerator: str, ou
         shutil.rmtree(directory)
 
 
-def _warm(
-    installation: Installation, images: Path, access: Access, wait: Callable[[str, Callable[[], None]], None], progress: Progress
-) -> None:
+def _warm(installation: Installation, access: Access, wait: Callable[[str, Callable[[], None]], None], progress: Progress) -> None:
     with progress.step("Booting a machine and starting its Docker Engine"):
         wait("the machine's Docker Engine", access.ping)
         access.control(new_identity(installation, access.directory, "box", own_kernel=True))
-    with progress.step("Loading the course's images into it"), images.open("rb") as archive:
-        access.docker.images.load(archive)
+    with progress.step("Loading the course's images into it"):
+        wait("the course's images", lambda: _succeeds(access, LOAD_IMAGES))
         wait("Podman's images", lambda: _succeeds(access, COPY_IMAGES_TO_PODMAN))
     with progress.step("Warming it up: a container, a shell, a kernel"):
         access.docker.containers.run(WARM_IMAGE, ["true"], entrypoint="", remove=True)
