@@ -115,7 +115,7 @@ def engine() -> Iterator[str]:
         return
     if reason := why_not():
         pytest.skip(reason)
-    with private_engine() as url:
+    with private_engine(in_memory=True) as url:
         yield url
 
 

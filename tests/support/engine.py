@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 PREFIX = "course-engine-"
 START_DEADLINE_S = 60.0
 SETTLE_DEADLINE_S = 10.0
+ENOUGH_B = 8e9
+"""What must be free so that an engine's store, some 2 GB with a box or two, may be in memory."""
 CGROUPS = Path("/sys/fs/cgroup")
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 # The shell stays as the namespace's first process, to reap what containerd's shims leave.  A fresh /run hides the host's containerd, which
 # dockerd would use if it found it, and keeps its sockets and locks apart.
-FIRST_PROCESS = 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && { "$@" & wait $!; }'
+FIRST_PROCESS = 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && $MOUNT_DATA && { "$@" & wait $!; }'
 NAMESPACES = ["setpriv", "--pdeathsig", "KILL"]
 NAMESPACES += ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "slave"]
 
@@ -55,8 +57,11 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def private_engine() -> Iterator[str]:
+def private_engine(*, in_memory: bool = False) -> Iterator[str]:
     """Run an engine; the value is its address.
+
+    Args:
+        in_memory: what it stores is kept in memory, where there is enough of it: no test waits for a disk.
 
     Raises:
         RuntimeError: it ended, or did not answer within 60 s; with the last lines of its log.
@@ -67,7 +72,7 @@ def private_engine() -> Iterator[str]:
         held = _hold(home)
     process = None
     try:
-        process = _start(home)
+        process = _start(home, in_memory=in_memory and psutil.virtual_memory().available > ENOUGH_B)
         yield _wait(home, process)
     finally:
         if process:
@@ -104,7 +109,9 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _start(home: Path) -> subprocess.Popen[bytes]:
+def _start(home: Path, *, in_memory: bool) -> subprocess.Popen[bytes]:
+    (home / "data").mkdir(mode=0o711)
+    mount = f"mount -t tmpfs -o mode=711 tmpfs {home}/data" if in_memory else "true"
     (home / "daemon.json").write_text("{}")  # or it would read the host's
     engine = ["dockerd", "--host", f"unix://{home}/docker.sock", "--data-root", home / "data", "--exec-root", home / "exec"]
     engine += ["--pidfile", home / "pid", "--config-file", home / "daemon.json", "--storage-driver", "overlay2"]
@@ -115,7 +122,7 @@ def _start(home: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=os.environ | {"PATH": _path()},
+            env=os.environ | {"PATH": _path(), "MOUNT_DATA": mount},
             start_new_session=True,  # Ctrl-C is for the tests, which then end it
         )
 

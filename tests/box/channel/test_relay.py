@@ -350,7 +350,7 @@ def test_where_its_last_socket_is_it_answers(directory: Path) -> None:
 def test_a_command_that_fails_is_not_waited_for(directory: Path) -> None:
     with start(directory, {"command": ["false"]}) as process:
         try:
-            process.wait(1)
+            process.wait(10)
         finally:
             process.kill()
 
