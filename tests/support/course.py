@@ -33,6 +33,13 @@ NOBODY = 65534
 """A user that every Debian has, and that owns nothing."""
 UNPRIVILEGED = ("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
 """What ``setpriv`` takes away, beside the user, to make a process as powerless as Binder's."""
+PREPARES_A_TEMPLATE = """
+import signal, sys
+from lab.box import lifecycle
+from lab.box.core.progress import Quiet
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that its machine ends, too
+lifecycle.prepare(Quiet(), "microvm")
+"""
 RUNS_THE_COURSE = """
 import subprocess, sys, lab.cli, docker, psutil, qemu.qmp
 subprocess.run([sys.executable, "-c", ""], check=True)  # which may be forbidden where running this was not
@@ -115,9 +122,8 @@ def prepare_template() -> subprocess.Popen[bytes]:
 
     It goes before other processes where that is allowed: beside tests it would take longer than a build is given.
     """
-    program = 'from lab.box import lifecycle; from lab.box.core.progress import Quiet; lifecycle.prepare(Quiet(), "microvm")'
     env = os.environ | {"COURSE_STATE": str(state_directory("microvm"))}
-    command = ["nice", "-n", "-10", sys.executable, "-c", program]
+    command = ["nice", "-n", "-10", sys.executable, "-c", PREPARES_A_TEMPLATE]
     return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
