@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lab.box.errors import UsageError
@@ -45,7 +46,7 @@ class Node:
     def __post_init__(self) -> None:
         _ = self.capacity
 
-    @property
+    @cached_property
     def capacity(self) -> Resources:
         """What it has for pods, as long as none is there."""
         return Resources(cpu(self.cpu, f"{self.name}: cpu"), memory(self.memory, f"{self.name}: memory"))

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from lab.box.errors import UsageError
@@ -53,7 +54,7 @@ class PodSpec:
     grace_s: int = 30
     source: str = field(repr=False, compare=False)
 
-    @property
+    @cached_property
     def requests(self) -> Resources:
         """The most that the pod needs at any time: all its containers together, or an init container alone, whichever is more."""
         at_once = sum((it.requests for it in self.containers), NOTHING)
