@@ -13,7 +13,10 @@ from lab.objects.quantity import NOTHING, Resources, cpu, memory
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 PULLS = ("IfNotPresent", "Never")
-VARIABLE = re.compile(r"\$(?:\$|\(([^()]+)\))")
+ENV_NAME = re.compile(r"[ -<>-~]+")
+"""Any ASCII that can be printed, but =; as Kubernetes since 1.34."""
+PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+VARIABLE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 LEAST_MEMORY = 6 * 2**20
 """Docker starts nothing with less: 6Mi."""
 
@@ -26,11 +29,13 @@ class Port:
         inside: its number in the container.
         host: the port of the machine that leads to it; nothing where none does.
         protocol: TCP, UDP or SCTP.
+        name: no other port of the container has it; it may be empty.
     """
 
     inside: int
     host: int | None = None
     protocol: str = "TCP"
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,15 @@ def container(fields: Fields, volumes: Iterable[str]) -> ContainerSpec:
         UsageError: it asks for what is not supported, or makes no sense; names the field by its path, and by its line if there is one.
     """
     name, image = fields.name("name"), fields.take("image", str)
+    if not image.strip():
+        raise UsageError(f"{fields.at('image')} is empty.", "It is an image's name, and a tag after a colon.", "write for example app:v1")
     fields.one_of("imagePullPolicy", PULLS)  # nothing is ever fetched, so that both are kept
     env: dict[str, str] = {}
     for it in fields.each("env"):
         key = it.take("name", str)
-        if not key or "=" in key:
-            raise UsageError(f"{it.at('name')}: {key!r} can't be a variable's name.", "It is text without =.", "write name: A and value: b")
+        if not ENV_NAME.fullmatch(key):
+            why = "It is made of letters, digits and marks of ASCII other than =."
+            raise UsageError(f"{it.at('name')}: {key!r} can't be a variable's name.", why, "write name: A and value: b")
         env[key] = _filled_in(it.take("value", str, ""), env)
         it.done()
     found = ContainerSpec(
@@ -97,6 +105,8 @@ def container(fields: Fields, volumes: Iterable[str]) -> ContainerSpec:
         mounts=tuple(_mount(it, volumes) for it in fields.each("volumeMounts")),
         **_resources(fields.inside("resources")),
     )  # fmt: skip
+    port_names = [(it.name, fields.at("ports", number, "name")) for number, it in enumerate(found.ports) if it.name]
+    no_duplicates("ports are called", port_names, "give each a name of its own")
     paths = [(it.path, fields.at("volumeMounts", number, "mountPath")) for number, it in enumerate(found.mounts)]
     no_duplicates("volumeMounts are at", paths, "choose another mountPath for one")
     fields.done()
@@ -105,13 +115,13 @@ def container(fields: Fields, volumes: Iterable[str]) -> ContainerSpec:
 
 def _filled_in(text: str, env: Mapping[str, str]) -> str:
     """``$(NAME)`` replaced by that variable, as a cluster does; left alone where there is none.  ``$$`` stands for one ``$``."""
-    return VARIABLE.sub(lambda found: env.get(found[1], found[0]) if found[1] else "$", text)
+    return VARIABLE.sub(lambda found: "$" if found[1] is None else env.get(found[1], found[0]), text)
 
 
 def _port(fields: Fields) -> Port:
-    inside, host = fields.within("containerPort", 1, 65535), fields.within("hostPort", 1, 65535, None)
-    fields.take("name", str, "")
-    port = Port(inside, host, fields.one_of("protocol", PROTOCOLS))
+    inside, host = fields.within("containerPort", 1, 65535), fields.within("hostPort", 0, 65535, None) or None
+    name = fields.name("name", "", rule=PORT_NAME, most=15)
+    port = Port(inside, host, fields.one_of("protocol", PROTOCOLS), name)
     fields.done()
     return port
 

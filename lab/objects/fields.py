@@ -131,7 +131,8 @@ class Fields:
         """
         value = str(self.take(key, str, known[0]))
         if value not in known:
-            raise UsageError(f"{self.at(key)}: {value} is not supported here.", f"It can be {', '.join(known)}.", f"write {known[0]}")
+            why = f"It can be {', '.join(known)}."
+            raise UsageError(f"{self.at(key)}: {value} is not supported here.", why, f"write {_nearest(value, known) or known[0]}")
         return value
 
     def done(self) -> None:
@@ -177,10 +178,17 @@ def text(value: object, position: Position) -> str:
 
 
 def _wrong_type(position: Position, value: object, kind: type) -> UsageError:
-    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    shown = position.written or (str(value).lower() if isinstance(value, bool) else str(value))
     hint = f'put it in quotes: "{shown}"' if kind is str and not isinstance(value, list | dict) else f"make it {WORDS[kind]}"
     why = QUOTES if '"' in hint else WRITTEN[kind]
     return UsageError(f"{position} must be {WORDS[kind]}, and is {kind_of(value)}: {shown[:60]}.", why, hint)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that somebody most likely means; empty if none is near."""
+    by_small = {one.lower(): one for one in known}
+    close = get_close_matches(word.lower(), by_small, 1)
+    return by_small[close[0]] if close else ""
 
 
 def kind_of(value: object) -> str:

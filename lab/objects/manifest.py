@@ -1,10 +1,12 @@
 """A manifest's text, as a mapping, and as the YAML nodes that know their lines.
 
-YAML is read as strictly as a cluster reads it: a key that stands twice in one mapping is an error.
+YAML is read as a cluster reads it: see ``go_yaml``.
 """
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +36,7 @@ def load(text: str) -> dict[str, Any]:
 
 
 def parse(text: str) -> Manifest:
-    """The one manifest that a YAML text holds.
+    """The one manifest that a YAML text holds; JSON is YAML.
 
     Raises:
         UsageError: it is not YAML, is empty, or holds several manifests; names the line.
@@ -56,9 +58,11 @@ def _documents(text: str) -> list[tuple[Any, yaml.Node]]:
     """The content and the nodes of each document in a text that holds anything."""
     import yaml  # noqa: PLC0415  (only those who have text need it)
 
+    from lab.objects.go_yaml import Loader  # noqa: PLC0415
+
     found = []
     try:
-        loader = _strict_loader()(text)
+        loader = Loader(_without_tabs(text) if text.lstrip().startswith("{") else text)
         while loader.check_node():
             if node := loader.get_node():
                 found.append((loader.construct_document(node), node))
@@ -67,44 +71,25 @@ def _documents(text: str) -> list[tuple[Any, yaml.Node]]:
     return [(content, node) for content, node in found if content is not None]
 
 
+def _without_tabs(text: str) -> str:
+    """JSON may be indented by tabs, which YAML does not take: spaces in their place, as long as it is JSON.  Text in JSON has none."""
+    with suppress(ValueError):
+        json.loads(text)
+        return text.replace("\t", " ")
+    return text
+
+
 def _no_yaml(text: str, error: yaml.YAMLError) -> UsageError:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     for number, line in enumerate(text.splitlines(), 1):
-        if "\t" in line[: len(line) - len(line.lstrip())]:
+        if "{{" in line:
+            why = f"Line {number} has double braces: this is a template, of which a program makes a manifest."
+            return UsageError("The manifest is not YAML.", why, "fill it in first; for a Helm chart: helm template")
+        if mark and number == mark.line + 1 and "\t" in line[: len(line) - len(line.lstrip())]:
             why = f"There is a tab at the start of line {number}, and YAML counts spaces."
             return UsageError("The manifest is not YAML.", why, "put two spaces for each step in the place of the tab")
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark:
         why = f"Line {mark.line + 1}, column {mark.column + 1}: {problem}."
     else:  # a character that YAML does not allow
         why = f"Line {text.count(chr(10), 0, getattr(error, 'position', 0)) + 1}: {getattr(error, 'reason', error)}."
     return UsageError("The manifest is not YAML.", why, "compare how far the lines are indented, and look for an open quote")
-
-
-def _strict_loader() -> type[yaml.SafeLoader]:
-    """PyYAML's safe reader, which also refuses a key that stands twice in a mapping, and says in which line a value makes no sense."""
-    import yaml  # noqa: PLC0415
-
-    class Strict(yaml.SafeLoader):
-        def get_node(self) -> yaml.Node | None:
-            try:
-                return super().get_node()
-            except RecursionError:
-                why = f"What is around line {self.line + 1} is nested too deep."
-                raise UsageError("The manifest can't be read.", why, "look for brackets that are not closed") from None
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            seen = set()
-            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(problem=f"{key.value} stands here for the second time", problem_mark=key.start_mark)
-                seen.add(key.value)
-            return super().construct_mapping(node, deep)
-
-        def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-            try:
-                return super().construct_object(node, deep)
-            except ValueError as error:  # a date that no calendar has, say
-                why = f"Line {node.start_mark.line + 1}: {error}."
-                raise UsageError("The manifest can't be read.", why, "put the value in quotes if it is text") from None
-
-    return Strict

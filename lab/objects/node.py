@@ -82,9 +82,9 @@ def why_not(pod: PodSpec, node: Node, there: Sequence[PodSpec] = ()) -> str:
     """What a node lacks for a pod beside those that are there, in words; empty if it has room."""
     asked, free = pod.requests, node.free(there)
     lacks = []
-    if asked.cpu > free.cpu:
+    if asked.cpu and asked.cpu > free.cpu:
         lacks.append(f"too little cpu: {_beside(cpu_text, asked.cpu, free.cpu)}")
-    if asked.memory > free.memory:
+    if asked.memory and asked.memory > free.memory:
         lacks.append(f"too little memory: {_beside(memory_text, asked.memory, free.memory)}")
     for port, protocol in sorted(pod.host_ports.keys() & {taken for other in there for taken in other.host_ports}):
         lacks.append(f"port {port} ({protocol}) is taken")

@@ -96,9 +96,8 @@ def _policy(spec: PodSpec, it: ContainerSpec) -> str:
 
 def _bounds(it: ContainerSpec) -> dict[str, int]:
     """Requests and limits.  Swap is not allowed: with it, a container could use more than its limit of memory."""
-    bounds = {}
-    if it.requests.cpu:
-        bounds["cpu_shares"] = max(2, it.requests.cpu * 1024 // 1000)
+    # Who requests nothing gets the least there is, as from a kubelet; Docker would give as much as for a whole processor.
+    bounds = {"cpu_shares": max(2, it.requests.cpu * 1024 // 1000)}
     if it.limits.cpu:
         bounds |= {"cpu_period": PERIOD_US, "cpu_quota": max(1000, it.limits.cpu * PERIOD_US // 1000)}
     if it.limits.memory:

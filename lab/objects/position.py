@@ -38,6 +38,15 @@ class Position:
             line, node = below
         return line + 1
 
+    @property
+    def written(self) -> str:
+        """A single value as it stands in the text, such as ``1.10``; empty if it is none, or there is no text."""
+        node = self.document
+        for key in self.keys:
+            below = _below(node, key) if node else None
+            node = below[1] if below else None
+        return str(getattr(node, "value", "")) if getattr(node, "id", "") == "scalar" else ""
+
     def __str__(self) -> str:
         if not self.keys:
             return "The manifest"

@@ -6,6 +6,7 @@ processor (millicores) and bytes, so that adding and comparing them is exact.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
@@ -74,9 +75,8 @@ def memory(written: object, where: Position | str) -> int:
     amount = _amount(written, where, "64Mi")
     if amount != amount.to_integral_value():
         why = f"The letter m stands for thousandths: this is {amount.normalize():f} bytes." if str(written).endswith("m") else ""
-        raise UsageError(
-            f"{where}: {written} is not a whole number of bytes.", why, f"write {str(written).rstrip('num')}Mi if you mean that"
-        )
+        meant = f"{str(written).rstrip('num')}Mi" if str(written)[-1] in "num" else f"{math.ceil(amount / SUFFIXES['Mi'])}Mi"
+        raise UsageError(f"{where}: {written} is not a whole number of bytes.", why, f"write {meant} if you mean that")
     return int(amount)
 
 

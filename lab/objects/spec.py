@@ -23,6 +23,8 @@ from lab.objects.quantity import NOTHING, Resources
 RESTARTS = ("Always", "OnFailure", "Never")
 PAUSE = "pause"
 """The name of the container that is in every pod, and in no manifest."""
+LABEL, LABEL_MOST = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"), 63
+LABEL_IS = f"At most {LABEL_MOST} letters, digits, hyphens, dots and underscores, with a letter or digit at both ends"
 LONG_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
@@ -86,6 +88,9 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
     Raises:
         UsageError: it is not a Pod's, or asks for what is not supported; names the field by its path, and by its line in YAML.
     """
+    if not isinstance(manifest, str | Mapping):
+        what = f"This is not a manifest: {type(manifest).__name__}."
+        raise UsageError(what, "It is text, or a mapping.", "of a file: Path('pod.yaml').read_text(); of bytes: .decode()")
     read_from = parse(manifest) if isinstance(manifest, str) else None
     whole = read_from.content if read_from else dict(manifest)  # type: ignore[arg-type]
     fields = Fields(whole, Position(document=read_from.document if read_from else None))
@@ -94,11 +99,24 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
         what = f"This is a {kind} of {version}, and not a Pod"
         raise UsageError(f"{what}: {fields.at('kind')}.", "Only one kind is read here.", "write apiVersion: v1, kind: Pod")
     metadata = fields.inside("metadata")
-    name, labels = metadata.name("name", rule=LONG_NAME, most=253), metadata.pairs("labels")
+    name, labels = metadata.name("name", rule=LONG_NAME, most=253), _labels(metadata)
     metadata.done()
     spec = fields.inside("spec")
     fields.done()
     return _pod(name, labels, spec, whole)
+
+
+def _labels(metadata: Fields) -> dict[str, str]:
+    labels = metadata.pairs("labels")
+    for key, value in labels.items():
+        prefix, _, short = key.rpartition("/")
+        if not LABEL.fullmatch(short) or len(short) > LABEL_MOST or (prefix and not LONG_NAME.fullmatch(prefix)) or key.startswith("/"):
+            why = f"{LABEL_IS}. Before it may stand a domain and a slash."
+            raise UsageError(f"{metadata.at('labels', key)}: {key!r} can't be a label's name.", why, "write for example tier")
+        if value and (not LABEL.fullmatch(value) or len(value) > LABEL_MOST):
+            why = f"{LABEL_IS}."
+            raise UsageError(f"{metadata.at('labels', key)}: {value!r} can't be a label's value.", why, "put other text in an annotation")
+    return labels
 
 
 def _pod(name: str, labels: Mapping[str, str], fields: Fields, whole: Mapping[str, Any]) -> PodSpec:

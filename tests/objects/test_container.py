@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from lab.box.errors import UsageError
+from lab.objects.container import Port
 from lab.objects.spec import read
 from tests.objects.manifests import one, pod, shell
 
 
 def test_variables_are_filled_in_as_a_cluster_does() -> None:
     env = [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)2"}, {"name": "EMPTY"}]
-    (found,) = read(pod(shell("$(B) $(C) $$(A) $$ $x $(date)", args=["$(A)"], env=env))).containers
+    (found,) = read(pod(shell("$(B) $(C) $$(A) $$ $x $(date) $(basename $(A)) $() $(A", args=["$(A)"], env=env))).containers
     assert found.env == {"A": "1", "B": "12", "EMPTY": ""}
-    assert (found.command[-1], found.args) == ("12 $(C) $(A) $ $x $(date)", ("1",))
+    assert (found.command[-1], found.args) == ("12 $(C) $(A) $ $x $(date) $(basename $(A)) $() $(A", ("1",))
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,11 @@ def test_variables_are_filled_in_as_a_cluster_does() -> None:
         ({"ports": [{"containerPort": 0}]}, "ports[0].containerPort: 0 is out of range"),
         ({"ports": [{"containerPort": 80, "hostPort": 65536}]}, "ports[0].hostPort: 65536 is out of range"),
         ({"ports": [{"containerPort": 80, "protocol": "tcp"}]}, "ports[0].protocol: tcp is not supported here"),
+        ({"ports": [{"containerPort": 80, "name": "a-name-that-is-long"}]}, "ports[0].name: 'a-name-that-is-long' can't be a name"),
+        ({"ports": [{"containerPort": 80, "name": "8080"}]}, "ports[0].name: '8080' can't be a name"),
+        ({"ports": [{"containerPort": one, "name": "web"} for one in (80, 81)]}, "ports[1].name: two ports are called web"),
+        ({"env": [{"name": "É", "value": "1"}]}, "env[0].name: 'É' can't be a variable's name"),
+        ({"image": " "}, "image is empty"),
         ({"ports": [{"containerPort": 80, "hostIP": "::"}]}, "ports[0].hostIP is not supported here"),
         ({"volumeMounts": [{"name": "d", "mountPath": "/d"}]}, "volumeMounts[0].name: there is no volume d"),
         ({"resources": {"requests": {"memory": "1 GB"}}}, "resources.requests.memory: '1 GB' is not an amount"),
@@ -65,3 +71,16 @@ def test_two_volumes_can_not_be_at_one_place() -> None:
     mounts = [{"name": "d", "mountPath": "/d"}, {"name": "e", "mountPath": "/d"}]
     with pytest.raises(UsageError, match="two volumeMounts are at /d"):
         read(pod(one(volumeMounts=mounts), volumes=[{"name": name, "emptyDir": {}} for name in "de"]))
+
+
+def test_zero_is_no_port_of_the_machine() -> None:
+    (found,) = read(pod(one(ports=[{"containerPort": 80, "hostPort": 0, "name": "web"}]))).containers
+    assert found.ports == (Port(80, name="web"),)
+
+
+@pytest.mark.parametrize(("field", "written", "meant"), [("protocol", "udp", "UDP"), ("imagePullPolicy", "never", "Never")])
+def test_the_nearest_word_is_offered(field: str, written: str, meant: str) -> None:
+    broken = one(ports=[{"containerPort": 80, "protocol": written}]) if field == "protocol" else one(imagePullPolicy=written)
+    with pytest.raises(UsageError) as refused:
+        read(pod(broken))
+    assert refused.value.try_next == f"write {meant}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from lab.box.errors import UsageError
@@ -27,7 +29,10 @@ TWICE = "kind: Pod\nkind: Pod\n"
         ("a: !!python/object/apply:os.system [true]", ["not YAML"]),
         ("a: \x00", ["not YAML"]),
         ("[" * 10_000, ["can't be read"]),
-        ("a: 2001-99-99", ["can't be read", "quote"]),
+        ("a: !!timestamp 2001-99-99", ["can't be read", "quote"]),
+        ("image: {{ .Values.image }}", ["Line 1 has double braces", "helm template"]),
+        ("a:\n\t- b", ["a tab at the start of line 2"]),
+        ("text: |\n  a\n  \tb\nc: [", ["not YAML", "an open quote"]),
         ("? [1]\n: 2\n", ["not YAML"]),
     ],
 )
@@ -40,3 +45,13 @@ def test_text_that_is_no_manifest_is_told_why(text: str, words: list[str]) -> No
 
 def test_a_manifest_may_stand_between_lines_of_hyphens() -> None:
     assert load(f"---\n{WEB}\n---\n")["kind"] == "Pod"
+
+
+def test_a_tab_in_a_text_is_part_of_it() -> None:
+    assert load("script: |\n  if true\n  then\n  \tls\n  fi\n") == {"script": "if true\nthen\n\tls\nfi\n"}
+
+
+@pytest.mark.parametrize("indent", [None, 2, "\t"])
+def test_a_manifest_may_be_json(indent: int | str | None) -> None:
+    content = load(WEB)
+    assert load(json.dumps(content, indent=indent)) == content

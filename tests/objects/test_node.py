@@ -34,6 +34,10 @@ def test_the_room_that_is_left_decides() -> None:
     assert why_not(wants("b", "2", "1Gi"), node(), there) == both
 
 
+def test_a_full_node_takes_who_asks_for_nothing() -> None:
+    assert fits(wants("b", "0", "0"), node(), [wants("a", "1", "128Mi"), wants("c", "1", "128Mi")])
+
+
 def test_a_port_of_the_machine_is_room_too() -> None:
     there = [wants("a", ports=PUBLISHES)]
     assert why_not(wants("b", ports=PUBLISHES), node(), there) == "port 8081 (TCP) is taken"

@@ -116,7 +116,7 @@ def test_a_mapping_has_no_lines() -> None:
         (f"{TEXT}---\n{TEXT}", 41),
         ("\n\njust text", 3),
         ("---\n- a\n- b\n", 2),
-        ("a: 1\nb: 2001-99-99", 2),
+        ("a: 1\nb: !!timestamp 2001-99-99", 2),
         ("a: 1\nb: \x00", 2),
         ("a: 1\nb: " + "[" * 10_000, 2),
         ("a: 1\nb: {c: 1,\n    c: 2}", 3),

@@ -38,6 +38,8 @@ def test_memory_is_bytes(written: object, amount: int) -> None:
         ("1g", "1Gi"),
         ("64K", "64Ki"),
         ("64m", "64Mi"),
+        ("1.2Gi", "1229Mi"),
+        ("0.1Ki", "1Mi"),
     ],
 )
 def test_what_people_write_is_answered_with_what_they_mean(written: str, meant: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,11 +73,15 @@ def test_requests_are_those_of_kubernetes() -> None:
         (pod() | {"metadata": {}}, "metadata.name is missing", "name"),
         (pod() | {"metadata": {"name": "a", "namespace": "b"}}, "metadata.namespace is not supported here", "take it out"),
         (pod() | {"metadata": {"name": "a", "labels": {"v": 1}}}, "metadata.labels.v must be text", '"1"'),
+        (pod() | {"metadata": {"name": "a", "labels": {"v": "a b"}}}, "metadata.labels.v: 'a b' can't be a label's value", "annotation"),
+        (pod() | {"metadata": {"name": "a", "labels": {"a/b/c": ""}}}, "metadata.labels.a/b/c: 'a/b/c' can't be a label's name", "tier"),
+        (pod() | {"metadata": {"name": "a", "labels": {"-a": ""}}}, "metadata.labels.-a: '-a' can't be a label's name", "tier"),
         (pod() | {"spec": {}}, "spec.containers is missing", "add one"),
         (pod() | {"spec": {"container": []}}, "spec.containers is missing", ""),
         (pod() | {"status": {}}, "status is not supported here", "take it out"),
         (pod(nodeName="n"), "spec.nodeName is not supported here", "take it out"),
         (pod(restartPolicy="always"), "spec.restartPolicy: always is not supported here", "write Always"),
+        (pod(restartPolicy="never"), "spec.restartPolicy: never is not supported here", "write Never"),
         (pod(hostname="a b"), "spec.hostname: 'a b' can't be a name", "write a-b"),
         (pod(terminationGracePeriodSeconds=-1), "spec.terminationGracePeriodSeconds: -1 is out of range", ""),
         (pod(volumes=[{"name": "d", "hostPath": {"path": "/"}}]), "spec.volumes[0].hostPath is not supported here", ""),
@@ -101,3 +106,29 @@ def test_a_port_of_the_machine_can_be_published_once() -> None:
     with pytest.raises(UsageError, match="two containers want hostPort 8081/TCP"):
         read(pod(one(ports=ports), one("other", ports=ports)))
     assert read(pod(one(ports=[*ports, {"containerPort": 80, "hostPort": 8081, "protocol": "UDP"}]))).host_ports
+
+
+def test_labels_are_those_that_a_cluster_takes() -> None:
+    labels = {"app.kubernetes.io/name": "web", "v": "1.2_b-C", "empty": "", "a" * 63: "b" * 63}
+    assert read(pod() | {"metadata": {"name": "a", "labels": labels}}).labels == labels
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("value: 1.10", '"1.10"'), ("value: 0022", '"0022"'), ("value: NO", '"NO"'), ("value: y", '"y"'), ("value: 08", '"08"'),
+        ("value: 1e3", '"1e3"'), ("value: 0o17", '"0o17"'), ("value: True", '"True"'),
+    ],
+)  # fmt: skip
+def test_what_is_to_be_put_in_quotes_is_shown_as_it_stands_there(line: str, hint: str) -> None:
+    head = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: app\n    image: base\n    env:\n    - name: A\n"
+    with pytest.raises(UsageError) as refused:
+        read(f"{head}      {line}\n")
+    assert "(line 10) must be text" in refused.value.what
+    assert refused.value.try_next == f"put it in quotes: {hint}"
+
+
+@pytest.mark.parametrize("given", [Path("pod.yaml"), b"kind: Pod", None, 3])
+def test_what_is_neither_text_nor_a_mapping_is_said(given: object) -> None:
+    with pytest.raises(UsageError, match="This is not a manifest"):
+        read(given)  # type: ignore[arg-type]

@@ -122,7 +122,7 @@ def prepare_template() -> subprocess.Popen[bytes]:
 
     It goes before other processes where that is allowed: beside tests it would take longer than a build is given.
     """
-    env = os.environ | {"COURSE_STATE": str(state_directory("microvm"))}
+    env = os.environ | {"COURSE_STATE": str(state_directory("template"))}  # no installation whose box is started, or taken down
     command = ["nice", "-n", "-10", sys.executable, "-c", PREPARES_A_TEMPLATE]
     return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
