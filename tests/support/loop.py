@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-SOON_S = 10.0
+SOON_S = 40.0
 
 
 def run(main: Coroutine[Any, Any, T], seconds: float = SOON_S) -> T:

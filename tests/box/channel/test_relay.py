@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -131,24 +131,27 @@ async def relayed(directory: Path, *before: Answer, box_comes_s: float = 0.0, ne
             writer.close()
 
     with start(directory, {"unix": str(directory / "agent.sock")}) as process:
-        try:
-            await asyncio.sleep(box_comes_s)
-            async with await asyncio.start_unix_server(box, directory / "agent.sock"):
-                await until(lambda: answers(directory) or process.poll() is not None)
-                yield Relayed(process, Access(directory), channels)
-                channels[0].close()
-                code = await asyncio.to_thread(process.wait, 5)
-        finally:
-            process.kill()
+        await asyncio.sleep(box_comes_s)
+        async with await asyncio.start_unix_server(box, directory / "agent.sock"):
+            await until(lambda: answers(directory) or process.poll() is not None)
+            yield Relayed(process, Access(directory), channels)
+            channels[0].close()
+            code = await asyncio.to_thread(process.wait, 5)
         assert process.stderr
         said = process.stderr.read().decode()
         assert code == 0
         assert not never.search(said), said
 
 
-def start(directory: Path, transport: dict[str, object], more_settings: str = "") -> subprocess.Popen[bytes]:
+@contextmanager
+def start(directory: Path, transport: dict[str, object], more_settings: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """A relay, which is killed at the end of the ``with`` block."""
     script = SETTINGS + more_settings + SERVE
-    return subprocess.Popen([sys.executable, "-c", script, directory, json.dumps(transport)], stderr=subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", script, directory, json.dumps(transport)], stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def answers(directory: Path) -> bool:
@@ -307,7 +310,6 @@ def agents(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
     with start(directory, {"command": [sys.executable, "-I", "-S", AGENT, "-"]}) as process:
         asyncio.run(until(lambda: answers(directory)))
         yield process
-        process.kill()
 
 
 def test_a_command_is_a_channel(directory: Path, agents: subprocess.Popen[bytes]) -> None:
@@ -341,18 +343,12 @@ def test_where_its_last_socket_is_it_answers(directory: Path) -> None:
     slow = "from socket import socket; listen = socket.listen; socket.listen = lambda *a: __import__('time').sleep(0.2) or listen(*a); "
     with start(directory, {"command": [sys.executable, "-I", "-S", AGENT, "-"]}, slow) as process:
         asyncio.run(until((directory / "dial.sock").exists))
-        try:
-            assert Access(directory).ask("pid") == str(process.pid)
-        finally:
-            process.kill()
+        assert Access(directory).ask("pid") == str(process.pid)
 
 
 def test_a_command_that_fails_is_not_waited_for(directory: Path) -> None:
     with start(directory, {"command": ["false"]}) as process:
-        try:
-            process.wait(10)
-        finally:
-            process.kill()
+        process.wait(10)
 
 
 class App(BaseHTTPRequestHandler):
