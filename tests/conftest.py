@@ -3,8 +3,8 @@
 Boxes are real.  What they are made from is built once into a state directory of the tests' own (``COURSE_TEST_STATE``, else ``.tests`` in
 the checkout) and kept there, so that only the first run pays for it.
 
-A test says that it takes a box by the fixture ``running``, or one that is built on it: ``box`` or ``fresh``.  Each process that
-runs tests has one box on each backend, which its tests share.
+A test says that it takes a box by the fixture ``running``, or one that is built on it: ``box`` or ``fresh``.  Each process that runs tests
+has one box on each backend, which its tests share.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ BACKENDS = ("microvm", "container")
 FIRST = "gw0"
 """What pytest-xdist calls the first of the processes."""
 ORDER = ("", "container", "microvm")
+"""Of tests, by the box that they take."""
 TEMPLATE = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
@@ -71,7 +72,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin with the template of the emulated boxes, if a test takes one: it needs minutes, and one core."""
-    if os.environ.get(WORKER, "") in {"", FIRST} and any(item.get_closest_marker("microvm") for item in session.items):
+    if session.config.option.collectonly or os.environ.get(WORKER, FIRST) != FIRST:
+        return
+    if any(item.get_closest_marker("microvm") for item in session.items):
         session.config.stash[TEMPLATE] = prepare_template()
 
 

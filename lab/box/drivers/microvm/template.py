@@ -29,7 +29,7 @@ from lab.box.wait import wait_for
 BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
 WARM_IMAGE = "app:v1"
 LOAD_IMAGES = f"docker load --quiet --input /{rootfs.IMAGES}"
-"""From the machine's own disk: through the channel, an emulated machine takes four times as long."""
+"""From the machine's own disk: through the channel, an emulated machine takes twice as long."""
 COPY_IMAGES_TO_PODMAN = f"set -o pipefail; docker save {WARM_IMAGE} base | podman load --quiet"
 """Podman has a store of its own, and an emulated machine takes half a minute to fill it: see ``objects.podman.hand_over``."""
 
