@@ -13,8 +13,8 @@ UV := .venv/bin/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(PYTHON)
 COMPILE := $(UV) pip compile --quiet --python $(PYTHON) --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-# Three processes run tests, each with boxes of its own: see tests/conftest.py.  One at a time: ARGS="-n 0".
-BESIDE := -n 3 --dist loadscope --no-loadscope-reorder
+# Two processes run tests, each with boxes of its own: see tests/conftest.py.  One at a time: ARGS="-n 0".
+BESIDE := -n 2 --dist loadscope --no-loadscope-reorder
 
 # Trust the certificate authorities that this computer trusts, as pip does; networks that inspect traffic bring their own.
 export UV_SYSTEM_CERTS ?= 1

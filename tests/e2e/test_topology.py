@@ -154,7 +154,7 @@ def _something_of_each(box: Box) -> None:
     box.sh(SOMETHING_OF_EACH, check=True)
 
 
-def test_shows_within_a_second_what_a_cell_and_the_command_line_do(lab: Lab, view: View, box: Box) -> None:
+def test_shows_what_a_cell_and_the_command_line_do(lab: Lab, view: View, box: Box) -> None:
     lab.run("!docker run -d --name one --ipc shareable base sleep 10000")
     view.shows("one")
     start(box, "two", "--network", "container:one", "--ipc", "container:one")

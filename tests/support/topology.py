@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lab.box.instances.box import Box
 
-SOON_MS = 1_000
+SOON_MS = 20_000
 """Within which the page shows what has happened."""
 PLACES = """(root) => {
     const origin = root.querySelector('.stage').getBoundingClientRect();
