@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.box.errors import CourseError, UsageError
-from lab.objects.engine import in_parallel
+from lab.box.parallel import in_parallel
 from lab.objects.node import Node, Plan, schedule
 from lab.objects.pod import Pod, pods
 from lab.objects.spec import PodSpec, read

@@ -1,37 +1,21 @@
-"""What all objects need of a machine's engine: requests side by side, errors as sentences, and removal that can be repeated.
+"""What all objects need of a machine's engine: errors as sentences, and removal that can be repeated.
 
 Removing what is already gone is no error here, so that a removal which was interrupted can be started again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from lab.box.errors import CourseError
 from lab.box.wait import wait_until
 
-A = TypeVar("A")
-B = TypeVar("B")
-AT_ONCE = 8
-"""Requests that are made side by side."""
 REMOVAL_S = 30.0
 """Seconds that a removal may take which somebody else has begun."""
-
-
-def in_parallel(action: Callable[[A], B], things: Iterable[A]) -> list[B]:
-    """Do something with several things side by side.
-
-    Returns:
-        The results, in the order of the things.  If the action fails for one, its error is raised after all have ended.
-    """
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        begun = [pool.submit(action, thing) for thing in things]  # map() would drop what waits for its turn when one fails
-    return [one.result() for one in begun]
 
 
 @contextmanager

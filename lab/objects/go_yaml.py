@@ -26,11 +26,11 @@ def _as_written(words: tuple[str, ...]) -> str:
 
 
 PLAIN = {
-    "merge": re.compile("<<"),
-    "null": re.compile(f"~|{_as_written(('null',))}|"),
-    "bool": re.compile(_as_written(TRUE + FALSE)),
-    "int": re.compile(r"[-+]?(?:0[bB][01_]+|0[oO]?[0-7_]+|0[xX][0-9a-fA-F_]+|0|[1-9][0-9_]*)"),
-    "float": re.compile(r"[-+]?(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"),
+    "merge": "<<",
+    "null": f"~|{_as_written(('null',))}|",
+    "bool": _as_written(TRUE + FALSE),
+    "int": r"[-+]?(?:0[bB][01_]+|0[oO]?[0-7_]+|0[xX][0-9a-fA-F_]+|0|[1-9][0-9_]*)",
+    "float": r"[-+]?(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
 }
 """What a word without quotes is, by the first pattern that matches it; else it is text."""
 
@@ -39,7 +39,7 @@ class Loader(yaml.SafeLoader):
     """PyYAML's safe reader by these rules, which says in which line a value makes no sense."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  (PyYAML's name and kind)
-        None: [(TAG + name, re.compile(f"(?:{pattern.pattern})$")) for name, pattern in PLAIN.items()]
+        None: [(TAG + name, re.compile(f"(?:{pattern})$")) for name, pattern in PLAIN.items()]
     }
 
     def get_node(self) -> yaml.Node | None:

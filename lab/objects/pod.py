@@ -22,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
+from lab.box.parallel import AT_ONCE, in_parallel
 from lab.objects import options
-from lab.objects.engine import AT_ONCE, in_parallel, in_words, inspect, remove, remove_volume
+from lab.objects.engine import in_words, inspect, remove, remove_volume
 from lab.objects.options import KEY, MANIFEST, NAME, NODE, PART, Identity
 from lab.objects.spec import PAUSE, PodSpec, read
 from lab.objects.status import PodStatus, pod_status

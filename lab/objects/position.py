@@ -28,24 +28,25 @@ class Position:
     @property
     def line(self) -> int:
         """Counted from 1, in the whole text; of what is around the field, if that is missing.  0 where there is no text."""
-        if not (node := self.document):
-            return 0
-        line = node.start_mark.line
-        for key in self.keys:
-            below = _below(node, key)
-            if not below:
-                break
-            line, node = below
-        return line + 1
+        return self._found()[0]
 
     @property
     def written(self) -> str:
         """A single value as it stands in the text, such as ``1.10``; empty if it is none, or there is no text."""
-        node = self.document
-        for key in self.keys:
-            below = _below(node, key) if node else None
-            node = below[1] if below else None
+        node = self._found()[1]
         return str(getattr(node, "value", "")) if getattr(node, "id", "") == "scalar" else ""
+
+    def _found(self) -> tuple[int, yaml.Node | None]:
+        """The line, and the node of the field; nothing in the place of a node that is missing."""
+        if not (node := self.document):
+            return 0, None
+        line = node.start_mark.line
+        for key in self.keys:
+            below = _below(node, key)
+            if not below:
+                return line + 1, None
+            line, node = below
+        return line + 1, node
 
     def __str__(self) -> str:
         if not self.keys:

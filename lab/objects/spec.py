@@ -23,9 +23,10 @@ from lab.objects.quantity import NOTHING, Resources
 RESTARTS = ("Always", "OnFailure", "Never")
 PAUSE = "pause"
 """The name of the container that is in every pod, and in no manifest."""
-LABEL, LABEL_MOST = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"), 63
-LABEL_IS = f"At most {LABEL_MOST} letters, digits, hyphens, dots and underscores, with a letter or digit at both ends"
+LABEL_IS = "At most 63 letters, digits, hyphens, dots and underscores, with a letter or digit at both ends"
+LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 LONG_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+LABEL_NAME = re.compile(f"({LONG_NAME.pattern}/)?{LABEL.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +110,10 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
 def _labels(metadata: Fields) -> dict[str, str]:
     labels = metadata.pairs("labels")
     for key, value in labels.items():
-        prefix, _, short = key.rpartition("/")
-        if not LABEL.fullmatch(short) or len(short) > LABEL_MOST or (prefix and not LONG_NAME.fullmatch(prefix)) or key.startswith("/"):
+        if not LABEL_NAME.fullmatch(key):
             why = f"{LABEL_IS}. Before it may stand a domain and a slash."
             raise UsageError(f"{metadata.at('labels', key)}: {key!r} can't be a label's name.", why, "write for example tier")
-        if value and (not LABEL.fullmatch(value) or len(value) > LABEL_MOST):
+        if value and not LABEL.fullmatch(value):
             why = f"{LABEL_IS}."
             raise UsageError(f"{metadata.at('labels', key)}: {value!r} can't be a label's value.", why, "put other text in an annotation")
     return labels

@@ -21,8 +21,8 @@ from docker.types import Resources as Reserved
 from docker.types import ServiceMode, TaskTemplate
 
 from lab.box.errors import CourseError, UsageError
+from lab.box.parallel import in_parallel
 from lab.box.wait import wait_for, wait_until
-from lab.objects.engine import in_parallel
 from lab.objects.node import Node, Plan, schedule
 from lab.objects.placement import NANOS_PER_MILLI, Placement, Share, placement
 from lab.objects.quantity import Resources

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.objects.engine import in_parallel
+from lab.box.parallel import in_parallel
 from lab.objects.pod import pods
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.machine import Machine
-from lab.objects.engine import in_parallel
+from lab.box.parallel import in_parallel
 from lab.objects.pod import Pod, pods
 from lab.objects.spec import PAUSE
 from lab.observe.namespace import walls

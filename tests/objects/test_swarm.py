@@ -9,8 +9,8 @@ import pytest
 
 from lab.box import machines
 from lab.box.errors import CourseError, UsageError
+from lab.box.parallel import in_parallel
 from lab.objects import swarm as swarms
-from lab.objects.engine import in_parallel
 from lab.objects.node import Node, schedule
 from lab.objects.spec import read
 from lab.objects.swarm import Swarm, form

@@ -92,8 +92,9 @@ def density(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (t
     vms, nodes = number(answers.get("vms")), number(answers.get("nodes"))
     hint = f"There are {len(pods)} services." if vms else "Report how many machines it takes if each service has one of its own."
     yield Fact("machines, one for each", vms == len(pods), said(answers.get("vms")), (hint, *MACHINES))
-    yield Fact("nodes", nodes == fewest_nodes(pods), said(answers.get("nodes")), (_about_nodes(nodes, pods), *MACHINES))
-    for name, role, count, counted in (("vms_mb", "vm", len(pods), vms), ("nodes_mb", "node", fewest_nodes(pods), nodes)):
+    fewest = fewest_nodes(pods)
+    yield Fact("nodes", nodes == fewest, said(answers.get("nodes")), (_about_nodes(nodes, fewest, by_sum(pods)), *MACHINES))
+    for name, role, count, counted in (("vms_mb", "vm", len(pods), vms), ("nodes_mb", "node", fewest, nodes)):
         one = float(getattr(placement.nodes[role].machine, "memory_mb", 0))
         yield _paid(name, number(answers.get(name)), one, count, counted, ready=bool(placement.pods_on(role)))
 
@@ -106,12 +107,12 @@ def _full(placement: Placement, there: Sequence[PodSpec], left: Sequence[str]) -
     return Fact(what, bool(there) and not left, f"{len(there)} services", (first, *FULL))
 
 
-def _about_nodes(told: float | None, pods: Sequence[PodSpec]) -> str:
+def _about_nodes(told: float | None, fewest: int, summed: int) -> str:
     if told is None:
         return "Report how many nodes of this size take all services as pods."
-    if told == by_sum(pods):
+    if told == summed:
         return "That many would do if a pod could be cut into pieces. Try to place them."
-    return "It can be done with fewer." if told > fewest_nodes(pods) else "So few have not even room for the sum."
+    return "It can be done with fewer." if told > fewest else "So few have not even room for the sum."
 
 
 def _paid(name: str, told: float | None, one: float, count: int, counted: float | None, *, ready: bool) -> Fact:

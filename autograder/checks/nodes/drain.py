@@ -22,7 +22,7 @@ from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
-from lab.objects.engine import in_parallel
+from lab.box.parallel import in_parallel
 from lab.objects.node import schedule
 from lab.objects.spec import PAUSE
 

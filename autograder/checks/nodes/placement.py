@@ -16,7 +16,7 @@ from autograder.framework.fact import Fact
 from autograder.framework.task import Task
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
-from lab.objects.engine import in_parallel
+from lab.box.parallel import in_parallel
 from lab.objects.node import Node
 from lab.objects.pod import Pod
 from lab.objects.quantity import NOTHING, Resources, cpu_text, memory_text

@@ -13,8 +13,7 @@ from lab.box.core.instance_dir import BOX_NUMBER, InstanceDir, box_record
 from lab.box.drivers.registry import driver_of
 from lab.box.errors import CourseError
 from lab.box.instances import inventory, startup
-
-AT_ONCE = 8
+from lab.box.parallel import AT_ONCE, in_parallel
 
 
 def peers(installation: Installation, backend: str) -> dict[str, str]:
@@ -83,10 +82,7 @@ def clear(directories: Sequence[InstanceDir]) -> None:
     Raises:
         CourseError: what runs one of them can't be reached.
     """
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = [pool.submit(_clear, directory) for directory in directories]  # map() would drop what waits for its turn when one fails
-    for job in jobs:
-        job.result()
+    in_parallel(_clear, directories)
 
 
 def _clear(directory: InstanceDir) -> None:

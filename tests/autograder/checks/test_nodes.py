@@ -18,8 +18,8 @@ from autograder.panel import Panel
 from autograder.testing import Graded, graded, hints, oks
 from lab.box import machines
 from lab.box.machine import Machine
+from lab.box.parallel import in_parallel
 from lab.objects.cluster import Cluster
-from lab.objects.engine import in_parallel
 from lab.objects.node import Plan, schedule
 from lab.objects.pod import Pod
 from tests.support.course import until
