@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 from lab.box.channel.access import Access
 from lab.box.core.processes import CHECKOUT
-from lab.box.errors import BoxNotRunning, CourseError
+from lab.box.errors import BoxNotRunning, CourseError, WaitTimeout
 from lab.box.machine import Machine
+from lab.box.wait import wait_for
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 COURSE = "/usr/local/lib/course"
 PACKAGES = ("lab", "autograder", "exercises")
 """What a notebook inside a box needs of the course, where it is there."""
+LOG = "/run/course/log/zygote"
 READY_S = 60
 SHUTDOWN_S = 5
 
@@ -53,7 +55,7 @@ class BoxKernel:
             return False
         self.lifeline.setblocking(False)
         try:
-            return bool(self.lifeline.recv(1))
+            return bool(self.lifeline.recv(1024))
         except BlockingIOError:
             return True
         except OSError:
@@ -107,14 +109,12 @@ def start(
     connection = connection or new_connection(access)
     remote = f"/run/course/kernels/{Path(connection['ip']).name}-{secrets.token_hex(2)}"
     request = {**connection, "ip": remote, "cwd": cwd, "env": environment or {}}
-    zygote = access.dial("unix:/run/course/kernels.sock")
     try:
-        zygote.settimeout(READY_S)
-        zygote.sendall(json.dumps(request).encode() + b"\n")
-        kernel = BoxKernel(machine, access, _process_id(zygote, machine), connection, zygote)
-    except BaseException:
-        zygote.close()
-        raise
+        # The warm kernel of a box that has only just come up has not yet imported all that makes it warm.
+        pid, lifeline = wait_for("a kernel", lambda: _fork(access, request), timeout_s=READY_S, every_s=0.1)
+    except WaitTimeout as error:
+        raise CourseError("The box did not start a kernel.", f"{error}\n{machine.sh(f'tail -5 {LOG}').stdout}", "course reset") from None
+    kernel = BoxKernel(machine, access, pid, connection, lifeline)
     try:
         for number in range(1, len(CHANNELS) + 1):
             _listen(access, f"{connection['ip']}-{number}", f"unix:{remote}-{number}")
@@ -129,14 +129,19 @@ def _listen(access: Access, path: str, target: str) -> None:
         raise CourseError("The kernel in the box can't be reached.", f"The relay could not open {path}.", "course reset")
 
 
-def _process_id(zygote: socket.socket, machine: Machine) -> int:
-    try:
+def _fork(access: Access, request: dict[str, Any]) -> tuple[int, socket.socket]:
+    """The process id of a new kernel, and the connection that it holds open; ConnectionError where there is no warm one to fork."""
+    with ExitStack() as unless_it_started:
+        zygote = unless_it_started.enter_context(access.dial("unix:/run/course/kernels.sock"))
+        zygote.settimeout(READY_S)
+        zygote.sendall(json.dumps(request).encode() + b"\n")
         answer = zygote.makefile().readline().strip()
-    except TimeoutError:
-        answer = ""
-    if not answer:
-        raise CourseError("The box did not start a kernel.", machine.sh("tail -5 /run/course/log/zygote").stdout, "course reset")
-    return int(answer)
+        if not answer:
+            raise ConnectionError("the warm kernel does not answer")
+        if not answer.isdigit():
+            raise CourseError("The box did not start a kernel.", f"{answer}.", "course reset")
+        unless_it_started.pop_all()
+    return int(answer), zygote
 
 
 @contextmanager

@@ -5,8 +5,8 @@ a kernel for each request.  Everything that must differ between kernels (key, so
 socket names with the request, and Python's own generator is seeded anew in every forked child.
 
 A request is one line of JSON on ``/run/course/kernels.sock``: a Jupyter connection file with ``transport: ipc``, plus ``cwd`` and ``env``.
-The reply is the kernel's process id, once it listens.  The kernel then holds the connection open until it ends: that tells whoever asked
-for it.
+The reply is the kernel's process id, once it listens, or a line that says why there is none.  The kernel then holds the connection open
+until it ends: that tells whoever asked for it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ def serve(connection: socket.socket, server: socket.socket) -> None:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         become_kernel(request, connection)
-    except Exception:
+    except Exception as error:
         logging.getLogger("zygote").exception("a kernel failed")
+        connection.sendall(" ".join(f"{type(error).__name__}: {error}".split()).encode() + b"\n")
     finally:  # whatever a kernel ends of, it must not go on as a second zygote
         os._exit(0)
 

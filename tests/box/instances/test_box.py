@@ -359,6 +359,18 @@ def test_a_kernel_starts_where_it_is_told_to(box: Box) -> None:
         assert said(client, "import os; print(os.getcwd())") == "/var/tmp"
 
 
+def test_a_kernel_that_can_t_start_says_why(box: Box) -> None:
+    with pytest.raises(CourseError, match="No such file or directory: '/nowhere'"), box.kernel(cwd="/nowhere"):
+        pass
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_a_kernel_is_waited_for_while_the_box_warms_it(box: Box) -> None:
+    box.sh("pkill -f zygote.py; rm /run/course/kernels.sock")
+    with box.kernel() as client:
+        assert said(client, "print('warm')") == "warm"
+
+
 @pytest.mark.above
 def test_each_kernel_has_a_key_of_its_own(box: Box) -> None:
     with box.kernel() as one, box.kernel() as two:
