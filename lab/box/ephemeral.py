@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab.box import lifecycle
-from lab.box.core.installation import Installation, private_directory
+from lab.box.core.installation import Installation, is_a_box, private_directory
 from lab.box.core.instance_dir import box_record
 from lab.box.core.processes import spawn_module
 from lab.box.core.record import ENGINE_VARIABLES, Record
@@ -48,16 +48,16 @@ def enter() -> Box:
         if (home.root / name).exists():
             shutil.copy(home.root / name, root / name)
     record = box_record(home)
-    _set({**_outer(home, record), "COURSE_STATE": str(root)})
+    _set({**_outer(record), "COURSE_STATE": str(root)})
     spawn_module("lab.box.ephemeral", str(os.getpid()), str(root), log=home.ephemeral / "log")
     box = lifecycle.up(record.backend if record else "auto", installation=Installation(root))
     os.environ["DOCKER_HOST"] = box.docker_host
     return box
 
 
-def _outer(home: Installation, record: Record | None) -> dict[str, str | None]:
+def _outer(record: Record | None) -> dict[str, str | None]:
     """The variables that name the engine which the learner's box runs on: in a notebook DOCKER_HOST is that box itself."""
-    if str(home.runtime) not in os.environ.get("DOCKER_HOST", ""):
+    if not is_a_box(os.environ.get("DOCKER_HOST", "")):
         return {}
     return {name: (record.origin.engine if record else {}).get(name) for name in ENGINE_VARIABLES}
 

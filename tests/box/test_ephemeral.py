@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,3 +47,17 @@ def test_it_is_pristine_and_goes_with_its_process(running: Running, box: Box, en
     assert list(installation.ephemeral.glob("[0-9]*")) == []
     assert box.sh("ls /root").stdout == "mine\n"
     box.sh("rm /root/mine")
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_its_machines_are_on_the_computer_s_engine_and_not_on_itself(running: Running, box: Box, tmp_path: Path) -> None:
+    """The engine is named by a context, so that no variable names it: as with the default socket of most computers."""
+    assert box
+    env = {**running.environment, "DOCKER_CONFIG": str(tmp_path)}
+    if address := env.pop("DOCKER_HOST", ""):
+        subprocess.run(["docker", "context", "create", "mine", "--docker", f"host={address}"], env=env, check=True, capture_output=True)
+        (tmp_path / "config.json").write_text('{"currentContext": "mine"}')
+    code = "from lab.box.ephemeral import enter; from lab.box import machines; enter(); print(machines.create('beside').sh('hostname'))"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("beside", "")
+    until("it to go", lambda: not list(running.installation.ephemeral.glob("[0-9]*")))

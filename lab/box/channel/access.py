@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -186,13 +187,15 @@ class Access:
         )
 
 
-def start_relay(directory: Path, transport: dict[str, str | list[str]], log: Path, env: dict[str, str] | None = None) -> processes.Process:
+def start_relay(
+    directory: Path, transport: dict[str, str | list[str]], log: Path, env: Mapping[str, str | None] | None = None
+) -> processes.Process:
     """Start a relay; it opens its sockets when the channel is there, so it may be started together with the box.
 
     Args:
         directory: where its sockets go.
         transport: see ``relay.serve``.
         log: gets its complaints.
-        env: set in its environment, such as DOCKER_HOST.
+        env: set in its environment, such as DOCKER_HOST; what is None is taken out of it.
     """
     return processes.spawn_module("lab.box.channel.relay", str(directory), json.dumps(transport), log=log, env=env)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from lab.box.core.progress import Printed, Progress, Quiet
 from lab.box.errors import CourseError
 
 APP = "kubernetes-by-analogy"
+TEMPORARY = "/tmp"  # noqa: S108  (directories in it are private)
+RUNTIME = "course"
+"""What the names of runtime directories begin with."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class Installation:
     @property
     def runtime(self) -> Path:
         """Where the sockets of boxes are: a short name in /tmp, because TMPDIR differs between shells and may be long."""
-        return self._short("course")
+        return self._short(RUNTIME)
 
     @property
     def jupyter(self) -> Path:
@@ -108,7 +112,7 @@ class Installation:
         return self._short("jupyter-course")
 
     def _short(self, kind: str) -> Path:
-        return Path("/tmp") / f"{kind}-{os.getuid()}-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]}"  # noqa: S108
+        return Path(TEMPORARY) / f"{kind}-{os.getuid()}-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]}"
 
     def socket_directory(self, name: str) -> Path:
         """A private directory for the sockets of one machine, created when missing.
@@ -161,6 +165,11 @@ def private_directory(path: Path) -> None:
         )
     if info.st_mode & 0o077:
         path.chmod(0o700)
+
+
+def is_a_box(docker_host: str) -> bool:
+    """Whether this value of ``DOCKER_HOST`` is the engine of a box: of any installation, not of one alone."""
+    return bool(re.search(rf"{TEMPORARY}/{RUNTIME}-\d+-[0-9a-f]{{8}}/", docker_host))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,21 +87,22 @@ def _started(pid: int) -> float:
         return float(psutil.Process(pid).create_time())
 
 
-def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: dict[str, str] | None = None) -> Process:
+def spawn(command: list[str], log: Path, *, fds: tuple[int, ...] = (), env: Mapping[str, str | None] | None = None) -> Process:
     """Start a process that goes on when its starter and the terminal have ended (see ``detach.py``).
 
     Args:
         command: program, as a path, and arguments.
         log: gets its output.
         fds: file descriptors that it inherits, with their numbers.
-        env: set in its environment.
+        env: set in its environment; what is None is taken out of it.
     """
+    environment = {name: value for name, value in {**os.environ, **(env or {})}.items() if value is not None}
     launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(log), *command]
-    done = subprocess.run(launcher, pass_fds=fds, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(launcher, pass_fds=fds, env=environment, stdout=subprocess.PIPE, check=True)
     return Process.of(int(done.stdout))
 
 
-def spawn_module(name: str, *arguments: str, log: Path, env: dict[str, str] | None = None) -> Process:
+def spawn_module(name: str, *arguments: str, log: Path, env: Mapping[str, str | None] | None = None) -> Process:
     """Start one of the course's own modules, as ``python -m`` does, wherever the course was found; see ``spawn``."""
     paths = os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")])
     return spawn([sys.executable, "-m", name, *arguments], log, env={"PYTHONPATH": paths, **(env or {})})

@@ -21,18 +21,18 @@ class ContainerBackend:
     features = FEATURES
     cost_mb = 150
 
-    def unavailable(self, installation: Installation) -> Unavailable | None:
+    def unavailable(self, installation: Installation) -> Unavailable | None:  # noqa: ARG002  (others look there)
         """Why no engine can be used; nothing where one answers."""
-        found = engine.find(installation)
+        found = engine.find()
         return None if found.answers else Unavailable(found.why, found.try_next)
 
     def native_speed(self, installation: Installation) -> bool:  # noqa: ARG002  (others look there)
         """Containers always run at the processor's own speed."""
         return True
 
-    def findings(self, installation: Installation) -> list[Finding]:
+    def findings(self, installation: Installation) -> list[Finding]:  # noqa: ARG002  (others look there)
         """The engine."""
-        found = engine.find(installation)
+        found = engine.find()
         seen = f"version {found.version} at {found.address}" if found.answers else found.why
         return [Finding("a Docker Engine, for the container backend", found.answers, seen, found.try_next)]
 
@@ -44,7 +44,7 @@ class ContainerBackend:
         """
         if origin:
             return origin
-        artefacts, environment = build(installation, progress), engine.find(installation).environment
+        artefacts, environment = build(installation, progress), engine.find().environment
         image.prepare(installation, artefacts, environment, progress)
         return Origin(artefacts.key, "native", environment)
 
@@ -58,8 +58,8 @@ class ContainerBackend:
             return network.address_on(network.segment(outer, installation), 0).rpartition(".")[0]
 
     def is_local(self, origin: Origin) -> bool:
-        """Whether the engine is on this computer: it is spoken to through a socket here."""
-        return origin.engine.get("DOCKER_HOST", "unix://").startswith("unix://")
+        """Whether the engine is on this computer."""
+        return engine.is_local(origin.engine)
 
     def remove_all(self, installation: Installation, record: Record | None) -> None:
         """Remove every container, volume and network that has the installation's label.
@@ -71,5 +71,5 @@ class ContainerBackend:
         """
         if record and record.backend == self.name:
             engine.remove_owned(record.origin.engine, installation.owner)
-        elif (found := engine.find(installation)).answers:
+        elif (found := engine.find()).answers:
             engine.remove_owned(found.environment, installation.owner)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lab.box.core.installation import Installation
+from lab.box.core.installation import is_a_box
 from lab.box.core.record import ENGINE_VARIABLES
 from lab.box.errors import CourseError
 
@@ -48,27 +48,43 @@ class Engine:
     version: str = ""
 
 
-def find(installation: Installation) -> Engine:
+def find() -> Engine:
     """The engine that ``DOCKER_HOST``, ``DOCKER_CONTEXT`` or the current context names, and whether it answers.
 
-    An address inside the course's own runtime directory is the box itself, seen from a shell that works on it: that is not one to run a
-    box on.
+    A box is not one to run a box on: where ``DOCKER_HOST`` is a box, as in a shell or notebook that works on it, it does not count, and a
+    context that leads to one is refused.  The environment that is returned names the engine even where nothing did, because whoever uses it
+    later may have another.
     """
-    environment = {name: os.environ[name] for name in ENGINE_VARIABLES if os.environ.get(name)}
-    if str(installation.runtime) in environment.get("DOCKER_HOST", ""):
-        del environment["DOCKER_HOST"]
-    address = _address(environment)
+    asked_for = {name: os.environ[name] for name in ENGINE_VARIABLES if os.environ.get(name)}
+    if is_a_box(asked_for.get("DOCKER_HOST", "")):
+        del asked_for["DOCKER_HOST"]
     if not shutil.which("docker"):
-        return Engine(address, environment, why="The docker command is not installed.", try_next=INSTALL)
+        return Engine(_address(asked_for), asked_for, why="The docker command is not installed.", try_next=INSTALL)
     import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
 
+    environment = asked_for
     try:
+        environment = _named(asked_for)
+        if is_a_box(_endpoint(environment)[0]):
+            why = f"{_address(environment).capitalize()} leads to a box of the course, which can't run one."
+            return Engine(_address(environment), environment, why=why, try_next="docker context use default")
         engine = client(environment, ANSWER_TIMEOUT_S)
         version = str(engine.version()["Version"])
         engine.close()
     except (docker.errors.DockerException, OSError, ValueError) as error:
-        return Engine(address, environment, why=_why(address, error), try_next=_remedy(error, environment))
-    return Engine(address, environment, answers=True, version=version)
+        address = _address(environment)
+        return Engine(address, environment, why=_why(address, error), try_next=_remedy(error, asked_for))
+    return Engine(_address(environment), environment, answers=True, version=version)
+
+
+def variables(environment: dict[str, str]) -> dict[str, str | None]:
+    """What to set, and what (None) to take out, so that a program reaches this engine, whichever one its parent works on."""
+    return {name: environment.get(name) for name in ENGINE_VARIABLES}
+
+
+def is_local(environment: dict[str, str]) -> bool:
+    """Whether the engine is on this computer: it is spoken to through a socket here."""
+    return _endpoint(environment)[0].startswith("unix://")
 
 
 def client(environment: dict[str, str], timeout_s: int = 180) -> docker.DockerClient:
@@ -80,7 +96,7 @@ def client(environment: dict[str, str], timeout_s: int = 180) -> docker.DockerCl
     """
     import docker  # noqa: PLC0415
 
-    address, tls = _where(environment)
+    address, tls = _endpoint(environment)
     if address.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as look:  # docker's client would leak its socket where nobody listens
             look.connect(address.removeprefix("unix://"))
@@ -89,7 +105,17 @@ def client(environment: dict[str, str], timeout_s: int = 180) -> docker.DockerCl
     return docker.DockerClient(base_url=address, tls=tls, timeout=timeout_s)
 
 
-def _where(environment: dict[str, str]) -> tuple[str, Any]:
+def _named(environment: dict[str, str]) -> dict[str, str]:
+    """The same environment with the current context, or the default socket, named where it names no engine."""
+    from docker.context.api import get_current_context_name  # noqa: PLC0415
+
+    if "DOCKER_HOST" in environment or "DOCKER_CONTEXT" in environment:
+        return environment
+    name = get_current_context_name()
+    return environment | ({"DOCKER_HOST": _endpoint({})[0]} if name == "default" else {"DOCKER_CONTEXT": name})
+
+
+def _endpoint(environment: dict[str, str]) -> tuple[str, Any]:
     """The engine's address, and how to encrypt the way to it."""
     if "DOCKER_HOST" in environment:
         return environment["DOCKER_HOST"], False
@@ -98,7 +124,7 @@ def _where(environment: dict[str, str]) -> tuple[str, Any]:
 
     name = environment.get("DOCKER_CONTEXT")
     try:
-        context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+        context = ContextAPI.get_context(name)
     except Exception as error:  # noqa: BLE001  (it raises just that where a context's file is damaged)
         raise docker.errors.DockerException(str(error)) from None
     if name and context is None:

@@ -75,7 +75,7 @@ def start_relay_into(container: str, environment: dict[str, str], sockets: Path,
         sockets: the directory for the relay's sockets.
         log: gets its complaints.
     """
-    return start_relay(sockets, {"command": ["docker", "exec", "-i", container, *AGENT]}, log, environment)
+    return start_relay(sockets, {"command": ["docker", "exec", "-i", container, *AGENT]}, log, engine.variables(environment))
 
 
 def running(container: Container) -> bool:

@@ -85,12 +85,12 @@ def place() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
-    """An installation of a user who has the docker command and has set nothing up; not even the default socket is there."""
+@pytest.fixture(autouse=True)
+def _nothing_set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who has the docker command and has set nothing up; not even the default socket is there."""
     for name in ENGINE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    for name in ("bin", "home", "state"):
+    for name in ("bin", "home"):
         (tmp_path / name).mkdir()
     (tmp_path / "bin/docker").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -98,9 +98,6 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[In
     monkeypatch.setattr(engine, "DEFAULT", f"unix://{tmp_path}/default.sock")
     endpoints = {"docker": {"Host": engine.DEFAULT, "SkipTLSVerify": True}}
     monkeypatch.setattr(ContextAPI.DEFAULT_CONTEXT, "endpoints", endpoints)
-    installation = Installation(tmp_path / "state")
-    yield installation
-    shutil.rmtree(installation.runtime, ignore_errors=True)
 
 
 @pytest.fixture
@@ -126,120 +123,112 @@ def sentence(found: Engine, *words: str) -> None:
     assert found.try_next
 
 
-def test_an_engine_that_answers_is_found(installation: Installation, unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_answers_is_found(unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     address = unix()
     monkeypatch.setenv("DOCKER_HOST", address)
-    found = engine.find(installation)
+    found = engine.find()
     assert found == Engine(address, {"DOCKER_HOST": address}, answers=True, version="99.9")
 
 
-def test_an_engine_on_another_computer_is_found(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_on_another_computer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     with served(server):
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
-        assert engine.find(installation).version == "99.9"
+        assert engine.find().version == "99.9"
 
 
-def test_without_the_docker_command_nothing_is_asked(
-    installation: Installation, unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_docker_command_nothing_is_asked(unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", unix(Hangs))
     monkeypatch.setenv("PATH", "/nowhere")
     began = time.monotonic()
-    sentence(engine.find(installation), "docker command is not installed")
+    sentence(engine.find(), "docker command is not installed")
     assert time.monotonic() - began < 1
 
 
-def test_a_socket_that_is_not_there(installation: Installation, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_that_is_not_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{place}/nowhere.sock")
-    found = engine.find(installation)
+    found = engine.find()
     sentence(found, f"unix://{place}/nowhere.sock", "does not exist")
     assert "DOCKER_HOST" in found.try_next
 
 
-def test_a_socket_that_nobody_serves(installation: Installation, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_that_nobody_serves(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(place / "dead.sock"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{place}/dead.sock")
-    sentence(engine.find(installation), "the connection was refused")
+    sentence(engine.find(), "the connection was refused")
 
 
-def test_a_port_that_nobody_serves(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_nobody_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    sentence(engine.find(installation), "tcp://127.0.0.1:1", "the connection was refused")
+    sentence(engine.find(), "tcp://127.0.0.1:1", "the connection was refused")
 
 
-def test_a_socket_that_is_somebody_elses(
-    installation: Installation, unix: Callable[..., str], place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_socket_that_is_somebody_elses(unix: Callable[..., str], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", unix())
     (place / "docker.sock").chmod(0)
     (place / "docker").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(place))
     with ordinary_user():
-        found = engine.find(installation)
+        found = engine.find()
     sentence(found, "is there, but you may not use it: permission denied")
     assert "usermod -aG docker" in found.try_next
 
 
-def test_an_engine_that_never_answers(installation: Installation, unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_never_answers(unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine.ANSWER_TIMEOUT_S <= 5
     monkeypatch.setattr(engine, "ANSWER_TIMEOUT_S", 1)
     monkeypatch.setenv("DOCKER_HOST", unix(Hangs))
     began = time.monotonic()
-    sentence(engine.find(installation), "did not answer within 1 s")
+    sentence(engine.find(), "did not answer within 1 s")
     assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("handler", [Nonsense, Drops])
-def test_something_that_is_no_engine(
-    installation: Installation, unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch, handler: type[Answers]
-) -> None:
+def test_something_that_is_no_engine(unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch, handler: type[Answers]) -> None:
     address = unix(handler)
     monkeypatch.setenv("DOCKER_HOST", address)
-    sentence(engine.find(installation), f"at {address} can't be used")
+    sentence(engine.find(), f"at {address} can't be used")
 
 
 @pytest.mark.parametrize(
     "address", ["nonsense://x", "tcp://", "unix:///" + "x" * 200, "ssh://user@nowhere.invalid", "tcp://nowhere.invalid:2375"]
 )
-def test_an_address_that_leads_nowhere(installation: Installation, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_an_address_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("DOCKER_HOST", address)
-    sentence(engine.find(installation), address)
+    sentence(engine.find(), address)
 
 
-def test_certificates_that_are_not_there(installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"DOCKER_HOST": "tcp://127.0.0.1:1", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    found = engine.find(installation)
+    found = engine.find()
     sentence(found, "TLS")
     assert set(found.environment) == {"DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"}
 
 
-def test_nothing_set_up_is_the_default_socket(
-    installation: Installation, unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = engine.find(installation)
+def test_nothing_set_up_is_the_default_socket(unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = engine.find()
     sentence(found, "No Docker engine", "does not exist")
     assert "course up --backend microvm" in found.try_next
-    assert found.environment == {}
+    assert found.environment == {"DOCKER_HOST": engine.DEFAULT}
     monkeypatch.setitem(ContextAPI.DEFAULT_CONTEXT.endpoints["docker"], "Host", unix())
-    assert engine.find(installation).answers
+    assert engine.find().answers
 
 
-def test_the_boxs_own_engine_is_not_one_to_run_a_box_on(
-    installation: Installation, unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = installation.socket_directory("box") / "docker.sock"
+def test_the_engine_of_a_box_is_not_one_to_run_a_box_on(unix: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    owner = Installation(tmp_path)
+    path = owner.socket_directory("box") / "docker.sock"
     address = f"unix://{path}"
     with served(ThreadingUnixStreamServer(str(path), Answers)):
         monkeypatch.setenv("DOCKER_HOST", address)
-        found = engine.find(installation)
+        found = engine.find()
+    shutil.rmtree(owner.runtime)
     assert not found.answers
-    assert found.environment == {}
+    assert found.environment == {"DOCKER_HOST": engine.DEFAULT}
     assert address not in found.address
     monkeypatch.setenv("DOCKER_HOST", unix())
-    assert engine.find(installation).answers
+    assert engine.find().answers
 
 
 class Contexts:
@@ -257,46 +246,54 @@ class Contexts:
         meta.write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}))
 
 
-def test_the_current_context_is_followed(
-    installation: Installation, unix: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_current_context_is_followed(unix: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contexts = Contexts(tmp_path / "docker", current="lab")
     contexts.add("lab", unix())
     monkeypatch.setenv("DOCKER_CONFIG", str(contexts.home))
-    found = engine.find(installation)
+    found = engine.find()
     assert (found.answers, found.version) == (True, "99.9")
-    assert found.environment == {"DOCKER_CONFIG": str(contexts.home)}
+    assert found.environment == {"DOCKER_CONFIG": str(contexts.home), "DOCKER_CONTEXT": "lab"}
+    assert engine.is_local(found.environment)
+    contexts.add("far", "tcp://127.0.0.1:1")
+    assert not engine.is_local(found.environment | {"DOCKER_CONTEXT": "far"})
+
+
+def test_a_context_that_leads_to_a_box_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts = Contexts(tmp_path / "docker", current="box")
+    contexts.add("box", f"unix://{Installation(tmp_path).runtime}/box/docker.sock")
+    monkeypatch.setenv("DOCKER_CONFIG", str(contexts.home))
+    sentence(engine.find(), "Context box leads to a box of the course")
 
 
 def test_a_named_context_comes_before_the_current_one_and_an_address_before_both(
-    installation: Installation, unix: Callable[..., str], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unix: Callable[..., str], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contexts = Contexts(tmp_path / "docker", current="dead")
     contexts.add("dead", f"unix://{place}/nowhere.sock")
     contexts.add("lab", unix())
     monkeypatch.setenv("DOCKER_CONFIG", str(contexts.home))
-    sentence(engine.find(installation), "does not exist")
+    sentence(engine.find(), "does not exist")
     monkeypatch.setenv("DOCKER_CONTEXT", "lab")
-    assert engine.find(installation).answers
+    assert engine.find().answers
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    sentence(engine.find(installation), "tcp://127.0.0.1:1")
+    sentence(engine.find(), "tcp://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("exists", [False, True], ids=["that does not exist", "without a config.json, where the SDK does not look"])
 def test_another_engine_is_not_taken_for_that_of_a_context(
-    installation: Installation, unix: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
+    unix: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
 ) -> None:
     monkeypatch.setattr(engine, "DEFAULT", unix())
     if exists:
         Contexts(tmp_path / "home/.docker").add("lab", "tcp://127.0.0.1:1")
     monkeypatch.setenv("DOCKER_CONTEXT", "lab")
-    sentence(engine.find(installation), "lab")
+    sentence(engine.find(), "lab")
 
 
-def test_a_context_that_is_damaged_is_said(installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_context_that_is_damaged_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contexts = Contexts(tmp_path / "docker", current="lab")
     contexts.add("lab", "unix:///anywhere")
     for meta in contexts.home.rglob("meta.json"):
         meta.write_text("{")
     monkeypatch.setenv("DOCKER_CONFIG", str(contexts.home))
-    sentence(engine.find(installation), "lab")
+    sentence(engine.find(), "lab")
