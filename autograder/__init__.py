@@ -10,12 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from autograder.notebook import answer, check, connect, solution, task, tidy
+    from autograder.notebook import answer, check, solution, task, tidy
     from autograder.panel import watch
     from autograder.progress_view import progress
+    from lab.box import connect
 
 __all__ = ["answer", "check", "connect", "progress", "solution", "task", "tidy", "watch"]
-NOT_IN_NOTEBOOK = {"progress": "autograder.progress_view", "watch": "autograder.panel"}
+NOT_IN_NOTEBOOK = {"connect": "lab.box", "progress": "autograder.progress_view", "watch": "autograder.panel"}
 
 
 def __getattr__(name: str) -> object:

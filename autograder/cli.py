@@ -30,7 +30,7 @@ def check(name: Name = "", as_json: AsJson = False) -> None:
         print(json.dumps(listed, indent=1) if as_json else "\n".join(f"{one['task']:<28} {one['goal']}" for one in listed))  # noqa: T201
         return
     wanted = find(name)
-    verdict, worth = judge(connect(), wanted, so_far=lambda _: None), points(name) if wanted.graded else None
+    verdict, worth = judge(connect(), wanted, so_far=lambda _: None), points(name, Path.cwd()) if wanted.graded else None
     reached(name, verdict.score)
     if as_json:
         marks = {} if worth is None else {"points": round(worth * verdict.score, 2), "of": worth}

@@ -17,23 +17,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.framework.register import checks, find
 from autograder.framework.run import begin, begun, judge
 from autograder.framework.task import DIRECTORY, Task, give
 from autograder.points import SOURCES, grade_id, points
-from lab.box import connect as current_machine
-from lab.box.core.inside import inside_a_box
+from lab.box import connect
+from lab.box.core.inside import NBGRADER
 from lab.box.errors import CourseError, UsageError
-from lab.box.machine import Machine
 from lab.learner_record import reached
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-NBGRADER = "NBGRADER_EXECUTION"
-"""The variable that nbgrader sets to ``validate`` or ``autograde`` when it runs a notebook."""
 HINTS = 3
 LITERAL = 4
 """A parameter of fewer characters may stand in a cell by chance, and so may an ordinary word, such as Always."""
@@ -41,19 +39,6 @@ LITERAL = 4
 
 class NotYet(CourseError):
     """The facts of a verdict that is not full, as an error: nbgrader's Validate shows a learner nothing but errors."""
-
-
-def connect() -> Machine:
-    """The machine to work on: your box; where nbgrader runs the notebook, a new box; inside a box, that box itself.
-
-    Raises:
-        CourseError: there is no box; the message says how to get one.
-    """
-    if NBGRADER in os.environ and not inside_a_box():
-        from lab.box.ephemeral import enter  # noqa: PLC0415  (only graders start boxes)
-
-        return enter()
-    return current_machine()
 
 
 def task(name: str, *, again: bool = False) -> Task:
@@ -66,7 +51,7 @@ def task(name: str, *, again: bool = False) -> Task:
     Raises:
         UsageError: there is no such task.
     """
-    return begin(current_machine(), find(name), again=again)
+    return begin(connect(), find(name), again=again)
 
 
 def answer(task: Task | str, **answers: object) -> None:
@@ -79,7 +64,7 @@ def answer(task: Task | str, **answers: object) -> None:
     if known := find(name).answers:
         for unknown in set(answers) - set(known):
             raise UsageError(f"{name} asks for no {unknown!r}.", f"It asks for: {', '.join(known)}.", f'answer("{name}", {known[0]}=…)')
-    given = give(current_machine(), name, answers)
+    given = give(connect(), name, answers)
     if feed := sys.modules.get("lab.picture.feed"):  # who follows the machine has imported it
         feed.poke()
     left = [answer for answer in answers if answer not in given]
@@ -93,17 +78,17 @@ def check(name: str) -> float:
         name: such as ``containers.walls``.
 
     Raises:
-        UsageError: there is no such task; or the line ends in a semicolon, so that the result would not be shown.
+        UsageError: there is no such task; or the result would not be shown as the number that it is.
         NotBegun: the task has not begun.
         CheckFailed: the check could not be carried out.
         NotYet: the task is not complete, and nbgrader validates the notebook.
     """
     with _silent():
         shell = _shell()
-        if shell and shell.displayhook.quiet():  # type: ignore[no-untyped-call]
-            raise UsageError("The result of this check would not be seen.", "Its line ends in a semicolon.", f'check("{name}")')
-        wanted, machine = find(name), current_machine()
-        worth = points(name) if wanted.graded else None
+        wanted, machine = find(name), connect()
+        worth = points(name, Path(shell.starting_dir) if shell else None) if wanted.graded else None
+        if shell and (hidden := _hidden(shell, name, worth)):
+            raise UsageError("The result of this check would not be seen.", *hidden)
         mine = begun(machine, name, asking=NBGRADER not in os.environ)
         verdict = judge(machine, wanted, mine, so_far=None if NBGRADER in os.environ else lambda soon: print(soon.text(worth)))  # noqa: T201
         verdict = replace(verdict, warnings=tuple(_literals(mine, shell)))
@@ -119,13 +104,30 @@ def check(name: str) -> float:
     return round((wanted.parts if worth is None else worth) * verdict.score, 2)
 
 
+def _hidden(shell: InteractiveShell, name: str, worth: float | None) -> tuple[str, str] | None:
+    """Why the points would not arrive as a number, and what to do about it; None where they would.
+
+    A float is shown as the student has set it: rounded by ``%precision``, or dressed by a formatter.
+    """
+    if shell.displayhook.quiet():  # type: ignore[no-untyped-call]
+        return "Its line ends in a semicolon.", f'check("{name}")'
+    if NBGRADER not in os.environ:
+        return None
+    if shell.ast_node_interactivity == "none":
+        return "This notebook shows no results.", '%config InteractiveShell.ast_node_interactivity = "last_expr"'
+    some = (worth or 0) + 0.25
+    formatter = shell.display_formatter
+    shown = formatter.format(some)[0].get("text/plain") if formatter else None  # type: ignore[no-untyped-call]
+    return None if shown == repr(some) else (f"This notebook shows {some!r} as {shown}.", "take out what formats a float")
+
+
 def tidy(*names: str) -> None:
     """Remove tasks, and what was made for them, from the box.
 
     Args:
         names: of the tasks; without names, all tasks that have begun.
     """
-    machine = current_machine()
+    machine = connect()
     there = set(machine.sh(f"ls {DIRECTORY} 2>/dev/null").stdout.split())
     for name in sorted(there & set(names or checks())):
         if NBGRADER in os.environ:
@@ -142,7 +144,7 @@ def solution(name: str) -> None:
         CourseError: the third hint was not shown yet, or the solution is not on this computer.
     """
     find(name)
-    if NBGRADER in os.environ or begun(current_machine(), name).asked < HINTS:
+    if NBGRADER in os.environ or begun(connect(), name).asked < HINTS:
         raise CourseError("It is too early for the solution.", f"It is shown after the {HINTS}rd hint.", f'check("{name}")')
     print("\n\n".join(_solutions(name)))  # noqa: T201
 

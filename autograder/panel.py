@@ -19,8 +19,8 @@ from autograder.framework import register
 from autograder.framework.fact import Verdict
 from autograder.framework.register import find
 from autograder.framework.run import begun, judge
-from autograder.notebook import NBGRADER
 from lab.box import connect
+from lab.box.core.inside import NBGRADER
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
 from lab.picture.feed import Seen, follow, leave

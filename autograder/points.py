@@ -23,14 +23,18 @@ def grade_id(task: str) -> str:
     return task.replace(".", "-")
 
 
-def points(task: str) -> float:
+def points(task: str, beside: Path | None = None) -> float:
     """The points that a complete task is worth.
+
+    Args:
+        task: its name.
+        beside: the directory of the notebook that runs.
 
     Raises:
         CourseError: no notebook has a test cell for it, or one without points.
     """
     name = grade_id(task)
-    for notebook in _notebooks():
+    for notebook in _notebooks(beside):
         for metadata in graded(notebook):
             if metadata["grade_id"] == name and float(metadata["points"]) > 0:
                 return float(metadata["points"])
@@ -52,8 +56,9 @@ def graded(notebook: Path) -> Iterator[dict[str, Any]]:
             yield metadata
 
 
-def _notebooks() -> Iterator[Path]:
-    yield from sorted(Path.cwd().glob("*.ipynb"))
+def _notebooks(beside: Path | None) -> Iterator[Path]:
+    if beside:
+        yield from sorted(beside.glob("*.ipynb"))
     if overlay := os.environ.get(OVERLAY):
         yield from sorted(Path(overlay).glob("source/*/*.ipynb"))
     yield from sorted(SOURCES.glob("*/*.ipynb"))

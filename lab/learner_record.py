@@ -56,10 +56,10 @@ def read() -> LearnerRecord:
     """What was kept; an empty record where nothing was kept, or where the file can't be read."""
     if inside_a_box():
         return LearnerRecord()
-    from lab.box.core.installation import Installation  # noqa: PLC0415  (a box lacks what it imports)
+    from lab.box.core import graded  # noqa: PLC0415  (a box lacks what it imports)
 
     try:
-        kept = json.loads((Installation.open().root / FILE).read_text())
+        kept = json.loads((graded.installation().root / FILE).read_text())
         predictions = {str(key): Predicted(**one) for key, one in kept["predictions"].items()}
         return LearnerRecord(predictions, {str(name): float(score) for name, score in kept["tasks"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -72,9 +72,10 @@ def changing() -> Iterator[LearnerRecord]:
     if inside_a_box():
         yield LearnerRecord()
         return
-    from lab.box.core.installation import Installation, lock  # noqa: PLC0415
+    from lab.box.core import graded  # noqa: PLC0415
+    from lab.box.core.installation import lock  # noqa: PLC0415
 
-    root = Installation.open().root
+    root = graded.installation().root
     with lock(root, "progress"):
         record = read()
         yield record

@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 
 import psutil
 
-from lab.box.core import processes
+from lab.box.core import graded, processes
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir, box_record
 from lab.box.core.progress import Progress, Quiet
@@ -31,7 +31,7 @@ def up(wanted: str = registry.AUTO, progress: Progress | None = None, installati
     Raises:
         CourseError: it could not be had; says why and what to do.
     """
-    installation, progress = installation or Installation.open(), Quiet() if progress is None else progress
+    installation, progress = installation or graded.installation(), Quiet() if progress is None else progress
     with installation.changing_the_box("starting the box", progress):
         record = box_record(installation)
         if record and wanted in (registry.AUTO, record.backend):
@@ -55,7 +55,7 @@ def prepare(progress: Progress, wanted: str = registry.AUTO, installation: Insta
     Raises:
         CourseError: a step failed; says why and what to do.
     """
-    installation = installation or Installation.open()
+    installation = installation or graded.installation()
     registry.choose(installation, wanted).prepare(installation, progress)
 
 
@@ -65,7 +65,7 @@ def current(installation: Installation | None = None) -> Box:
     Raises:
         BoxNotRunning: there is none.
     """
-    installation = installation or Installation.open()
+    installation = installation or graded.installation()
     record = box_record(installation)
     if not record:
         raise BoxNotRunning("There is no box.", "None was started, or it was taken down.", "course up")
@@ -85,7 +85,7 @@ def down(installation: Installation | None = None, progress: Progress | None = N
     Raises:
         CourseError: that engine can't be reached.
     """
-    installation = installation or Installation.open()
+    installation = installation or graded.installation()
     with installation.changing_the_box("taking the box down", progress):
         _end(installation, forget=forget)
         if not any(psutil.pid_exists(int(server.stem.partition("-")[2])) for server in installation.jupyter.glob("jpserver-*.json")):

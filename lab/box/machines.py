@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from lab.box import lifecycle
+from lab.box.core import graded
 from lab.box.core.inside import inside_a_box
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir, box_record
@@ -220,4 +221,4 @@ def _installation() -> Installation:
             "Nothing inside a box can make machines, or see those beside it.", "They belong to the computer that the box runs on.",
             "type it in a notebook outside",
         )  # fmt: skip
-    return Installation.open()
+    return graded.installation()

@@ -14,6 +14,7 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from lab.box import lifecycle
 from lab.box.channel.kernel import BoxKernel
+from lab.box.core.inside import NBGRADER
 
 if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ENDED = 1
 """The exit code of a kernel that has ended: its own is not known out here."""
 POLL_INTERVAL_S = 0.1
-PASSED_ON = ("NBGRADER_EXECUTION",)
+PASSED_ON = (NBGRADER,)
 """The variables of the front end that a kernel in the box gets: they tell whether nbgrader runs the notebook."""
 
 

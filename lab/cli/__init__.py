@@ -9,10 +9,13 @@ One module for each group of commands: ``box`` (the box's life), ``doctor`` (wha
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import entry_points
 
 import typer
 
+from lab.box.core import graded
+from lab.box.core.inside import NBGRADER
 from lab.box.errors import CourseError
 from lab.cli import box, doctor, lab
 from lab.cli.output import err
@@ -32,6 +35,8 @@ for found in entry_points(group="course.commands"):
 def main() -> None:
     """Run the command; a user's mistake ends in a sentence, not in a traceback."""
     try:
+        if NBGRADER in os.environ:  # typed in a cell of a notebook that nbgrader runs
+            graded.separate()
         app()
     except CourseError as error:
         err.print(str(error), markup=False)

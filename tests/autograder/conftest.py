@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 import autograder
 from autograder.framework import register
 from autograder.framework.fact import Fact
-from autograder.notebook import NBGRADER
+from lab.box.core.inside import NBGRADER
 from tests.support.machine import Local
 
 Checked = Callable[..., str]
@@ -35,10 +35,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted
     monkeypatch.setenv("COURSE_STATE", str(tmp_path / "state"))
     monkeypatch.delenv(NBGRADER, raising=False)
     for module in ("autograder.notebook", "autograder.framework.task"):
-        assert hasattr(sys.modules[module], "DIRECTORY")
+        assert hasattr(import_module(module), "DIRECTORY")
         monkeypatch.setattr(f"{module}.DIRECTORY", str(tmp_path / "tasks"))
-    monkeypatch.setattr("autograder.notebook.current_machine", lambda: local)
-    monkeypatch.setattr("autograder.notebook.points", lambda _: 4.0)
+    monkeypatch.setattr("autograder.notebook.connect", lambda: local)
+    monkeypatch.setattr("autograder.notebook.points", lambda *_: 4.0)
     monkeypatch.setattr("autograder.framework.task.clean", lambda *_: None)
     yield local
     for name in [name for name in register.checks() if name.startswith("test.")]:

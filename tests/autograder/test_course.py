@@ -20,6 +20,7 @@ from tests.conftest import ROOT
 from tests.support.course import traces, until
 
 if TYPE_CHECKING:
+    from lab.box.instances.box import Box
     from tests.conftest import Running
 
 POINTS = {"process": 3, "walls": 3, "limits": 4, "graceful-stop": 4, "image": 4, "two-processes": 4}
@@ -48,17 +49,20 @@ class Course:
         assert done.returncode == 0, done.stdout[-3000:]
         return done.stdout
 
-    def submit(self, student: str, cells: Callable[[str, str], str]) -> Path:
+    def submit(self, student: str, cells: Callable[[str, str], str], above: tuple[str, ...] = ()) -> Path:
         """Hand in the released notebook, with its solution cells filled in; the file.
 
         Args:
             student: who.
             cells: the content of a solution cell, given its name and what was released.
+            above: cells of the student's own, above the first.
         """
         notebook = json.loads((self.root / "release/containers/containers.ipynb").read_text())
         for cell in notebook["cells"]:
             if (marks := cell["metadata"].get("nbgrader", {})).get("solution"):
                 cell["source"] = cells(marks["grade_id"], "".join(cell["source"]))
+        own = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+        notebook["cells"] = [{**own, "id": f"above-{number}", "source": source} for number, source in enumerate(above)] + notebook["cells"]
         file = self.root / "submitted" / student / "containers/containers.ipynb"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(notebook))
@@ -105,6 +109,8 @@ for number in $(seq 6); do docker run -d --restart always -p 80$number:8080 app:
 docker network create --subnet 10.9.0.0/24 left-over; docker volume create left-over
 docker tag app:v2 spare; echo "not a recipe" > /root/Dockerfile; cd /tmp; mkfifo left-over
 """
+ABOVE = "!course reset", "%load_ext lab\n%cd /", "%%box\ntouch /root/above"
+"""What works on somebody's box before the notebook has asked for its own."""
 TYPED = "9100", "9101"
 """Ports that somebody saw once, and typed."""
 
@@ -122,17 +128,19 @@ def test_what_is_released_is_made_of_its_source(course: Course) -> None:
 
 @on_container
 @pytest.mark.timeout(1500)
-def test_from_the_source_to_the_table_of_grades(course: Course) -> None:
+def test_from_the_source_to_the_table_of_grades(course: Course, box: Box) -> None:
+    mine = box.status().name
     course.run("generate_assignment", "containers", "--force")
     answers = model(course)
     half = {name: source for name, source in answers.items() if name.startswith(("containers-process", "containers-limits-make"))}
     course.submit("half", half.get)
-    untidy = course.submit("untidy", lambda name, _: answers[name] + RUBBISH * answers[name].startswith("%%box"))
+    untidy = course.submit("untidy", lambda name, _: answers[name] + RUBBISH * answers[name].startswith("%%box"), above=ABOVE)
     course.run("autograde", "containers")
 
     assert course.grades() == {"half": 3 + 3, "untidy": sum(POINTS.values())}
     assert "Success! Your notebook passes all the tests." in course.run("validate", str(untidy))
     assert_nothing_but_marks(course, "half", "untidy")
+    assert (box.status().name, "above" in box.sh("ls /root").stdout) == (mine, False)
 
     course.run("generate_feedback", "containers")
     feedback = (course.root / "feedback/half/containers/containers.html").read_text()
@@ -216,6 +224,7 @@ BROKEN = '''
 import threading
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
+from lab.box.errors import CourseError
 
 def broken(name, timeout_s=60):
     def note(look):
@@ -240,6 +249,16 @@ def engine(machine, task):
     machine.docker.ping()
     yield Fact("it", ok=True, saw="")
 
+def full(machine, task):
+    raise CourseError("There is no room.")
+
+def begins(machine, task):
+    """Begin."""
+    yield Fact("it", ok=True, saw="")
+
+check("broken.room", kind="answer", parts=1, prepare=full)(begins)
+check("broken.unbegun", kind="answer", parts=1)(begins)
+
 @broken("fine")
 def fine(machine, task):
     """Be fine."""
@@ -254,8 +273,21 @@ BAD_CELLS = {
     "huge": 'answer("broken.fine", it="x" * 10**6)\ncheck("broken.fine")',
     "nan": 'answer("broken.fine", it=float("nan"))\ncheck("broken.fine")',
     "nested": 'answer("broken.fine", it=[[1]])\ncheck("broken.fine")',
+    "room": 'check("broken.room")',
+    "unbegun": 'check("broken.unbegun")',
+    "euro": 'check("broken.fine")',
+    "silent": 'check("broken.fine")',
     "thread": 'check("broken.fine")',
 }
+MARKED = {"broken-fine", "broken-thread", "broken-unbegun"}
+BEFORE = {
+    "room": 'task("broken.room")',
+    "unbegun": "pass",
+    "euro": 'plain = get_ipython().display_formatter.formatters["text/plain"]; plain.for_type(float, lambda x, p, _: p.text(f"{x} €"))',
+    "silent": 'plain.type_printers.pop(float)\n%config InteractiveShell.ast_node_interactivity = "none"',
+    "thread": '%config InteractiveShell.ast_node_interactivity = "last_expr"\nnoisy.start()',
+}
+"""What stands in a cell before some of them."""
 NOISE = """
 import sys, threading, time
 noisy = threading.Thread(target=lambda: [print("noise", file=sys.stderr) or time.sleep(0.05) for _ in range(400)], daemon=True)
@@ -271,8 +303,10 @@ def bad_notebook() -> dict[str, Any]:
         return {"cell_type": "code", "id": name, "metadata": {"nbgrader": metadata}, **content}
 
     setup = f"%load_ext lab\nfrom autograder import answer, check, connect, task\n{NOISE}\nbox = connect()"
-    cells = [cell("setup", setup), *(cell(f"broken-{name}", source, grade=True, points=2) for name, source in BAD_CELLS.items())]
-    cells.insert(-1, cell("noise", "noisy.start()"))
+    cells = [cell("setup", setup)]
+    for name, source in BAD_CELLS.items():
+        cells += [cell(f"before-{name}", BEFORE[name])] if name in BEFORE else []
+        cells.append(cell(f"broken-{name}", source, grade=True, points=2))
     cells.append(cell("broken-fine", 'check("broken.fine")', grade=True, points=2))
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     return {"cells": cells, "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
@@ -292,10 +326,11 @@ def test_what_goes_wrong_costs_its_points_and_says_why(course: Course) -> None:
     (course.root / "submitted/some/broken").mkdir(parents=True)
     shutil.copy(course.root / "release/broken/broken.ipynb", course.root / "submitted/some/broken")
     log = course.run("autograde", "broken", env=env)
-    assert "broken-raises of some could not be graded, and gets 0 until a person has looked" in log
+    assert "broken-raises of some has no mark until a person has looked" in log
     with Gradebook(f"sqlite:///{course.root}/gradebook.db") as gradebook:
-        grades = {grade.name: grade.needs_manual_grade for grade in gradebook.find_submission_notebook("broken", "broken", "some").grades}
-    assert {name for name, needs in grades.items() if not needs} == {"broken-fine", "broken-thread"}
+        grades = gradebook.find_submission_notebook("broken", "broken", "some").grades
+        assert {grade.name for grade in grades if not grade.needs_manual_grade} == MARKED
+        assert {grade.name for grade in grades if grade.auto_score is not None} == MARKED
     graded = json.loads((course.root / "autograded/some/broken/broken.ipynb").read_text())
     errors = {
         cell["metadata"]["nbgrader"]["grade_id"]: [output["evalue"] for output in cell["outputs"] if output["output_type"] == "error"]
@@ -310,8 +345,11 @@ def test_what_goes_wrong_costs_its_points_and_says_why(course: Course) -> None:
     assert "too long" in errors["broken-huge"][0]
     assert "can't be taken" in errors["broken-nan"][0]
     assert "can't be taken" in errors["broken-nested"][0]
+    assert "shows 2.25 as 2.25 €" in errors["broken-euro"][0]
+    assert "shows no results" in errors["broken-silent"][0]
+    assert "There is no room" in log
     assert course.grades() == {"some": 4.0}  # the one that is fine, and the one beside which a thread makes noise
 
     said = course.run("validate", "release/broken/broken.ipynb", env=env)
-    assert "VALIDATION FAILED ON 8 CELL(S)" in said, said
+    assert "VALIDATION FAILED ON 12 CELL(S)" in said, said
     assert "semicolon" in said

@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import autograder
 from autograder.framework.fact import Fact
 from autograder.framework.task import LARGEST_ANSWER, Task, load
-from autograder.notebook import NBGRADER
+from lab.box.core.inside import NBGRADER
 from lab.box.errors import CourseError, UsageError
 from lab.learner_record import read
 from tests.autograder.conftest import Checked

@@ -10,8 +10,9 @@ import pytest
 
 from autograder.framework.register import find
 from autograder.framework.run import begin
-from autograder.notebook import NBGRADER, answer
+from autograder.notebook import answer
 from autograder.panel import Panel, watch
+from lab.box.core.inside import NBGRADER
 from tests.support.course import until
 
 if TYPE_CHECKING:

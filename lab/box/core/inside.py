@@ -6,6 +6,8 @@ from pathlib import Path
 
 BOX = "box"
 """The name of the learner's own box, which every machine on its segment knows it by."""
+NBGRADER = "NBGRADER_EXECUTION"
+"""The variable that nbgrader sets to ``validate`` or ``autograde`` while it runs a notebook."""
 AGENT = Path("/usr/lib/course/agent.py")
 """The program at the box's end of its access channel: every box has it, and no other computer does."""
 

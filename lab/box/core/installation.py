@@ -27,6 +27,7 @@ from lab.box.core.progress import Printed, Progress, Quiet
 from lab.box.errors import CourseError
 
 APP = "kubernetes-by-analogy"
+EPHEMERAL = "beside"
 TEMPORARY = "/tmp"  # noqa: S108  (directories in it are private)
 RUNTIME = "course"
 """What the names of runtime directories begin with."""
@@ -90,8 +91,13 @@ class Installation:
 
     @property
     def ephemeral(self) -> Path:
-        """Installations that each belong to one process (see ``ephemeral.py``), by its id."""
-        return self.root / "beside"
+        """Installations that each belong to one process (see ``graded.py``), by its id."""
+        return self.root / EPHEMERAL
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether it is one of these."""
+        return self.root.parent.name == EPHEMERAL
 
     @cached_property
     def owner(self) -> str:

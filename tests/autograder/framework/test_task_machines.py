@@ -10,9 +10,10 @@ import pytest
 from autograder.framework import register, run
 from autograder.framework.fact import Fact
 from autograder.framework.task import load
-from autograder.notebook import NBGRADER, tidy
+from autograder.notebook import tidy
 from lab import machines
 from lab.box.channel.kernel import put_course
+from lab.box.core.inside import NBGRADER
 from lab.box.errors import CourseError
 from tests.support.course import until
 
