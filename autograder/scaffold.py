@@ -91,10 +91,10 @@ def new_task(name: str, overlay: Path) -> list[Path]:
         raise UsageError(f"{name!r} can't be the name of a task.", why, "course new-task networks.two-bridges --overlay FOLDER")
     topic, _, short = name.partition(".")
     words = {"task": name, "function": short.replace("-", "_")}
-    file = f"{topic}_{words['function']}"
+    file = f"{topic}_{words['function']}"  # no hyphen: Canvas adds -1, -2 … to what is handed in once more, and these are taken off again
     contents = {
         overlay / "checks" / f"{file}.py": CHECK.substitute(words),
-        overlay / "source" / topic / f"{short}.ipynb": json.dumps(_notebook(name, short.replace("-", "_")), indent=1) + "\n",
+        overlay / "source" / topic / f"{words['function']}.ipynb": json.dumps(_notebook(name, words["function"]), indent=1) + "\n",
         overlay / "tests" / f"test_{file}.py": TEST.substitute(words),
     }
     if there := [path for path in contents if path.exists()]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -177,29 +178,57 @@ def assert_nothing_but_marks(course: Course, *students: str) -> None:
             assert not [output for output in outputs if output.get("name") == "stderr"]
 
 
-@pytest.mark.full
+def documented(heading: str, **words: str) -> list[list[str]]:
+    """The commands of a section of docs/authoring.md, block by block, with words of it replaced."""
+    section = (ROOT / "docs/authoring.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```\n(.*?)```", section, re.DOTALL)
+    assert blocks
+    for word, value in words.items():
+        blocks = [block.replace(word, value) for block in blocks]
+    return [block.splitlines() for block in blocks]
+
+
+@on_container
 @pytest.mark.timeout(600)
-def test_an_assignment_goes_out_and_comes_back_through_an_exchange(tmp_path: Path) -> None:
-    course = Course(tmp_path, dict(os.environ))
-    exchange, student = tmp_path / "exchange", tmp_path / "student"
-    for directory in (exchange, student):
-        directory.mkdir()
-        directory.chmod(0o777)
-    through = f"--Exchange.root={exchange}"
-    course.run("db", "assignment", "add", "containers")
-    course.run("release_assignment", "containers", through)
+def test_what_the_docs_tell_a_teacher_to_type_works_from_a_new_task_to_the_marks(course: Course, box: Box) -> None:
+    home, student = course.root.parent, course.root.parent / "student"
+    (home / ".jupyter").mkdir()
+    (home / "exchange").mkdir(mode=0o777)
+    (home / "exchange").chmod(0o777)
+    (home / ".jupyter/nbgrader_config.py").write_text(f"c.Exchange.root = '{home}/exchange'")
+    student.mkdir()
+    names = {"networks.two-bridges": "networks.bridges-2", "ASSIGNMENT": "networks", "COURSE ": "mine "}
+    path = os.pathsep.join([str(Path(sys.executable).parent), course.environment["PATH"]])
+    environment = course.environment | {"PATH": path}
 
-    there = ["--course=kubernetes-by-analogy", f"--Exchange.assignment_dir={student}", through]
-    course.run("fetch_assignment", "containers", *there)
-    fetched = student / "containers/containers.ipynb"
-    assert fetched.read_bytes() == (course.root / "release/containers/containers.ipynb").read_bytes()
-    fetched.write_text(fetched.read_text().replace("private = ...", "private = ['net']"))
-    course.run("submit", str(fetched.parent), *there)
+    def typed(lines: list[str], where: Path) -> None:
+        script = "set -ex\n" + "\n".join(lines)
+        done = subprocess.run(["bash", "-c", script], cwd=where, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (done.stdout, done.stderr)
 
-    course.run("collect", "containers", through)
-    (collected,) = (course.root / "submitted").glob("*/containers/containers.ipynb")
-    assert "private = ['net']" in collected.read_text()
-    assert "containers" in course.run("list", "--inbound", through)
+    assert box
+    typed(documented("1. Begin", **names)[0], home)
+    environment["COURSE_OVERLAY"] = str(home / "my-course")
+    (notebook,) = (home / "my-course/source/networks").glob("*.ipynb")
+    assert not re.search(r"-\d+$", notebook.stem)
+    typed(documented("4. The tests")[0], home)
+
+    for name in ("nbgrader_config.py", "header.ipynb"):
+        text = (ROOT / "exercises" / name).read_text()
+        (home / "my-course" / name).write_text(text.replace('"kubernetes-by-analogy"', '"mine"'))
+    teachers, students = documented("5. Release and grade", **names)
+    submitted = next(number for number, line in enumerate(teachers) if line.startswith("nbgrader collect"))
+    typed(teachers[:submitted], home / "my-course")
+    typed(students[:1], student)
+    fetched = student / "networks" / notebook.name
+    answer = "docker run -d --name $container -e GREETING=$greeting app:v1"
+    fetched.write_text(fetched.read_text().replace("# YOUR CODE HERE", answer))
+    typed(students[1:2], student)
+    typed(teachers[submitted:], home / "my-course")
+    typed(students[2:], student)
+    with (home / "my-course/grades.csv").open() as file:
+        assert [float(row["score"]) for row in csv.DictReader(file)] == [2]
+    assert list((student / "networks/feedback").rglob("*.html"))
 
 
 MOODLE = ("Jane Doe_123456_assignsubmission_file/containers.ipynb", "Åsa Öst_98_assignsubmission_file_containers.ipynb")
