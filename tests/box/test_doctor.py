@@ -143,7 +143,7 @@ def test_one_backend_is_enough(
     if not has_qemu:
         computer.uninstall(qemu.PROGRAM)
     found = engine.Engine("here", answers=has_engine, version="28.0", why="" if has_engine else "It is off.", try_next="start Docker")
-    monkeypatch.setattr(engine, "find", lambda _: found)
+    monkeypatch.setattr(engine, "find", lambda: found)
     findings = computer.findings()
     in_order(findings)
     assert (findings[MICROVM].ok, findings[CONTAINER].ok) == (has_qemu, has_engine)
@@ -155,7 +155,7 @@ def test_one_backend_is_enough(
 def test_a_qemu_that_is_too_old_does_not_count(computer: Computer, monkeypatch: pytest.MonkeyPatch, has_engine: bool) -> None:
     computer.install(qemu.PROGRAM, does=QEMU.replace("9.0.0", "6.2.0"))
     found = engine.Engine("here", answers=has_engine, version="28.0", why="" if has_engine else "It is off.", try_next="start Docker")
-    monkeypatch.setattr(engine, "find", lambda _: found)
+    monkeypatch.setattr(engine, "find", lambda: found)
     findings = computer.findings()
     in_order(findings)
     assert (findings[MICROVM].ok, findings[MICROVM].found, findings[MICROVM].required) == (False, "6.2.0", not has_engine)

@@ -19,7 +19,7 @@ NO_ENGINE = engine.Engine("here", why="No Docker engine is here.", try_next="sta
 
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
-    monkeypatch.setattr(engine, "find", lambda _: NO_ENGINE)
+    monkeypatch.setattr(engine, "find", lambda: NO_ENGINE)
     installation = Installation(tmp_path)
     yield installation
     shutil.rmtree(installation.runtime, ignore_errors=True)

@@ -39,7 +39,7 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
     def make(has_qemu: bool, kvm_works: bool, engine_answers: bool) -> None:
         monkeypatch.setattr(qemu, "version", lambda: "9.0.0" if has_qemu else None)
         monkeypatch.setattr(kvm, "probe", lambda *_: kvm.Verdict(works=kvm_works, why="as the test says"))
-        monkeypatch.setattr(engine, "find", lambda _: ENGINE if engine_answers else NO_ENGINE)
+        monkeypatch.setattr(engine, "find", lambda: ENGINE if engine_answers else NO_ENGINE)
 
     return make
 
