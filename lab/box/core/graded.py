@@ -17,7 +17,7 @@ from lab.box.core.processes import spawn_module
 from lab.box.core.record import ENGINE_VARIABLES
 
 BACKEND = "COURSE_EPHEMERAL_BACKEND"
-"""The backend of an ephemeral box: that of the box of whoever runs nbgrader."""
+"""The variable of a process that has an ephemeral installation: the backend of its box, which is that of whoever runs nbgrader."""
 SHARED = ("build", "templates")
 REMEMBERED = ("kvm.json", "privileges.json")
 
@@ -47,9 +47,9 @@ def separate() -> None:
     Raises:
         CourseError: a directory can't be written.
     """
-    home = Installation.open()
-    if home.is_ephemeral:
+    if BACKEND in os.environ:
         return
+    home = Installation.open()
     root = home.ephemeral / str(os.getpid())
     shutil.rmtree(root, ignore_errors=True)
     for directory in (home.ephemeral, root):

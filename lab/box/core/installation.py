@@ -27,7 +27,6 @@ from lab.box.core.progress import Printed, Progress, Quiet
 from lab.box.errors import CourseError
 
 APP = "kubernetes-by-analogy"
-EPHEMERAL = "beside"
 TEMPORARY = "/tmp"  # noqa: S108  (directories in it are private)
 RUNTIME = "course"
 """What the names of runtime directories begin with."""
@@ -92,12 +91,7 @@ class Installation:
     @property
     def ephemeral(self) -> Path:
         """Installations that each belong to one process (see ``graded.py``), by its id."""
-        return self.root / EPHEMERAL
-
-    @property
-    def is_ephemeral(self) -> bool:
-        """Whether it is one of these."""
-        return self.root.parent.name == EPHEMERAL
+        return self.root / "beside"
 
     @cached_property
     def owner(self) -> str:
