@@ -5,7 +5,8 @@ What makes a pod of containers is in ``member``: network, ipc and pid are each `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from docker.types import HostConfig, Mount
@@ -13,10 +14,12 @@ from docker.types import HostConfig, Mount
 from lab.box.machine.base import API_VERSION
 from lab.objects.container import ContainerSpec
 from lab.objects.container import Mount as VolumeMount
+from lab.objects.env import filled_late
+from lab.objects.kubelet.orders import KEY, ORDERS, Orders
 from lab.objects.spec import PAUSE, PodSpec
 
-NAME, KEY, PART, NODE, MANIFEST = "course.pod", "course.pod.key", "course.pod.part", "course.pod.node", "course.pod.manifest"
-"""Labels with which a pod, and all that belongs to it, is found again."""
+NAME, PART, NODE, MANIFEST = "course.pod", "course.pod.part", "course.pod.node", "course.pod.manifest"
+"""Labels with which a pod, and all that belongs to it, is found again, beside KEY."""
 POLICY = {"Always": "always", "OnFailure": "on-failure", "Never": "no"}
 """Docker's names for the restart policies of Kubernetes."""
 PERIOD_US = 100_000
@@ -36,9 +39,9 @@ class Identity:
     key: str
     node: str = ""
 
-    def name(self, part: str = PAUSE) -> str:
-        """The name that the engine has for one of its containers or volumes."""
-        return f"{self.spec.name}-{part}-{self.key}"
+    def name(self, part: str = "") -> str:
+        """The name that the engine has for one of its containers or volumes; for pause where none is named."""
+        return f"{self.spec.name}-{part or self.spec.pause}-{self.key}"
 
     def labels(self, part: str) -> dict[str, str]:
         """The labels of the manifest, and those with which the pod is found again."""
@@ -55,43 +58,97 @@ def pause(pod: Identity, network: str) -> dict[str, Any]:
         "image": PAUSE,
         "name": pod.name(),
         "hostname": pod.spec.hostname,
-        "labels": pod.labels(PAUSE),
+        "labels": pod.labels(pod.spec.pause),
         "ports": [(inside, protocol.lower()) for (_, protocol), inside in pod.spec.host_ports.items()],
-        "host_config": HostConfig(API_VERSION, network_mode=network, ipc_mode="shareable", port_bindings=published),
+        "host_config": HostConfig(
+            API_VERSION,
+            network_mode=network,
+            ipc_mode="shareable",
+            port_bindings=published,
+            sysctls=dict(pod.spec.security.sysctls),
+            # A volume in memory is gone as soon as nobody has it mounted, and pause is there as long as the pod.
+            mounts=[Mount(f"/volumes/{it.name}", pod.name(it.name), "volume") for it in pod.spec.volumes if it.in_memory],
+        ),
     }
 
 
-def member(pod: Identity, it: ContainerSpec) -> dict[str, Any]:
-    """Options for a container that joins pause."""
-    joined = f"container:{pod.name()}"
-    volumes = [_mount(pod, at) for at in it.mounts]
+def member(pod: Identity, it: ContainerSpec, address: str = "") -> dict[str, Any]:
+    """Options for a container that joins pause.
+
+    Args:
+        pod: that it is one of.
+        it: the container.
+        address: of the pod, for variables that have it; see ``env.LATE``.
+    """
+    joined, security = f"container:{pod.name()}", it.security
+
+    def late(text: str) -> str:
+        return filled_late(text, address, pod.node)
+
     return {
         "image": it.image,
         "name": pod.name(it.name),
-        "labels": pod.labels(it.name),
-        "entrypoint": list(it.command) or None,
-        "command": list(it.args) or None,
-        "environment": dict(it.env),
+        "labels": pod.labels(it.name) | kubelet_label(pod, it),
+        "entrypoint": [late(word) for word in it.command] or None,
+        "command": [late(word) for word in it.args] or None,
+        "environment": {name: late(value) for name, value in it.env.items()},
+        "working_dir": it.working_dir or None,
+        "stdin_open": it.stdin,
+        "tty": it.tty,
+        "user": _user(security.user, security.group),
         "host_config": HostConfig(
             API_VERSION,
             network_mode=joined,
             ipc_mode=joined,
             pid_mode=joined if pod.spec.share_pid else None,
-            restart_policy={"Name": POLICY[_policy(pod.spec, it)]},
-            mounts=volumes,
+            restart_policy={"Name": POLICY[policy(pod.spec, it)]},
+            mounts=[_mount(pod, at) for at in it.mounts],
+            read_only=security.read_only,
+            cap_add=list(security.add),
+            cap_drop=list(security.drop),
+            group_add=[str(group) for group in _groups(pod.spec)],
+            security_opt=["no-new-privileges"] * security.no_new_privileges + ["seccomp=unconfined"] * security.unconfined,
             **_bounds(it),
         ),
     }
 
 
-def _mount(pod: Identity, at: VolumeMount) -> Mount:
-    """A volume, which is made with the first container that has it.  It begins empty; by itself, Docker would copy the image's files."""
-    return Mount(at.path, pod.name(at.volume), "volume", at.read_only, no_copy=True, labels=pod.labels(at.volume))
+def kubelet_label(pod: Identity, it: ContainerSpec) -> dict[str, str]:
+    """The label that tells the kubelet what to do about a container; none where it has nothing to do.  See ``kubelet``."""
+    if not (it.probes or it.pre_stop or pod.spec.sidecars):
+        return {}
+    asked = Orders(
+        restart=policy(pod.spec, it),
+        kind="sidecar" if it.sidecar else "init" if it in pod.spec.init else "app",
+        place=pod.spec.everyone.index(it),
+        grace_s=pod.spec.grace_s,
+        pause=pod.name(),
+        probes={what: asdict(probe) for what, probe in it.probes.items()},
+        pre_stop=asdict(it.pre_stop) if it.pre_stop else None,
+    )
+    return {ORDERS: json.dumps(asdict(asked))}
 
 
-def _policy(spec: PodSpec, it: ContainerSpec) -> str:
-    """The restart policy of a container.  An init container is run until it ends with 0, and never after that."""
+def policy(spec: PodSpec, it: ContainerSpec) -> str:
+    """The restart policy of a container.  An init container is run until it ends with 0, and never after that; a sidecar always runs."""
+    if it.sidecar:
+        return "Always"
     return "OnFailure" if it in spec.init and spec.restart == "Always" else spec.restart
+
+
+def _mount(pod: Identity, at: VolumeMount) -> Mount:
+    return Mount(at.path, pod.name(at.volume), "volume", at.read_only, no_copy=True, subpath=at.part or None)
+
+
+def _user(user: int | None, group: int | None) -> str | None:
+    if user is None:
+        return None
+    return str(user) if group is None else f"{user}:{group}"
+
+
+def _groups(spec: PodSpec) -> tuple[int, ...]:
+    own = spec.security.volume_group
+    return (*spec.security.groups, *(() if own is None else (own,)))
 
 
 def _bounds(it: ContainerSpec) -> dict[str, int]:

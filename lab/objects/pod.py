@@ -7,9 +7,11 @@ for itself.  So the containers reach each other on localhost, and each of them c
 Docker can't share the namespace of the host name (uts) between containers, because its option ``--uts`` takes only ``host``.  The host name
 is the same in all of them nevertheless: a container that joins another one's network gets that one's host name.
 
-Some things that Kubernetes does are left out, beside the fields that are refused.  If pause dies, nobody makes the pod anew, as a kubelet
-would.  When all other containers have ended, pause stays until the pod is deleted.  Docker waits 0.1 s before the first restart of a
-container, a kubelet 10 s.
+What goes on while it runs, such as probes, is the work of a ``kubelet`` on the machine, which is there if a pod asks for something of it.
+
+Some things that Kubernetes does are left out, beside the fields that are refused.  If pause dies, nobody makes the pod anew.  When all
+other containers have ended, pause stays until the pod is deleted.  Docker waits 0.1 s before the first restart of a container, a kubelet
+10 s.
 """
 
 from __future__ import annotations
@@ -19,14 +21,18 @@ import secrets
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.parallel import AT_ONCE, in_parallel
-from lab.objects import options
+from lab.objects import options, volumes
 from lab.objects.engine import in_words, inspect, remove, remove_volume
-from lab.objects.options import KEY, MANIFEST, NAME, NODE, PART, Identity
-from lab.objects.spec import PAUSE, PodSpec, read
+from lab.objects.env import needs_address
+from lab.objects.kubelet import client as kubelet
+from lab.objects.kubelet.orders import KEY
+from lab.objects.options import MANIFEST, NAME, NODE, PART, Identity
+from lab.objects.spec import PodSpec, read
 from lab.objects.status import PodStatus, pod_status
 from lab.observe.namespace import Between, between
 from lab.observe.process import pid
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
     from lab.objects.container import ContainerSpec
 
+LEAST_GRACE_S = 2
+"""Seconds that a container has to end after its hook, however long that took."""
 INIT_S = 60.0
 """Seconds that a pod's init containers have together."""
 MEND = "pod.delete(), mend the container's command, and create the pod again"
@@ -72,7 +80,8 @@ class Pod:
         with in_words(pod._api, spec.name):
             if pod._listed(f"{NAME}={spec.name}", f"{NODE}={node}"):
                 hint = f"Pod.find(box, {spec.name!r}).delete(), or choose another name"
-                raise UsageError(f"There is a pod {spec.name} already.", "A machine knows its pods by their names.", hint)
+                why = "A machine knows its pods by their names, whatever the namespace."
+                raise UsageError(f"There is a pod {spec.name} already.", why, hint)
             try:
                 pod._make(network)
             except BaseException:
@@ -92,7 +101,7 @@ class Pod:
             raise CourseError(f"There is no pod {name}.", f"There are: {', '.join(there) or 'none'}.", "Pod.create(box, manifest)")
         return there[name]
 
-    def container(self, name: str = PAUSE) -> str:
+    def container(self, name: str = "") -> str:
         """The name that the engine has for one of its containers; for pause where none is named."""
         return self._identity.name(name)
 
@@ -103,7 +112,7 @@ class Pod:
         Raises:
             CourseError: one of them does not run.
         """
-        names = (PAUSE, *(it.name for it in self.spec.containers))
+        names = (self.spec.pause, *(it.name for it in self.spec.containers))
         return between(self.machine, {name: pid(self.machine, self.container(name)) for name in names})
 
     @property
@@ -118,7 +127,9 @@ class Pod:
         return next((str(its["IPAddress"]) for its in networks), "")
 
     def start(self, timeout_s: float = INIT_S) -> Pod:
-        """Run the init containers one after the other, each to its end, then all others side by side.
+        """Run the init containers one after the other, then all others side by side.
+
+        Each init container is run to its end.  A sidecar goes on running; if it has a startup probe, that is waited for.
 
         Args:
             timeout_s: seconds that the init containers have together.
@@ -129,8 +140,13 @@ class Pod:
         """
         until = time.monotonic() + timeout_s
         with in_words(self._api, self.spec.name):
+            if self._orders():
+                kubelet.begin(self.machine)
             for it in self.spec.init:
-                self._run_to_its_end(it, until)
+                if it.sidecar:
+                    self._begin(it, until)
+                else:
+                    self._run_to_its_end(it, until)
             in_parallel(self._api.start, [self.container(it.name) for it in self.spec.containers])
         return self
 
@@ -145,7 +161,8 @@ class Pod:
         seen = {name: answer for name, answer in answers if answer}
         if not seen:
             raise CourseError(f"There is no pod {self.spec.name} any more.", "It was deleted.", "Pod.create(box, manifest)")
-        return pod_status(self.spec, seen)
+        probed = [str(ids[it.name]) for it in self.spec.everyone if it.probes and it.name in ids]
+        return pod_status(self.spec, seen, kubelet.findings(self.machine, probed))
 
     def logs(self, container: str = "", tail: int = 50) -> str:
         """The last lines that a container has printed.
@@ -158,7 +175,7 @@ class Pod:
             UsageError: there is no such container, or several and none is named.
             CourseError: it is gone.
         """
-        names = [it.name for it in (*self.spec.init, *self.spec.containers)]
+        names = [it.name for it in self.spec.everyone]
         name = container or (self.spec.containers[0].name if len(self.spec.containers) == 1 else "")
         if name not in names:
             what = f"no container {name}" if name else "more than one container"
@@ -169,7 +186,9 @@ class Pod:
             return str(self._api.logs(self.container(name), tail=tail).decode(errors="replace"))
 
     def delete(self, grace_s: int | None = None) -> None:
-        """Remove the pod, or what is left of it: first the other containers side by side, then pause, then the volumes.
+        """Remove the pod, or what is left of it.
+
+        First go the containers, side by side, then the sidecars, the last one first, then pause, and then the volumes.
 
         Args:
             grace_s: seconds that a container has to end by itself before it is killed; as the manifest says, if it is not given.
@@ -180,24 +199,70 @@ class Pod:
         grace = self.spec.grace_s if grace_s is None else grace_s
         with in_words(self._api, self.spec.name):
             ids = self._parts()
-            pause = ids.pop(PAUSE, None)
-            in_parallel(lambda one: remove(self._api, one, grace), ids.values())
-            if pause:
-                remove(self._api, pause, 0)
-            volumes = self._api.volumes(filters={"label": f"{KEY}={self._identity.key}"})["Volumes"] or ()
-            in_parallel(lambda one: remove_volume(self._api, one["Name"]), volumes)
+            last = [name for name in (*(it.name for it in reversed(self.spec.sidecars)), self.spec.pause) if name in ids]
+            in_parallel(lambda name: self._end(name, ids[name], grace), ids.keys() - set(last))
+            for name in last:
+                self._end(name, ids[name], 0 if name == self.spec.pause else grace)
+            left = self._api.volumes(filters={"label": f"{KEY}={self._identity.key}"})["Volumes"] or ()
+            in_parallel(lambda one: remove_volume(self._api, one["Name"]), left)
 
     def __repr__(self) -> str:
         return f"<pod {self.spec.name}: {', '.join(it.name for it in self.spec.containers)}>"
 
     def _make(self, network: str) -> None:
+        self._no_root()
+        directories = volumes.make(self._api, self._identity)
         pause = self._api.create_container(**options.pause(self._identity, network))
         with ThreadPoolExecutor(AT_ONCE) as pool:  # pause can start while the others are made
             started = pool.submit(self._api.start, pause["Id"])
-            members = [options.member(self._identity, it) for it in (*self.spec.init, *self.spec.containers)]
+            filled = pool.submit(volumes.fill, self.machine, self._identity, directories) if directories else started
+            address = ""
+            if any(needs_address((*it.command, *it.args, *it.env.values())) for it in self.spec.everyone):
+                started.result()
+                address = self.address
+            members = [options.member(self._identity, it, address) for it in self.spec.everyone]
             made = [pool.submit(self._api.create_container, **made_with) for made_with in members]
-        for each in (started, *made):
+        for each in (started, filled, *made):
             each.result()
+
+    def _no_root(self) -> None:
+        """Refuse containers that would run as root by their image, and are not to.
+
+        Raises:
+            CourseError: there is one.
+        """
+        for it in self.spec.everyone:
+            if it.security.non_root and it.security.user is None:
+                user = str(self._api.inspect_image(it.image)["Config"]["User"]).partition(":")[0]
+                if not user.isdigit() or int(user) == 0:
+                    what = f"The container {it.name} would run as {user or 'root'}, and runAsNonRoot is true."
+                    why = "A name does not say which number it has, and that could be 0." if user else "Its image names no user."
+                    raise CourseError(what, why, "add runAsUser: 1000 to its securityContext")
+
+    def _orders(self) -> bool:
+        """Whether there is anything for the machine's kubelet to do."""
+        return any(options.kubelet_label(self._identity, it) for it in self.spec.everyone)
+
+    def _end(self, name: str, container: str, grace_s: int) -> None:
+        """Remove a container, after its hook."""
+        began = time.monotonic()
+        hooked = any(it.name == name and it.pre_stop for it in self.spec.everyone)
+        if hooked and grace_s:
+            with suppress(WaitTimeout):
+                kubelet.hook(self.machine, container, grace_s)
+            grace_s = max(LEAST_GRACE_S, grace_s - int(time.monotonic() - began))
+        remove(self._api, container, grace_s)
+
+    def _begin(self, it: ContainerSpec, until: float) -> None:
+        """Start a sidecar, and wait for its startup probe.
+
+        Raises:
+            WaitTimeout: that has not succeeded in time.
+        """
+        self._api.start(self.container(it.name))
+        if "startup" in it.probes and not kubelet.wait(self.machine, self._parts()[it.name], max(0.1, until - time.monotonic())):
+            what = f"The sidecar {it.name} did not start in time, so the pod {self.spec.name} does not start."
+            raise WaitTimeout(what, self._last_words(it), MEND)
 
     def _run_to_its_end(self, it: ContainerSpec, until: float) -> None:
         state = self._api.inspect_container(self.container(it.name))["State"]

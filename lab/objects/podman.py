@@ -14,16 +14,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError
 
-from lab.box.errors import CourseError, UsageError
-from lab.objects.manifest import parse
-from lab.objects.position import Position
+from lab.box.errors import CourseError, UsageError, WaitTimeout
+from lab.objects.manifest.documents import documents
+from lab.objects.manifest.position import WHOLE, Position
 from lab.objects.spec import PAUSE, PodSpec
 from lab.observe.namespace import Between, between
 
@@ -38,15 +38,19 @@ IGNORED = {
     "spec": (
         "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsPolicy", "enableServiceLinks", "imagePullSecrets",
         "nodeName", "nodeSelector", "os", "priority", "priorityClassName", "readinessGates", "runtimeClassName", "schedulerName",
-        "serviceAccountName", "setHostnameAsFQDN", "subdomain", "tolerations", "topologySpreadConstraints",
+        "securityContext.runAsNonRoot", "securityContext.seccompProfile", "serviceAccountName", "setHostnameAsFQDN", "subdomain",
+        "tolerations", "topologySpreadConstraints",
     ),
     "containers": (
-        "lifecycle", "readinessProbe", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "tty",
+        "lifecycle", "readinessProbe", "resources.requests.cpu", "restartPolicy", "securityContext.runAsNonRoot",
+        "securityContext.seccompProfile", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "tty",
         "volumeDevices",
     ),
     "deployment": ("minReadySeconds", "paused", "progressDeadlineSeconds", "replicas", "revisionHistoryLimit", "strategy"),
 }  # fmt: skip
 """The fields that Podman knows and ignores: of a pod, of a container, and of what makes pods."""
+BESIDE = ("ConfigMap", "Secret")
+"""The kinds that may stand beside the pod that uses them."""
 CAUSE = re.compile(r'^starting container \w+: (.*)$|level=error msg="\\"(.*)\\""$')
 IN_USE, NO_IMAGE, FOLLOWS = "already exists", "did not resolve to an alias", "container state improper"
 """Parts of Podman's messages: a name is in use, an image is not there, an error only follows from another."""
@@ -65,12 +69,14 @@ class Played:
         pod: Podman's name for it.
         said: Podman's warnings, a line each.
         ignored: the paths of the manifest's fields that Podman ignores without saying so.
+        configs: the names of the ConfigMaps and Secrets that stand in the manifest.
     """
 
     machine: Machine = field(repr=False)
     pod: str
     said: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
 
     @property
     def states(self) -> dict[str, str]:
@@ -98,7 +104,7 @@ class Played:
 
     def stop(self, grace_s: int = 0) -> None:
         """Remove the pod, its containers and its volumes; it is no error if there is none."""
-        remove(self.machine, self.pod, grace_s)
+        remove(self.machine, self.pod, grace_s, self.configs)
 
     def _listed(self) -> list[tuple[str, str, int, str]]:
         answer = self.machine.sh(f"podman ps -a --format json --filter pod={shlex.quote(self.pod)}", timeout=LIST_S, check=True)
@@ -122,18 +128,21 @@ def play(machine: Machine, manifest: str | Mapping[str, Any] | PodSpec, *, timeo
         timeout_s: seconds until it is given up; the init containers must have ended by then.
 
     Raises:
-        UsageError: it is no YAML, has no name, or there are several manifests; names the line.
+        UsageError: it is no YAML, has no name, or there are several pods; names the line.
         Refused: Podman does not play it; nothing is left behind.
         WaitTimeout: it took too long; nothing is left behind.
     """
-    text = manifest.source if isinstance(manifest, PodSpec) else manifest if isinstance(manifest, str) else json.dumps(manifest)
-    read_from = parse(text)
-    whole = read_from.content
-    hand_over(machine, *_images(whole))
+    parts = _parts(manifest)
+    plays = [(content, position) for content, position in parts if content.get("kind") not in BESIDE]
+    if len(plays) != 1:
+        why = "Beside it may stand ConfigMaps and Secrets."
+        raise UsageError(f"There are {len(plays)} manifests of a pod in this text, and this plays one.", why, "play each by itself")
+    (whole, position), configs = plays[0], tuple(_name(it) for it, _ in parts if it.get("kind") in BESIDE)
     pod = name_of(whole)
     if not pod:
-        where = Position(("metadata", "name"), read_from.document if isinstance(manifest, str) else None)
-        raise UsageError(f"{where} is missing.", "Podman calls the pod by it.", "add it: metadata: {name: web}")
+        raise UsageError(f"{position.of('metadata', 'name')} is missing.", "Podman calls the pod by it.", "add it: metadata: {name: web}")
+    text = manifest if isinstance(manifest, str) else "\n---\n".join(json.dumps(content) for content, _ in parts)
+    hand_over(machine, *_images(whole))
     try:
         done = machine.sh("podman kube play -", timeout=timeout_s, stdin=text.encode())
         said = tuple(line.strip() for line in done.stderr.splitlines() if line.strip())
@@ -141,9 +150,22 @@ def play(machine: Machine, manifest: str | Mapping[str, Any] | PodSpec, *, timeo
             raise _refused(pod, said)
     except CourseError as error:
         if IN_USE not in error.why:
-            remove(machine, pod)
+            remove(machine, pod, configs=configs)
+        if isinstance(error, WaitTimeout) and (
+            sidecars := [it["name"] for _, it in _containers(_pod_of(whole)[1]) if it.get("restartPolicy")]
+        ):
+            why = f"It waits until each init container has ended, sidecars as well: {', '.join(sidecars)}."
+            raise WaitTimeout(error.what, why, "make it one of the containers, or use lab.objects.pod") from None
         raise
-    return Played(machine, pod, said, tuple(_ignored(whole)))
+    return Played(machine, pod, said, tuple(_ignored(whole)), configs)
+
+
+def _parts(manifest: str | Mapping[str, Any] | PodSpec) -> list[tuple[Mapping[str, Any], Position]]:
+    """The objects that a manifest describes, each with its position."""
+    if isinstance(manifest, str):
+        return [(it.content, Position(document=it.node)) for it in documents(manifest)]
+    whole = json.loads(manifest.source) if isinstance(manifest, PodSpec) else manifest
+    return [(it, WHOLE) for it in whole["items"]] if whole.get("kind") == "List" else [(whole, WHOLE)]
 
 
 def hand_over(machine: Machine, *images: str) -> None:
@@ -165,16 +187,30 @@ def _held_by_docker(machine: Machine, image: str) -> str:
     return ""
 
 
-def remove(machine: Machine, pod: str, grace_s: int = 0) -> None:
-    """Remove a pod of Podman's, with all that belongs to it; it is no error if there is none."""
-    machine.sh(f"podman pod rm --force --ignore --time {grace_s} {shlex.quote(pod)}", timeout=PLAY_S, check=True)
+def remove(machine: Machine, pod: str, grace_s: int = 0, configs: Sequence[str] = ()) -> None:
+    """Remove a pod of Podman's, with all that belongs to it; it is no error if there is none.
+
+    Args:
+        machine: that it is on.
+        pod: Podman's name for it.
+        grace_s: seconds that its containers have to end by themselves.
+        configs: ConfigMaps and Secrets that go with it.  Podman keeps a secret of each, and a volume if it was mounted.
+    """
+    command = f"podman pod rm --force --ignore --time {grace_s} {shlex.quote(pod)}"
+    if configs:
+        command += f" && podman secret rm --ignore {shlex.join(configs)}; podman volume rm {shlex.join(configs)} 2>/dev/null; true"
+    machine.sh(command, timeout=PLAY_S, check=True)
 
 
 def name_of(manifest: Mapping[str, Any]) -> str:
     """Podman's name for the pod that it makes of a manifest: that of the manifest, with ``-pod`` after it if the manifest is no Pod's."""
-    metadata = manifest.get("metadata")
-    name = str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+    name = _name(manifest)
     return name if manifest.get("kind") == "Pod" or not name else f"{name}-pod"
+
+
+def _name(manifest: Mapping[str, Any]) -> str:
+    metadata = manifest.get("metadata")
+    return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
 
 def _refused(pod: str, said: tuple[str, ...]) -> Refused:
@@ -210,8 +246,16 @@ def _ignored(manifest: Mapping[str, Any]) -> Iterator[str]:
     path, pod = _pod_of(manifest)
     if path != "spec":
         yield from (f"spec.{key}" for key in IGNORED["deployment"] if key in manifest["spec"])
-    yield from (f"{path}.{key}" for key in IGNORED["spec"] if key in pod)
+    yield from (f"{path}.{key}" for key in IGNORED["spec"] if _has(pod, key))
     for at, it in _containers(pod):
-        yield from (f"{path}.{at}.{key}" for key in IGNORED["containers"] if key in it)
-        requests = (it.get("resources") or {}).get("requests") or {}
-        yield from (f"{path}.{at}.resources.requests.{key}" for key in ("cpu",) if key in requests)
+        yield from (f"{path}.{at}.{key}" for key in IGNORED["containers"] if _has(it, key))
+
+
+def _has(part: Mapping[str, Any], path: str) -> bool:
+    """Whether a part of a manifest has a field, named by its path from there."""
+    found: Any = part
+    for key in path.split("."):
+        if not isinstance(found, dict) or key not in found:
+            return False
+        found = found[key]
+    return True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from lab.box.errors import UsageError
-from lab.objects.position import Position
+from lab.objects.manifest.position import Position
 
 SUFFIXES = {
     "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
@@ -41,6 +41,10 @@ class Resources:
 
     def __sub__(self, other: Resources) -> Resources:
         return Resources(self.cpu - other.cpu, self.memory - other.memory)
+
+    def at_least(self, other: Resources) -> Resources:
+        """The larger amount of each."""
+        return Resources(max(self.cpu, other.cpu), max(self.memory, other.memory))
 
     def __str__(self) -> str:
         return f"{cpu_text(self.cpu)} cpu, {memory_text(self.memory)} memory"

@@ -1,32 +1,35 @@
 """What a Pod manifest asks for, in dataclasses.
 
 ``read`` takes manifests that a cluster takes, but fewer of their fields: those that this course's pods really heed.  Any other field is
-refused, and named by its path and its line.  The names of the fields, their defaults and their limits are those of Kubernetes.
+refused, and named by its path and its line, unless it says what holds anyway.  The names of the fields, their defaults and their limits are
+those of Kubernetes.  ``docs/manifests.md`` has a table of what is read.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from lab.box.errors import UsageError
-from lab.objects.container import ContainerSpec, container
-from lab.objects.fields import Fields, no_duplicates
-from lab.objects.manifest import parse
-from lab.objects.position import Position
+from lab.objects.config import Configs, configs
+from lab.objects.container import ContainerSpec, Context, container
+from lab.objects.manifest.documents import documents
+from lab.objects.manifest.fields import Fields, no_duplicates
+from lab.objects.manifest.position import WHOLE, Position
+from lab.objects.metadata import label_pairs, metadata
 from lab.objects.quantity import NOTHING, Resources
+from lab.objects.security import PodSecurity, pod_security
+from lab.objects.volume import Volume, volume
 
 RESTARTS = ("Always", "OnFailure", "Never")
 PAUSE = "pause"
 """The name of the container that is in every pod, and in no manifest."""
-LABEL_IS = "At most 63 letters, digits, hyphens, dots and underscores, with a letter or digit at both ends"
-LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-LONG_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-LABEL_NAME = re.compile(f"({LONG_NAME.pattern}/)?{LABEL.pattern}")
+OTHER_PAUSE = "POD"
+"""Its name in a pod that has a container called pause itself; no container of a manifest can be called that."""
+VERSIONS = {"Pod": "v1", "ConfigMap": "v1", "Secret": "v1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,39 +39,67 @@ class PodSpec:
     Args:
         name: of the pod.
         containers: that run side by side.
-        init: that run before them, one after the other, each to its end.
-        labels: of the pod.
-        volumes: names of directories, empty at first, that live as long as the pod.
+        init: that begin before them, one after the other: each is run to its end, or is a sidecar and goes on.
+        namespace: that it is in.
+        labels: by which it is selected.
+        annotations: whatever else somebody wants to note.
+        volumes: directories that live as long as the pod.
         restart: ``Always``, ``OnFailure`` or ``Never``.
         share_pid: whether all containers are in one tree of processes.
         hostname: the host name that all containers see.
         grace_s: seconds that a container has to end by itself before it is killed.
+        node_selector: labels that a node must have to take it.
+        security: what holds for all its containers.
         source: the manifest that this was read from, as JSON.
     """
 
     name: str
     containers: tuple[ContainerSpec, ...]
     init: tuple[ContainerSpec, ...] = ()
+    namespace: str = "default"
     labels: Mapping[str, str] = field(default_factory=dict)
-    volumes: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[Volume, ...] = ()
     restart: str = "Always"
     share_pid: bool = False
     hostname: str = ""
     grace_s: int = 30
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    security: PodSecurity = field(default_factory=PodSecurity)
     source: str = field(repr=False, compare=False)
 
     @cached_property
     def requests(self) -> Resources:
-        """The most that the pod needs at any time: all its containers together, or an init container alone, whichever is more."""
-        at_once = sum((it.requests for it in self.containers), NOTHING)
-        alone = [it.requests for it in self.init]
-        return Resources(max([at_once.cpu, *(it.cpu for it in alone)]), max([at_once.memory, *(it.memory for it in alone)]))
+        """The most that the pod needs at any time.
+
+        That is all its containers and sidecars together, or an init container with the sidecars before it, whichever is more.
+        """
+        sidecars, most = NOTHING, NOTHING
+        for it in self.init:
+            most = most.at_least(sidecars + it.requests)
+            sidecars = sidecars + it.requests if it.sidecar else sidecars
+        return most.at_least(sum((it.requests for it in self.containers), sidecars))
+
+    @property
+    def everyone(self) -> tuple[ContainerSpec, ...]:
+        """All containers that the manifest has, those that begin first among them."""
+        return (*self.init, *self.containers)
+
+    @property
+    def sidecars(self) -> tuple[ContainerSpec, ...]:
+        """The init containers that go on running beside the others."""
+        return tuple(it for it in self.init if it.sidecar)
+
+    @property
+    def pause(self) -> str:
+        """The name of the container that owns what the others share."""
+        return OTHER_PAUSE if any(it.name == PAUSE for it in self.everyone) else PAUSE
 
     @property
     def host_ports(self) -> dict[tuple[int, str], int]:
         """For each published port of the machine, with its protocol, the port inside the pod that it leads to."""
-        everyone = (port for it in (*self.init, *self.containers) for port in it.ports)
-        return {(port.host, port.protocol): port.inside for port in everyone if port.host}
+        ports = (port for it in self.everyone for port in it.ports)
+        return {(port.host, port.protocol): port.inside for port in ports if port.host}
 
     def named(self, name: str) -> PodSpec:
         """The same pod under another name.
@@ -76,15 +107,18 @@ class PodSpec:
         Raises:
             UsageError: that can't be a name.
         """
-        manifest = json.loads(self.source)
-        return read({**manifest, "metadata": {**manifest["metadata"], "name": name}})
+        whole = json.loads(self.source)
+        manifest = next(it for it in whole["items"] if it["kind"] == "Pod") if whole["kind"] == "List" else whole
+        manifest["metadata"]["name"] = name
+        return read(whole)
 
 
 def read(manifest: str | Mapping[str, Any]) -> PodSpec:
     """The pod that a manifest describes.
 
     Args:
-        manifest: YAML, or the mapping that it stands for.
+        manifest: YAML, or the mapping that it stands for.  Beside the pod may stand the ConfigMaps and Secrets that it uses: in documents
+            of their own, or all together in the ``items`` of a ``List``.
 
     Raises:
         UsageError: it is not a Pod's, or asks for what is not supported; names the field by its path, and by its line in YAML.
@@ -92,66 +126,79 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
     if not isinstance(manifest, str | Mapping):
         what = f"This is not a manifest: {type(manifest).__name__}."
         raise UsageError(what, "It is text, or a mapping.", "of a file: Path('pod.yaml').read_text(); of bytes: .decode()")
-    read_from = parse(manifest) if isinstance(manifest, str) else None
-    whole = read_from.content if read_from else dict(manifest)  # type: ignore[arg-type]
-    fields = Fields(whole, Position(document=read_from.document if read_from else None))
+    if isinstance(manifest, str):
+        wholes = [(it.content, Position(document=it.node)) for it in documents(manifest)]
+    else:
+        wholes = [(dict(manifest), WHOLE)]
+    parts = [part for content, position in wholes for part in _items(content, position)]
+    pods = [it for it in parts if it.peek("kind") == "Pod"]
+    others = [it for it in parts if it.peek("kind") != "Pod"]
+    if len(pods) > 1:
+        why = f"The second one begins in line {pods[1].position.line}." if pods[1].position.line else "Each is a manifest of its own."
+        raise UsageError("There are several pods in this manifest, and this reads one.", why, "text.split('\\n---\\n'), and read each")
+    if not pods:
+        raise UsageError("There is no Pod here.", "A ConfigMap or a Secret alone is not run.", "add a document with kind: Pod")
+    found = _pod(pods[0], configs(others))
+    for it in (*pods, *others):
+        it.refuse_unread()
+    source = [content for content, _ in wholes]
+    # Not written before all of it was looked at: what YAML reads need not be JSON.
+    whole = source[0] if len(source) == 1 else {"apiVersion": "v1", "kind": "List", "items": source}
+    return replace(found, source=json.dumps(whole))
+
+
+def _items(content: object, position: Position) -> Iterator[Fields]:
+    """The objects that a document describes: one, or those in its list.
+
+    Raises:
+        UsageError: one is of a kind that is not read here.
+    """
+    fields = Fields(content, position)
     kind, version = fields.take("kind", str), fields.take("apiVersion", str)
-    if (kind, version) != ("Pod", "v1"):
+    if kind == "List":
+        for number, item in enumerate(fields.take("items", list, [])):
+            yield from _items(item, position.of("items", number))
+    elif VERSIONS.get(kind) == version:
+        yield Fields(content, position, kind)
+    else:
         what = f"This is a {kind} of {version}, and not a Pod"
-        raise UsageError(f"{what}: {fields.at('kind')}.", "Only one kind is read here.", "write apiVersion: v1, kind: Pod")
-    metadata = fields.inside("metadata")
-    name, labels = metadata.name("name", rule=LONG_NAME, most=253), _labels(metadata)
-    metadata.done()
-    spec = fields.inside("spec")
-    fields.done()
-    return _pod(name, labels, spec, whole)
+        raise UsageError(
+            f"{what}: {fields.at('kind')}.", "A Pod is read here, with its ConfigMaps and Secrets.", "write apiVersion: v1, kind: Pod"
+        )
 
 
-def _labels(metadata: Fields) -> dict[str, str]:
-    labels = metadata.pairs("labels")
-    for key, value in labels.items():
-        if not LABEL_NAME.fullmatch(key):
-            why = f"{LABEL_IS}. Before it may stand a domain and a slash."
-            raise UsageError(f"{metadata.at('labels', key)}: {key!r} can't be a label's name.", why, "write for example tier")
-        if value and not LABEL.fullmatch(value):
-            why = f"{LABEL_IS}."
-            raise UsageError(f"{metadata.at('labels', key)}: {value!r} can't be a label's value.", why, "put other text in an annotation")
-    return labels
-
-
-def _pod(name: str, labels: Mapping[str, str], fields: Fields, whole: Mapping[str, Any]) -> PodSpec:
-    parts = {key: list(fields.each(key)) for key in ("volumes", "initContainers", "containers")}
-    volumes = tuple(map(_volume, parts["volumes"]))
-    init = tuple(container(it, volumes) for it in parts["initContainers"])
-    containers = tuple(container(it, volumes) for it in parts["containers"])
+def _pod(whole: Fields, known: Configs) -> PodSpec:
+    for key in ("kind", "apiVersion"):
+        whole.take(key, str)
+    about, fields = metadata(whole.inside("metadata", "ObjectMeta")), whole.inside("spec", "PodSpec")
+    security = pod_security(fields.inside("securityContext", "PodSecurityContext"))
+    types = {"volumes": "Volume", "initContainers": "Container", "containers": "Container"}
+    parts = {key: list(fields.each(key, kind)) for key, kind in types.items()}
+    volumes = tuple(volume(it, known) for it in parts["volumes"])
+    context = Context(about, known, volumes, security)
+    init = tuple(container(it, context, init=True) for it in parts["initContainers"])
+    containers = tuple(container(it, context) for it in parts["containers"])
     if not containers:
         raise UsageError(f"{fields.at('containers')} is missing.", "A pod has at least one container.", "add one, with name and image")
     everyone = list(zip((*init, *containers), (*parts["initContainers"], *parts["containers"]), strict=True))
-    names = [(PAUSE, fields.position), *((it.name, its.at("name")) for it, its in everyone)]
-    no_duplicates("containers are called", names, f"give each a name of its own; {PAUSE} is the one that every pod begins with")
-    volume_names = [(name, its.at("name")) for name, its in zip(volumes, parts["volumes"], strict=True)]
-    no_duplicates("volumes are called", volume_names, "give each a name of its own")
+    no_duplicates("containers are called", ((it.name, its.at("name")) for it, its in everyone), "give each a name of its own")
+    names = ((it.name, its.at("name")) for it, its in zip(volumes, parts["volumes"], strict=True))
+    no_duplicates("volumes are called", names, "give each a name of its own")
     published = [
         (f"{port.host}/{port.protocol}", its.at("ports", number, "hostPort"))
         for it, its in everyone for number, port in enumerate(it.ports) if port.host
     ]  # fmt: skip
     no_duplicates("containers want hostPort", published, "choose another for one")
-    options: dict[str, Any] = {
-        "restart": fields.one_of("restartPolicy", RESTARTS),
-        "share_pid": fields.take("shareProcessNamespace", bool, False),
-        "hostname": fields.name("hostname", name[:63].rstrip("-.")),
-        "grace_s": fields.within("terminationGracePeriodSeconds", 0, 3600, 30),
-    }
+    found = PodSpec(
+        name=about.name, namespace=about.namespace, labels=about.labels, annotations=about.annotations,
+        containers=containers, init=init, volumes=volumes, security=security,
+        restart=fields.one_of("restartPolicy", RESTARTS),
+        share_pid=fields.take("shareProcessNamespace", bool, False),
+        hostname=fields.name("hostname", about.name[:63].rstrip("-.")),
+        grace_s=fields.within("terminationGracePeriodSeconds", 0, 3600, 30),
+        node_selector=label_pairs(fields, "nodeSelector"),
+        source="",
+    )  # fmt: skip
     fields.done()
-    source = json.dumps(whole)  # not before all of it was looked at: what YAML reads need not be JSON
-    return PodSpec(name=name, containers=containers, init=init, labels=labels, volumes=volumes, source=source, **options)
-
-
-def _volume(fields: Fields) -> str:
-    name, kind = fields.name("name"), fields.take("emptyDir", dict, None)
-    fields.done()
-    if kind is None:
-        why = "A volume says what kind it is, and this is the kind that is read here: a directory that is empty at first."
-        raise UsageError(f"{fields.at('emptyDir')} is missing.", why, "write emptyDir: {}")
-    Fields(kind, fields.at("emptyDir")).done()
-    return name
+    whole.done()
+    return found

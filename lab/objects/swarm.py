@@ -10,7 +10,7 @@ pack.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -37,7 +37,8 @@ BRIDGE = "docker_gwbridge"
 NS_PER_S = 10**9
 FORMED_S, DECIDED_S, RUNS_S, GONE_S = 90.0, 60.0, 180.0, 90.0
 """Seconds until a Swarm has formed, has decided about a pod, all that is placed runs, and something that is removed has gone."""
-ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
+ENDED = ("complete", "failed", "rejected")
+"""The states of a task that has ended by itself."""
 
 
 class Swarm:
@@ -146,27 +147,35 @@ class Swarm:
         return any(it.get("NodeID") or it["Status"].get("Err") for it in self._api.tasks({"service": service}))
 
     def _await_all(self) -> Placement:
-        placements, pending = {}, {}
-        for name, task in self._tasks().items():
-            if task.get("NodeID"):
-                placements[name] = self._names[task["NodeID"]]
-            else:
-                pending[name] = str(task["Status"].get("Err") or task["Status"]["State"])
-        wait_for("what is placed to run", lambda: self._all_run(placements), timeout_s=RUNS_S, every_s=0.2)
+        placements, pending = wait_for("what is placed to run", self._placed, timeout_s=RUNS_S, every_s=0.2)
         return placement(Plan(placements, pending), list(self._specs.values()), self.nodes, self._share)
 
-    def _all_run(self, names: Iterable[str]) -> None:
-        """The pods run, each in its first task: Swarm makes another one in the place of what has ended."""
-        pods = self._pods()
+    def _placed(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Where the pods are, and why others wait, by their names.
+
+        A Swarm shuts a task down, and makes another one elsewhere, when it has not heard of its node for some seconds.  So only what ended
+        by itself is an error.
+
+        Raises:
+            BlockingIOError: one that is placed does not run yet.
+            CourseError: one has ended.
+        """
+        placements, pending, pods = {}, {}, self._pods()
         for task in self._api.tasks():
             name, status = pods.get(task["ServiceID"], ""), task["Status"]
-            if name in names and status["State"] in ENDED:
+            if name and status["State"] in ENDED:
                 what = f"Swarm has placed the pod {name}, and it does not run."
-                raise CourseError(
-                    what, f"{status['State']}: {status.get('Err') or status['Message']}.", "swarm.remove(), and mend its manifest"
-                )
-            if name in names and status["State"] != "running":
+                why = f"{status['State']}: {status.get('Err') or status['Message']}."
+                raise CourseError(what, why, "swarm.remove(), and mend its manifest")
+            if not name or task["DesiredState"] != "running":
+                continue
+            if not task.get("NodeID"):
+                pending[name] = str(status.get("Err") or status["State"])
+            elif status["State"] != "running":
                 raise BlockingIOError(f"{name} is {status['State']}")
+            else:
+                placements[name] = self._names[task["NodeID"]]
+        return placements, pending
 
 
 def form(*nodes: Node) -> Swarm:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.objects.manifest.documents import documents
+
 SLEEP = ["sleep", "1000"]
 WEB = """
 apiVersion: v1
@@ -35,6 +37,65 @@ spec:
     volumeMounts:
     - {name: data, mountPath: /data, readOnly: true}
 """
+SETTINGS = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data:
+  GREETING: hello
+  app.conf: |
+    [app]
+    port = 8080
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: login}
+stringData: {password: open sesame}
+data: {key: AAH/}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+  labels: {tier: front}
+  annotations: {about: a test}
+spec:
+  containers:
+  - name: app
+    image: base
+    command: [sleep, "1000"]
+    envFrom:
+    - configMapRef: {name: settings}
+      prefix: CFG_
+    env:
+    - {name: PASSWORD, valueFrom: {secretKeyRef: {name: login, key: password}}}
+    - {name: NONE, valueFrom: {configMapKeyRef: {name: none, key: a, optional: true}}}
+    - {name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+    - {name: TIER, valueFrom: {fieldRef: {fieldPath: "metadata.labels['tier']"}}}
+    - {name: ADDRESS, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+    - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+    - {name: BOTH, value: "$(CFG_GREETING) at $(ADDRESS)"}
+    volumeMounts:
+    - {name: conf, mountPath: /etc/app}
+    - {name: conf, mountPath: /etc/one.conf, subPath: app.conf}
+    - {name: login, mountPath: /login}
+    workingDir: /etc/app
+  volumes:
+  - name: conf
+    configMap:
+      name: settings
+      items:
+      - {key: app.conf, path: app.conf}
+      - {key: GREETING, path: deep/greeting, mode: 0600}
+  - name: login
+    secret: {secretName: login, defaultMode: 0400}
+"""
+
+
+def content_of(text: str) -> dict[str, Any]:
+    """The content of a text's only document."""
+    (document,) = documents(text)
+    return document.content
 
 
 def one(name: str = "app", *command: str, image: str = "base", **more: Any) -> dict[str, Any]:

@@ -22,8 +22,8 @@ def test_variables_are_filled_in_as_a_cluster_does() -> None:
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        ({"livenessProbe": {}}, "livenessProbe is not supported here"),
-        ({"lifecycle": {}}, "lifecycle is not supported here"),
+        ({"livenessProbe": {}}, "livenessProbe says not how"),
+        ({"lifecycle": {"postStart": {"exec": {"command": ["ls"]}}}}, "lifecycle.postStart is a field of Kubernetes that is not supported"),
         ({"image": None}, "image is missing"),
         ({"image": 1}, "image must be text"),
         ({"name": "App_1"}, "name: 'App_1' can't be a name"),
@@ -34,7 +34,7 @@ def test_variables_are_filled_in_as_a_cluster_does() -> None:
         ({"command": "sleep 1"}, "command must be a list"),
         ({"command": ["sleep", 1]}, "command[1] must be text"),
         ({"imagePullPolicy": "Always"}, "imagePullPolicy: Always is not supported here"),
-        ({"env": [{"name": "A", "valueFrom": {}}]}, "env[0].valueFrom is not supported here"),
+        ({"env": [{"name": "A", "valueFrom": {}}]}, "env[0].valueFrom does not say where from"),
         ({"env": [{"name": "A", "value": 8080}]}, "env[0].value must be text"),
         ({"env": [{"name": "A=B", "value": "1"}]}, "env[0].name: 'A=B' can't be a variable's name"),
         ({"ports": [{"containerPort": 0}]}, "ports[0].containerPort: 0 is out of range"),
@@ -45,11 +45,11 @@ def test_variables_are_filled_in_as_a_cluster_does() -> None:
         ({"ports": [{"containerPort": one, "name": "web"} for one in (80, 81)]}, "ports[1].name: two ports are called web"),
         ({"env": [{"name": "É", "value": "1"}]}, "env[0].name: 'É' can't be a variable's name"),
         ({"image": " "}, "image is empty"),
-        ({"ports": [{"containerPort": 80, "hostIP": "::"}]}, "ports[0].hostIP is not supported here"),
+        ({"ports": [{"containerPort": 80, "hostIP": "::"}]}, "ports[0].hostIP is a field of Kubernetes that is not supported"),
         ({"volumeMounts": [{"name": "d", "mountPath": "/d"}]}, "volumeMounts[0].name: there is no volume d"),
         ({"resources": {"requests": {"memory": "1 GB"}}}, "resources.requests.memory: '1 GB' is not an amount"),
         ({"resources": {"limits": {"memory": "1Mi"}}}, "resources.limits.memory is too little"),
-        ({"resources": {"limits": {"nvidia.com/gpu": 1}}}, "resources.limits.nvidia.com/gpu is not supported here"),
+        ({"resources": {"limits": {"nvidia.com/gpu": 1}}}, "resources.limits.nvidia.com/gpu is a field of Kubernetes that is not"),
         ({"resources": {"limits": {"cpu": 1}, "requests": {"cpu": 2}}}, "resources.requests.cpu is more than"),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.objects.pod import Pod
 from lab.objects.podman import Played, Refused, hand_over, play
 from lab.observe.web import page
-from tests.objects.manifests import WEB, one, pod, shell
+from tests.objects.manifests import SETTINGS, WEB, one, pod, shell
 
 if TYPE_CHECKING:
     from lab.box.instances.box import Box
@@ -100,6 +100,30 @@ def test_what_it_passes_over_is_said(box: Box, playing: list[Played]) -> None:
     assert inspected.split() == ["<nil>", "0"]
 
 
+def test_rights_that_it_passes_over_are_said(box: Box, playing: list[Played]) -> None:
+    """runAsNonRoot and seccompProfile make no difference to it, and a sidecar is an init container like others, which is waited for."""
+    strict = {"runAsNonRoot": True, "seccompProfile": {"type": "Unconfined"}}
+    playing.append(play(box, pod(one(securityContext=strict), securityContext=strict)))
+    paths = {f"{of}.securityContext.{key}" for of in ("spec", "spec.containers[0]") for key in strict}
+    assert set(playing[0].ignored) == paths
+    assert box.sh("podman exec web-app sh -c 'id -u; grep ^Seccomp: /proc/1/status'").stdout.split() == ["0", "Seccomp:", "2"]
+    playing.pop().stop()
+    with pytest.raises(WaitTimeout, match="sidecars as well: proxy"):
+        play(box, pod(one(), initContainers=[one("proxy", restartPolicy="Always")]), timeout_s=4)
+
+
+def test_settings_go_with_the_pod_that_they_came_with(box: Box, playing: list[Played]) -> None:
+    manifest = (
+        SETTINGS.replace("deep/greeting", "greeting").replace("status.podIP", "metadata.name").replace("spec.nodeName", "metadata.name")
+    )
+    playing.append(play(box, manifest))
+    assert box.sh("podman exec web-app sh -c 'cat greeting /login/password'").stdout == "helloopen sesame"
+    playing.pop().stop()
+    with pytest.raises(Refused, match=r"deep/greeting"):
+        play(box, SETTINGS)
+    assert box.sh("podman secret ls -q").stdout == ""
+
+
 @pytest.mark.full
 def test_two_pods_with_a_volume_of_one_name_have_the_same(box: Box, playing: list[Played]) -> None:
     """Unlike in a cluster; that is why it stands in the module's first words."""
@@ -133,7 +157,7 @@ def test_what_it_refuses_is_told_in_its_words_and_nothing_stays(box: Box, manife
     ("manifest", "words"),
     [
         (WEB.replace("\n    emptyDir", "\n\t  emptyDir"), "a tab at the start of line 10"),
-        (f"{WEB}\n---\n{WEB}", "There are several manifests"),
+        (f"{WEB}\n---\n{WEB}", "There are 2 manifests of a pod"),
         (WEB.replace("  name: web", ""), r"metadata.name \(line 4\) is missing"),
     ],
 )

@@ -13,6 +13,7 @@ from lab.box.errors import UsageError
 from lab.objects.container import ContainerSpec, Mount, Port
 from lab.objects.quantity import NOTHING, Resources
 from lab.objects.spec import PodSpec, read
+from lab.objects.volume import Volume
 from tests.objects.manifests import WEB, one, pod
 
 MI = 2**20
@@ -25,7 +26,13 @@ def test_a_manifest_becomes_a_spec() -> None:
     look = ("sh", "-c", "cat /data/page; exec sleep 1000")
     sidecar = ContainerSpec("sidecar", "base", look, mounts=(Mount("data", "/data", read_only=True),))
     assert read(WEB) == PodSpec(
-        name="web", labels={"tier": "front"}, volumes=("data",), init=(prepare,), containers=(app, sidecar), hostname="web", source=""
+        name="web",
+        labels={"tier": "front"},
+        volumes=(Volume("data"),),
+        init=(prepare,),
+        containers=(app, sidecar),
+        hostname="web",
+        source="",
     )
     assert read(WEB) == read(yaml.safe_load(WEB)) == read(read(WEB).source)
 
@@ -71,7 +78,8 @@ def test_requests_are_those_of_kubernetes() -> None:
         (pod() | {"kind": "Deployment", "apiVersion": "apps/v1"}, "This is a Deployment of apps/v1, and not a Pod", "kind: Pod"),
         (pod() | {"kind": "pod"}, "This is a pod of v1, and not a Pod", "kind: Pod"),
         (pod() | {"metadata": {}}, "metadata.name is missing", "name"),
-        (pod() | {"metadata": {"name": "a", "namespace": "b"}}, "metadata.namespace is not supported here", "take it out"),
+        (pod() | {"metadata": {"name": "a", "namespace": "B"}}, "metadata.namespace: 'B' can't be a name", "write b"),
+        (pod() | {"metadata": {"name": "a", "uid": "b", "finalizers": ["c"]}}, "metadata.finalizers is a field of Kubernetes", "take it"),
         (pod() | {"metadata": {"name": "a", "labels": {"v": 1}}}, "metadata.labels.v must be text", '"1"'),
         (pod() | {"metadata": {"name": "a", "labels": {"v": "a b"}}}, "metadata.labels.v: 'a b' can't be a label's value", "annotation"),
         (pod() | {"metadata": {"name": "a", "labels": {"a/b/c": ""}}}, "metadata.labels.a/b/c: 'a/b/c' can't be a label's name", "tier"),
@@ -81,19 +89,20 @@ def test_requests_are_those_of_kubernetes() -> None:
         (pod() | {"metadata": {"name": "a", "labels": {"a": "b" * 64}}}, "metadata.labels.a: 'bbb", "annotation"),
         (pod() | {"spec": {}}, "spec.containers is missing", "add one"),
         (pod() | {"spec": {"container": []}}, "spec.containers is missing", ""),
-        (pod() | {"status": {}}, "status is not supported here", "take it out"),
-        (pod(nodeName="n"), "spec.nodeName is not supported here", "take it out"),
+        (pod(nodeName="n"), "spec.nodeName is a field of Kubernetes that is not supported here", "take it out"),
+        (pod(nodeNmae="n"), "spec.nodeNmae is no field of Kubernetes", "did you mean nodeName?"),
         (pod(restartPolicy="always"), "spec.restartPolicy: always is not supported here", "write Always"),
         (pod(restartPolicy="never"), "spec.restartPolicy: never is not supported here", "write Never"),
         (pod(hostname="a b"), "spec.hostname: 'a b' can't be a name", "write a-b"),
         (pod(terminationGracePeriodSeconds=-1), "spec.terminationGracePeriodSeconds: -1 is out of range", ""),
-        (pod(volumes=[{"name": "d", "hostPath": {"path": "/"}}]), "spec.volumes[0].hostPath is not supported here", ""),
-        (pod(volumes=[{"name": "d"}]), "spec.volumes[0].emptyDir is missing", "emptyDir: {}"),
-        (pod(volumes=[{"name": "d", "emptyDir": {"medium": "Memory"}}]), "spec.volumes[0].emptyDir.medium is not supported here", ""),
+        (pod(volumes=[{"name": "d", "hostPath": {"path": "/"}}]), "spec.volumes[0].hostPath is a field of Kubernetes", ""),
+        (pod(volumes=[{"name": "d", "emptyDir": {}, "configMap": {"name": "c"}}]), "spec.volumes[0] is of several kinds", "make two"),
+        (pod(volumes=[{"name": "d", "emptyDir": {"medium": "memory"}}]), "spec.volumes[0].emptyDir.medium: memory", "write Memory"),
+        (pod(volumes=[{"name": "d", "emptyDir": {"sizeLimit": "1Mi"}}]), "spec.volumes[0].emptyDir.sizeLimit is a field of Kub", "take"),
         (pod(volumes=[{"name": "d", "emptyDir": {}}] * 2), "spec.volumes[1].name: two volumes are called d", "a name of its own"),
         (pod(one(), one()), "spec.containers[1].name: two containers are called app", "a name of its own"),
         (pod(one(), initContainers=[one()]), "spec.containers[0].name: two containers are called app", "a name of its own"),
-        (pod(one("pause")), "spec.containers[0].name: two containers are called pause", "every pod begins with"),
+        (pod(nodeSelector={"a b": "c"}), "spec.nodeSelector.a b: 'a b' can't be a label's name", "tier"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_pod_is_named_by_its_path(manifest: dict[str, Any], what: str, then: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from lab.objects.spec import read
 from lab.objects.status import ContainerStatus as Status
 from lab.objects.status import PodStatus, phase, pod_status
-from tests.objects.manifests import WEB
+from tests.objects.manifests import WEB, one, pod
 
 RUNS, MADE, AGAIN, GONE = (
     Status("it", "running"),
@@ -49,8 +49,29 @@ def test_restarts_are_those_of_all_containers() -> None:
 
 
 def test_what_is_missing_is_gone_and_the_rest_is_shown_as_a_table() -> None:
-    answer = {"RestartCount": 2, "State": {"Status": "restarting", "ExitCode": 137, "OOMKilled": True, "Error": ""}}
+    answer = {"Id": "1", "RestartCount": 2, "State": {"Status": "restarting", "ExitCode": 137, "OOMKilled": True, "Error": ""}}
     seen = pod_status(read(WEB), {"pause": answer | {"RestartCount": 0}, "app": answer})
-    assert (seen.containers[0], seen.containers[1].state) == (Status("app", "restarting", 137, 2, "out of memory"), "gone")
+    assert (seen.containers[0], seen.containers[1].state) == (Status("app", "restarting", 137, 2, note="out of memory"), "gone")
     assert repr(seen).splitlines()[0] == seen.phase
     assert [line.split()[0] for line in repr(seen).splitlines()[3:]] == ["pause", "prepare", "app", "sidecar"]
+
+
+def test_a_pod_is_ready_when_all_that_goes_on_in_it_is() -> None:
+    asked = {"exec": {"command": ["true"]}}
+    spec = read(pod(one(readinessProbe=asked), initContainers=[one("proxy", restartPolicy="Always")]))
+    state = {"Status": "running", "ExitCode": 0, "OOMKilled": False, "Error": "", "StartedAt": "now"}
+    seen = {name: {"Id": name, "RestartCount": 0, "State": state} for name in ("pause", "proxy", "app")}
+    for found, ready, note in (
+        ({}, False, "not probed yet"),
+        ({"app": {"began": "before", "ready": True, "why": ""}}, False, "not probed yet"),
+        ({"app": {"began": "now", "ready": False, "why": "not ready: exit code 1"}}, False, "not ready: exit code 1"),
+        ({"app": {"began": "now", "ready": True, "why": ""}}, True, ""),
+    ):
+        status = pod_status(spec, seen, found)
+        assert (status.ready, status.containers[0].note, status.sidecars[0].ready) == (ready, note, True)
+    assert not pod_status(spec, {**seen, "proxy": {**seen["proxy"], "State": {**state, "Status": "exited"}}}, found).ready
+
+
+@pytest.mark.parametrize(("sidecar", "word"), [(MADE, "Pending"), (RUNS, "Running"), (AGAIN, "Running"), (DONE, "Succeeded")])
+def test_a_pod_runs_as_long_as_a_sidecar_does(sidecar: Status, word: str) -> None:
+    assert phase("Never", RUNS, (), (DONE,), (sidecar,)) == word

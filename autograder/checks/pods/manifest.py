@@ -17,7 +17,7 @@ from autograder.inspect import OF_THE_MACHINE, container, look_until, page, stat
 from lab.box.errors import UsageError, WaitTimeout
 from lab.box.machine import Machine
 from lab.objects import podman
-from lab.objects.manifest import load
+from lab.objects.manifest.documents import documents
 from lab.objects.spec import PAUSE
 from lab.observe.namespace import Between, between, namespaces
 from lab.observe.process import pid
@@ -120,7 +120,8 @@ def _play(machine: Machine, task: Task) -> podman.Played | Fact:
         hint = f"The manifest is to be in {task.file}, on the box."
         return Fact(what, ok=False, saw="there is no such file, or it is empty", hints=(hint, *WRITE))
     try:
-        if hint := _about_head(task, load(text)):
+        others = [it.content for it in documents(text) if it.content.get("kind") not in podman.BESIDE]
+        if hint := _about_head(task, others[0] if others else {}):
             return Fact(what, ok=False, saw="it is another manifest", hints=(hint, *WRITE))
         return podman.play(machine, text, timeout_s=PLAY_S)
     except podman.Refused as error:

@@ -1,18 +1,20 @@
 """A mapping in a manifest that knows its position, so that whatever is wrong in it can be named by its path and its line.
 
-``Fields`` hands out what the mapping holds, field by field, and refuses at the end every field that nobody has asked for.  A field that is
-silently ignored would be a promise that is not kept.
+``Fields`` hands out what the mapping holds, field by field, and notes every field that nobody has asked for.  At the end all of these are
+refused together.  A field that is silently ignored would be a promise that is not kept.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from lab.box.errors import UsageError
-from lab.objects.position import WHOLE, Position
+from lab.objects.manifest.known_fields import FREE, KNOWN, says_nothing
+from lab.objects.manifest.position import WHOLE, Position
 
 WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
 WRITTEN = {
@@ -26,6 +28,8 @@ WRITTEN = {
 QUOTES = "YAML takes numbers, dates, and words such as yes, no, on and off for something else than text."
 MISSING = object()
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+LONG_NAME = re.compile(rf"{NAME.pattern}(\.{NAME.pattern})*")
+"""Several names with dots between them."""
 
 
 class Fields:
@@ -34,17 +38,18 @@ class Fields:
     Args:
         value: the mapping.
         position: of the mapping in its manifest.
+        kind: the type of object that it is to Kubernetes, such as ``Container``; see ``known_fields``.
+        unread: the fields of the whole manifest that nobody has asked for, as far as they are known.
 
     Raises:
         UsageError: it is no mapping.
     """
 
-    def __init__(self, value: object, position: Position = WHOLE) -> None:
-        if not isinstance(value, dict):
-            raise _wrong_type(position, value, dict)
-        self.position = position
-        self._left: dict[object, object] = dict(value)
-        self._known: list[str] = []
+    def __init__(self, value: object, position: Position = WHOLE, kind: str = "", unread: list[Unread] | None = None) -> None:
+        self.position, self.kind = position, kind
+        self._left: dict[object, object] = dict(_of_type(value, position, dict))
+        self._taken: list[str] = []
+        self._unread: list[Unread] = [] if unread is None else unread
 
     def at(self, *keys: str | int) -> Position:
         """The position of a field in this mapping, or of what is below that."""
@@ -61,30 +66,41 @@ class Fields:
         Raises:
             UsageError: it is of another kind, or absent without a default.
         """
-        self._known.append(key)
+        self._taken.append(key)
         value = self._left.pop(key, None)
         if value is None:
             if default is MISSING:
-                near = get_close_matches(key, map(str, self._left), 1)
-                hint = f"did you mean {key} where it says {near[0]}?" if near else f"add a line with {key}: …"
+                near = nearest(key, map(str, self._left))
+                hint = f"did you mean {key} where it says {near}?" if near else f"add a line with {key}: …"
                 raise UsageError(f"{self.at(key)} is missing.", f"It must be {WORDS[kind]}.", hint)
             return default
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise _wrong_type(self.at(key), value, kind)
-        return value
+        return _of_type(value, self.at(key), kind)
 
-    def inside(self, key: str) -> Fields:
-        """The mapping that a field holds; an empty one where the field is absent."""
-        return Fields(self.take(key, dict, {}), self.at(key))
+    def has(self, key: str) -> bool:
+        """Whether a field that is not taken yet is there, and not null."""
+        return self._left.get(key) is not None
 
-    def each(self, key: str) -> Iterator[Fields]:
-        """The mappings in the list that a field holds; none where the field is absent."""
+    def peek(self, key: str) -> object:
+        """What a field holds, whatever kind of value it is; it does not count as asked for."""
+        return self._left.get(key)
+
+    def inside(self, key: str, kind: str) -> Fields:
+        """The mapping that a field holds, an object of this type; an empty one where the field is absent."""
+        return Fields(self.take(key, dict, {}), self.at(key), kind, self._unread)
+
+    def each(self, key: str, kind: str) -> Iterator[Fields]:
+        """The mappings in the list that a field holds, objects of this type; none where the field is absent."""
         for number, value in enumerate(self.take(key, list, [])):
-            yield Fields(value, self.at(key, number))
+            yield Fields(value, self.at(key, number), kind, self._unread)
 
     def texts(self, key: str) -> tuple[str, ...]:
         """The texts in the list that a field holds; none where the field is absent."""
         return tuple(text(value, self.at(key, number)) for number, value in enumerate(self.take(key, list, [])))
+
+    def numbers(self, key: str, least: int, most: int) -> tuple[int, ...]:
+        """The whole numbers in the list that a field holds, each from *least* to *most*; none where the field is absent."""
+        found = enumerate(self.take(key, list, []))
+        return tuple(_in_range(_of_type(value, self.at(key, at), int), self.at(key, at), least, most) for at, value in found)
 
     def pairs(self, key: str) -> dict[str, str]:
         """The mapping from text to text that a field holds; an empty one where the field is absent."""
@@ -119,9 +135,7 @@ class Fields:
             UsageError: it is out of range.
         """
         value = self.take(key, int, *default)
-        if value is not None and not least <= value <= most:
-            raise UsageError(f"{self.at(key)}: {value} is out of range.", f"It can be from {least} to {most}.", "choose another number")
-        return value
+        return value if value is None else _in_range(value, self.at(key), least, most)
 
     def one_of(self, key: str, known: tuple[str, ...]) -> str:
         """A field's text, which must be one of *known*; the first of them where the field is absent.
@@ -131,21 +145,70 @@ class Fields:
         """
         value = str(self.take(key, str, known[0]))
         if value not in known:
-            why = f"It can be {', '.join(known)}."
-            raise UsageError(f"{self.at(key)}: {value} is not supported here.", why, f"write {_nearest(value, known) or known[0]}")
+            why = f"It can be {', '.join(filter(None, known))}."
+            raise UsageError(f"{self.at(key)}: {value} is not supported here.", why, f"write {nearest(value, known) or known[0]}")
         return value
 
     def done(self) -> None:
-        """Refuse what is left: called when every field that is understood was taken.
+        """Note what is left, as what nobody asks for: called when every field that is understood was taken."""
+        known = KNOWN.get(self.kind, ())
+        for key, value in self._left.items():
+            if not says_nothing(self.kind, str(key), value):
+                self._unread.append(Unread(self.at(str(key)), str(key), key in known or self.kind in FREE, known, tuple(self._taken)))
+
+    def refuse_unread(self) -> None:
+        """Refuse all that was noted, here and in the mappings below: called once, at the end of a manifest.
 
         Raises:
-            UsageError: there is a field that was not taken.
+            UsageError: something was noted.
         """
-        for key in self._left:
-            close = get_close_matches(str(key), self._known, 1)
-            hint = f"did you mean {close[0]}? If not, take it out" if close else "take it out"
-            why = f"What is understood there: {', '.join(self._known)}. Nothing is ignored in silence."
-            raise UsageError(f"{self.at(str(key))} is not supported here.", why, hint)
+        if len(self._unread) == 1:
+            (it,) = self._unread
+            why = f"What is understood there: {', '.join(it.taken)}. Nothing is ignored in silence."
+            raise UsageError(f"{it.position} {it.is_what}.", why, it.hint)
+        if self._unread:
+            rows = "\n".join(f"  {it.position} {it.is_what}{it.meant}" for it in self._unread)
+            what = f"{len(self._unread)} fields of the manifest are not understood here."
+            raise UsageError(what, f"Nothing is ignored in silence:\n{rows}", "take them out, or mend their names")
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A field that nobody asked for.
+
+    Args:
+        position: of the field.
+        key: its name.
+        known: whether Kubernetes knows it.
+        names: that Kubernetes knows in its place.
+        taken: those of them that are understood here.
+    """
+
+    position: Position
+    key: str
+    known: bool
+    names: tuple[str, ...]
+    taken: tuple[str, ...]
+
+    @property
+    def is_what(self) -> str:
+        """What the field is, to be read after its position."""
+        return "is a field of Kubernetes that is not supported here" if self.known else "is no field of Kubernetes"
+
+    @property
+    def nearest(self) -> str:
+        """The field that is most likely meant; empty if Kubernetes knows this one, or none is near."""
+        return "" if self.known else nearest(self.key, self.names or self.taken)
+
+    @property
+    def meant(self) -> str:
+        """The question whether another field was meant, to be read after what the field is."""
+        return f": did you mean {self.nearest}?" if self.nearest else ""
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        return f"did you mean {self.nearest}? If not, take it out" if self.nearest else "take it out"
 
 
 def no_duplicates(what: str, named: Iterable[tuple[object, Position]], hint: str) -> None:
@@ -172,8 +235,18 @@ def text(value: object, position: Position) -> str:
     Raises:
         UsageError: it is not.
     """
-    if not isinstance(value, str):
-        raise _wrong_type(position, value, str)
+    return str(_of_type(value, position, str))
+
+
+def _of_type(value: Any, position: Position, kind: type) -> Any:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise _wrong_type(position, value, kind)
+    return value
+
+
+def _in_range(value: int, position: Position, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise UsageError(f"{position}: {value} is out of range.", f"It can be from {least} to {most}.", "choose another number")
     return value
 
 
@@ -184,7 +257,7 @@ def _wrong_type(position: Position, value: object, kind: type) -> UsageError:
     return UsageError(f"{position} must be {WORDS[kind]}, and is {kind_of(value)}: {shown[:60]}.", why, hint)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that somebody most likely means; empty if none is near."""
     by_small = {one.lower(): one for one in known}
     close = get_close_matches(word.lower(), by_small, 1)

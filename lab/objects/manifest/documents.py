@@ -1,4 +1,4 @@
-"""A manifest's text, as a mapping, and as the YAML nodes that know their lines.
+"""A manifest's text, as one mapping for each of its documents, and as the YAML nodes that know their lines.
 
 YAML is read as a cluster reads it: see ``go_yaml``.
 """
@@ -11,54 +11,46 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.box.errors import UsageError
-from lab.objects.fields import kind_of
+from lab.objects.manifest.fields import kind_of
 
 if TYPE_CHECKING:
     import yaml
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """One manifest that was read from text.
+class Document:
+    """One document of a text; lines of three hyphens part it from others.
 
     Args:
         content: what it holds.
-        document: the YAML nodes that this was made of; see ``lab.objects.position``.
+        node: the YAML nodes that this was made of; see ``lab.objects.manifest.position``.
     """
 
     content: dict[str, Any]
-    document: yaml.Node
+    node: yaml.Node
 
 
-def load(text: str) -> dict[str, Any]:
-    """The content of the one manifest that a YAML text holds; see ``parse``."""
-    return parse(text).content
-
-
-def parse(text: str) -> Manifest:
-    """The one manifest that a YAML text holds; JSON is YAML.
+def documents(text: str) -> list[Document]:
+    """The documents that a YAML text holds, at least one; those that hold nothing are left out.  JSON is YAML.
 
     Raises:
-        UsageError: it is not YAML, is empty, or holds several manifests; names the line.
+        UsageError: it is not YAML, is empty, or one is no mapping; names the line.
     """
     found = _documents(text)
     if not found:
         raise UsageError("The manifest is empty.", "A pod has at least apiVersion, kind, metadata and spec.", "begin with: apiVersion: v1")
-    content, document = found[0]
-    if len(found) > 1:
-        why = f"Lines of three hyphens part it into {len(found)}; the second begins in line {found[1][1].start_mark.line + 1}."
-        raise UsageError("There are several manifests in this text, and this reads one.", why, "text.split('\\n---\\n'), and read each")
-    if not isinstance(content, dict):
-        why = f"Line {document.start_mark.line + 1}: it is {kind_of(content)}: {str(content)[:60]!r}."
-        raise UsageError("This is not a manifest.", why, "if it is a file's name: Path('pod.yaml').read_text()")
-    return Manifest(content, document)
+    for content, node in found:
+        if not isinstance(content, dict):
+            why = f"Line {node.start_mark.line + 1}: it is {kind_of(content)}: {str(content)[:60]!r}."
+            raise UsageError("This is not a manifest.", why, "if it is a file's name: Path('pod.yaml').read_text()")
+    return [Document(content, node) for content, node in found]
 
 
 def _documents(text: str) -> list[tuple[Any, yaml.Node]]:
     """The content and the nodes of each document in a text that holds anything."""
     import yaml  # noqa: PLC0415  (only those who have text need it)
 
-    from lab.objects.go_yaml import Loader  # noqa: PLC0415
+    from lab.objects.manifest.go_yaml import Loader  # noqa: PLC0415
 
     found = []
     try:

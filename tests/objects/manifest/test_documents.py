@@ -7,8 +7,7 @@ import json
 import pytest
 
 from lab.box.errors import UsageError
-from lab.objects.manifest import load
-from tests.objects.manifests import WEB
+from tests.objects.manifests import WEB, content_of
 
 TWICE = "kind: Pod\nkind: Pod\n"
 
@@ -23,9 +22,9 @@ TWICE = "kind: Pod\nkind: Pod\n"
         ("spec: {a: 1, a: 2}", ["a stands here"]),
         ("", ["empty", "apiVersion"]),
         ("# nothing but a remark\n---\n", ["empty"]),
-        (f"{WEB}\n---\n{WEB}", ["several", "into 2"]),
         ("pod.yaml", ["not a manifest", "read_text()"]),
         ("- a\n- b\n", ["not a manifest", "a list"]),
+        (f"{WEB}\n---\n- a\n", ["not a manifest", f"Line {WEB.count(chr(10)) + 3}"]),
         ("a: !!python/object/apply:os.system [true]", ["not YAML"]),
         ("a: \x00", ["not YAML"]),
         ("[" * 10_000, ["can't be read"]),
@@ -38,20 +37,20 @@ TWICE = "kind: Pod\nkind: Pod\n"
 )
 def test_text_that_is_no_manifest_is_told_why(text: str, words: list[str]) -> None:
     with pytest.raises(UsageError) as refused:
-        load(text)
+        content_of(text)
     assert [word for word in words if word not in str(refused.value)] == []
     assert refused.value.try_next
 
 
 def test_a_manifest_may_stand_between_lines_of_hyphens() -> None:
-    assert load(f"---\n{WEB}\n---\n")["kind"] == "Pod"
+    assert content_of(f"---\n{WEB}\n---\n")["kind"] == "Pod"
 
 
 def test_a_tab_in_a_text_is_part_of_it() -> None:
-    assert load("script: |\n  if true\n  then\n  \tls\n  fi\n") == {"script": "if true\nthen\n\tls\nfi\n"}
+    assert content_of("script: |\n  if true\n  then\n  \tls\n  fi\n") == {"script": "if true\nthen\n\tls\nfi\n"}
 
 
 @pytest.mark.parametrize("indent", [None, 2, "\t"])
 def test_a_manifest_may_be_json(indent: int | str | None) -> None:
-    content = load(WEB)
-    assert load(json.dumps(content, indent=indent)) == content
+    content = content_of(WEB)
+    assert content_of(json.dumps(content, indent=indent)) == content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.objects.manifest import load
+from tests.objects.manifests import content_of
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ from lab.objects.manifest import load
     ],
 )  # fmt: skip
 def test_a_word_without_quotes_is_what_a_cluster_takes_it_for(written: str, value: object) -> None:
-    found = load(f"it: {written}\n")["it"]
+    found = content_of(f"it: {written}\n")["it"]
     assert (found, type(found)) == (value, type(value))
 
 
 def test_a_key_is_text_whatever_it_looks_like() -> None:
-    assert load("{1: a, y: b, 0x10: c, web: d}") == {"1": "a", "true": "b", "16": "c", "web": "d"}
+    assert content_of("{1: a, y: b, 0x10: c, web: d}") == {"1": "a", "true": "b", "16": "c", "web": "d"}
 
 
 def test_what_is_merged_in_gives_way_to_what_stands_there() -> None:
-    assert load("base: &base {a: 1, b: 2}\nit: {<<: *base, b: 3}")["it"] == {"a": 1, "b": 3}
+    assert content_of("base: &base {a: 1, b: 2}\nit: {<<: *base, b: 3}")["it"] == {"a": 1, "b": 3}
