@@ -63,6 +63,11 @@ def needs_address(texts: Iterable[str]) -> bool:
     return any(LATE["status.podIP"] in text for text in texts)
 
 
+def is_late(texts: Iterable[str]) -> bool:
+    """Whether one of the texts has a place for something that is known only when the pod is on its way."""
+    return any(place in text for text in texts for place in LATE.values())
+
+
 def _all_of(fields: Fields, configs: Configs) -> Iterator[tuple[str, str]]:
     prefix, there = fields.take("prefix", str, ""), [key for key in SOURCES if fields.has(key)]
     if len(there) != 1:

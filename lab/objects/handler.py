@@ -13,6 +13,8 @@ from lab.objects.manifest.fields import Fields
 
 PROBES = {"startup": "startupProbe", "liveness": "livenessProbe", "readiness": "readinessProbe"}
 """The fields of the three kinds of probe."""
+OTHERS = ("grpc", "tcpSocket", "sleep")
+"""What can stand there in a cluster, and here in some places only."""
 TYPES = {"exec": "ExecAction", "httpGet": "HTTPGetAction", "tcpSocket": "TCPSocketAction", "sleep": "SleepAction"}
 
 
@@ -114,6 +116,9 @@ def _probe(fields: Fields, what: str, ports: Mapping[str, int]) -> Probe:
 
 def _handler(fields: Fields, kinds: Iterable[str], ports: Mapping[str, int]) -> Handler:
     there = [kind for kind in kinds if fields.has(kind)]
+    if other := next((key for key in OTHERS if not there and fields.peek(key) is not None), ""):
+        what = f"{fields.at(other)} is a field of Kubernetes that is not supported here."
+        raise UsageError(what, f"It has one of {', '.join(kinds)}.", "ask in one of those ways")
     if len(there) != 1:
         what = f"{fields.position} says {', '.join(there) if there else 'not'} how{' at once' if there else ''}."
         raise UsageError(what, f"It has one of {', '.join(kinds)}.", 'write for example exec: {command: ["true"]}')

@@ -1,7 +1,7 @@
 """Nodes, and the scheduler that decides which pod goes to which of them.  It only calculates; no machine is touched.
 
-A node is a machine of which one needs to know only how much room it has.  What counts is what the manifests ask for.  Whether a pod *uses*
-that does not matter: a request is room that is kept free for the pod, used or not.
+A node is a machine of which one needs to know only how much room it has, and the labels by which pods ask for it.  What counts is what the
+manifests ask for.  Whether a pod *uses* that does not matter: a request is room that is kept free for the pod, used or not.
 
 The scheduler packs: it takes the biggest pod first, and puts each where the least room is left over.  That needs few nodes, and leaves
 large gaps for large pods.  (Kubernetes takes pods as they come and spreads them, unless it is told to pack with its strategy
@@ -33,6 +33,7 @@ class Node:
         machine: that its pods run on.
         cpu: how much it has for pods, such as ``2`` or ``500m``.
         memory: how much it has for pods, such as ``512Mi``.
+        labels: by which pods ask for it, beside those that every node has: see ``all_labels``.
 
     Raises:
         UsageError: one of the two is no amount.
@@ -42,9 +43,15 @@ class Node:
     machine: Machine = field(repr=False)
     cpu: str
     memory: str
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _ = self.capacity
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """Its labels, with its name and its operating system among them, as a kubelet gives them to a node."""
+        return {"kubernetes.io/hostname": self.name, "kubernetes.io/os": "linux", **self.labels}
 
     @cached_property
     def capacity(self) -> Resources:
@@ -74,14 +81,15 @@ class Plan:
 
 
 def fits(pod: PodSpec, node: Node, there: Sequence[PodSpec] = ()) -> bool:
-    """Whether a node has room for a pod beside those that are there."""
+    """Whether a node has the labels that a pod asks for, and room for it beside those that are there."""
     return not why_not(pod, node, there)
 
 
 def why_not(pod: PodSpec, node: Node, there: Sequence[PodSpec] = ()) -> str:
     """What a node lacks for a pod beside those that are there, in words; empty if it has room."""
     asked, free = pod.requests, node.free(there)
-    lacks = []
+    has = node.all_labels
+    lacks = [f"no label {name}={value}" for name, value in sorted(pod.node_selector.items()) if has.get(name) != value]
     if asked.cpu and asked.cpu > free.cpu:
         lacks.append(f"too little cpu: {_beside(cpu_text, asked.cpu, free.cpu)}")
     if asked.memory and asked.memory > free.memory:

@@ -66,6 +66,7 @@ def pause(pod: Identity, network: str) -> dict[str, Any]:
             ipc_mode="shareable",
             port_bindings=published,
             sysctls=dict(pod.spec.security.sysctls),
+            extra_hosts=[f"{name}:{address}" for name, address in pod.spec.host_aliases],
             # A volume in memory is gone as soon as nobody has it mounted, and pause is there as long as the pod.
             mounts=[Mount(f"/volumes/{it.name}", pod.name(it.name), "volume") for it in pod.spec.volumes if it.in_memory],
         ),

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.objects.env import is_late
 from lab.objects.node import Node, Plan, schedule
 from lab.objects.quantity import Resources, cpu_text
+from lab.objects.security import Security
 
 if TYPE_CHECKING:
     from lab.objects.spec import PodSpec
@@ -97,5 +99,9 @@ def _ignored(pods: Sequence[PodSpec]) -> Iterator[str]:
         "Volumes are not made": [it.name for it in pods if it.volumes],
         "No port is published": [it.name for it in pods if it.host_ports],
         "No tree of processes is shared": [it.name for it in pods if it.share_pid],
+        "No probe asks how they are, and no hook runs": [it.name for it in pods if any(one.probes or one.pre_stop for one in it.everyone)],
+        "They run as the image says": [it.name for it in pods if any(one.security != Security() for one in it.everyone)],
+        "Variables have neither an address nor a node": [it.name for it in pods if any(is_late(one.env.values()) for one in it.everyone)],
+        "The labels of nodes are not looked at": [it.name for it in pods if it.node_selector],
     }
     return (f"{what}: {', '.join(names)}." for what, names in asked.items() if names)

@@ -78,7 +78,9 @@ def memory(written: object, where: Position | str) -> int:
     """
     amount = _amount(written, where, "64Mi")
     if amount != amount.to_integral_value():
-        why = f"The letter m stands for thousandths: this is {amount.normalize():f} bytes." if str(written).endswith("m") else ""
+        why = "A byte is not parted."
+        if str(written).endswith("m"):
+            why = f"The letter m stands for thousandths: this is {amount.normalize():f} bytes."
         meant = f"{str(written).rstrip('num')}Mi" if str(written)[-1] in "num" else f"{math.ceil(amount / SUFFIXES['Mi'])}Mi"
         raise UsageError(f"{where}: {written} is not a whole number of bytes.", why, f"write {meant} if you mean that")
     return int(amount)

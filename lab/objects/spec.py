@@ -11,13 +11,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Any
 
 from lab.box.errors import UsageError
 from lab.objects.config import Configs, configs
 from lab.objects.container import ContainerSpec, Context, container
 from lab.objects.manifest.documents import documents
-from lab.objects.manifest.fields import Fields, no_duplicates
+from lab.objects.manifest.fields import LONG_NAME, Fields, no_duplicates
 from lab.objects.manifest.position import WHOLE, Position
 from lab.objects.metadata import label_pairs, metadata
 from lab.objects.quantity import NOTHING, Resources
@@ -49,6 +50,7 @@ class PodSpec:
         hostname: the host name that all containers see.
         grace_s: seconds that a container has to end by itself before it is killed.
         node_selector: labels that a node must have to take it.
+        host_aliases: names, each with the address that it stands for in all containers.
         security: what holds for all its containers.
         source: the manifest that this was read from, as JSON.
     """
@@ -65,6 +67,7 @@ class PodSpec:
     hostname: str = ""
     grace_s: int = 30
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    host_aliases: tuple[tuple[str, str], ...] = ()
     security: PodSecurity = field(default_factory=PodSecurity)
     source: str = field(repr=False, compare=False)
 
@@ -167,6 +170,19 @@ def _items(content: object, position: Position) -> Iterator[Fields]:
         )
 
 
+def _aliases(fields: Fields) -> Iterator[tuple[str, str]]:
+    address = fields.take("ip", str)
+    try:
+        ip_address(address)
+    except ValueError:
+        raise UsageError(f"{fields.at('ip')}: {address} is no address.", "It is of IPv4 or IPv6.", "write for example 10.0.0.1") from None
+    for name in fields.texts("hostnames"):
+        if not LONG_NAME.fullmatch(name):
+            raise UsageError(f"{fields.at('hostnames')}: {name!r} can't be a name.", "It is a host's name.", "write for example db.local")
+        yield name, address
+    fields.done()
+
+
 def _pod(whole: Fields, known: Configs) -> PodSpec:
     for key in ("kind", "apiVersion"):
         whole.take(key, str)
@@ -197,6 +213,7 @@ def _pod(whole: Fields, known: Configs) -> PodSpec:
         hostname=fields.name("hostname", about.name[:63].rstrip("-.")),
         grace_s=fields.within("terminationGracePeriodSeconds", 0, 3600, 30),
         node_selector=label_pairs(fields, "nodeSelector"),
+        host_aliases=tuple(pair for it in fields.each("hostAliases", "HostAlias") for pair in _aliases(it)),
         source="",
     )  # fmt: skip
     fields.done()

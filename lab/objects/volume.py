@@ -57,15 +57,16 @@ def volume(fields: Fields, configs: Configs) -> Volume:
         UsageError: it asks for what is not supported, or makes no sense; names the field by its path, and by its line if there is one.
     """
     name = fields.name("name")
-    there = [source for source in sorted(VOLUME_SOURCES) if fields.has(source)]
+    read_here = [source for source in ("emptyDir", *SOURCES) if fields.has(source)]
+    there = [source for source in sorted(VOLUME_SOURCES) if fields.peek(source) is not None]
     if len(there) > 1:
         what = f"{fields.position} is of several kinds: {', '.join(there)}."
         raise UsageError(what, "A volume is of one kind.", "make two of it, each with a name of its own")
     found = Volume(name)
-    if "emptyDir" in there:
+    if "emptyDir" in read_here:
         found = _empty(fields.inside("emptyDir", "EmptyDirVolumeSource"), name)
     for source, (kind, key, of_type) in SOURCES.items():
-        if source in there:
+        if source in read_here:
             found = _of(fields.inside(source, of_type), name, kind, key, configs)
     fields.done()
     return found

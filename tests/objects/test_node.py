@@ -12,7 +12,7 @@ from lab.box.machine import Machine
 from lab.objects.node import Node, fits, schedule, why_not
 from lab.objects.quantity import NOTHING, Resources
 from lab.objects.spec import PodSpec, read
-from tests.objects.manifests import sized
+from tests.objects.manifests import pod, sized
 
 PUBLISHES = [{"containerPort": 8080, "hostPort": 8081}]
 
@@ -44,6 +44,16 @@ def test_a_port_of_the_machine_is_room_too() -> None:
     plan = schedule([wants(name, ports=PUBLISHES) for name in "abc"], [node(1), node(2)])
     assert set(plan.placements.values()) == {"node-1", "node-2"}
     assert list(plan.pending.values()) == ["node-1: port 8081 (TCP) is taken; node-2: port 8081 (TCP) is taken"]
+
+
+def test_a_pod_goes_where_the_labels_are_that_it_asks_for() -> None:
+    fast = Node("node-2", Machine(), "1", "128Mi", {"disk": "ssd"})
+    wanting = read(pod(nodeSelector={"disk": "ssd", "kubernetes.io/os": "linux"}))
+    assert schedule([wanting], [node(1), fast]).placements == {"web": "node-2"}
+    assert schedule([wanting], [node(1)]).pending == {"web": "node-1: no label disk=ssd"}
+    by_name = read(pod(nodeSelector={"kubernetes.io/hostname": "node-1"}))
+    assert schedule([by_name], [fast, node(1)]).placements == {"web": "node-1"}
+    assert len({node(1), fast}) == 2
 
 
 def test_who_fits_nowhere_is_pending_and_says_why_of_each_node() -> None:

@@ -120,7 +120,7 @@ def test_a_hook_runs_before_the_container_is_told_to_end(box: Box) -> None:
             shell(script, volumeMounts=[{"name": "d", "mountPath": "/data"}], lifecycle=hook),
             one("other", lifecycle={"preStop": {"sleep": {"seconds": 2}}}),
             volumes=[{"name": "d", "emptyDir": {}}],
-            terminationGracePeriodSeconds=10,
+            terminationGracePeriodSeconds=4,
         ),
     )
     until("the trap to be set", lambda: "up" in it.logs("app"), SLOW_S)

@@ -40,8 +40,8 @@ END
 docker rm -fv "$name" >/dev/null
 rm -f "/tmp/$name"
 """
-"""``itself_ns`` is the time that the ``docker`` command itself takes, which is long on an emulated box.  So that the stop comes while the app
-is at work, somebody waits for an answer (``slow_s``) for longer than that."""
+"""``itself_ns`` is the time that the ``docker`` command itself takes, which is long on an emulated box.  So that the stop comes while the
+app is at work, somebody waits for an answer (``slow_s``) for longer than that."""
 NOTHING = '{"greets": 0, "how": "not started", "last": "", "ns": 0, "itself_ns": 0, "slow_s": 0, "code": 137, "slow": "000"}'
 BUILD = ("docker build has an option for the name.", "docker build -t NAME DIRECTORY")
 GREET = ("docker logs tells what went wrong.", "The start script exports what the app needs, and must go on doing so.")

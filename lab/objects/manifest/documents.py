@@ -80,6 +80,9 @@ def _no_yaml(text: str, error: yaml.YAMLError) -> UsageError:
         if mark and number == mark.line + 1 and "\t" in line[: len(line) - len(line.lstrip())]:
             why = f"There is a tab at the start of line {number}, and YAML counts spaces."
             return UsageError("The manifest is not YAML.", why, "put two spaces for each step in the place of the tab")
+    if mark and "undefined alias" in str(problem):
+        why = f"Line {mark.line + 1}: {str(problem).removeprefix('found ')}."
+        return UsageError("The manifest is not YAML.", why, "name it with & before, in the same document: others do not know it")
     if mark:
         why = f"Line {mark.line + 1}, column {mark.column + 1}: {problem}."
     else:  # a character that YAML does not allow

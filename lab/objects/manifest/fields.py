@@ -48,7 +48,7 @@ class Fields:
     def __init__(self, value: object, position: Position = WHOLE, kind: str = "", unread: list[Unread] | None = None) -> None:
         self.position, self.kind = position, kind
         self._left: dict[object, object] = dict(_of_type(value, position, dict))
-        self._taken: list[str] = []
+        self._asked: list[str] = []
         self._unread: list[Unread] = [] if unread is None else unread
 
     def at(self, *keys: str | int) -> Position:
@@ -66,7 +66,7 @@ class Fields:
         Raises:
             UsageError: it is of another kind, or absent without a default.
         """
-        self._taken.append(key)
+        self._asked.append(key)
         value = self._left.pop(key, None)
         if value is None:
             if default is MISSING:
@@ -77,7 +77,8 @@ class Fields:
         return _of_type(value, self.at(key), kind)
 
     def has(self, key: str) -> bool:
-        """Whether a field that is not taken yet is there, and not null."""
+        """Whether a field that is not taken yet is there, and not null; such a field is understood."""
+        self._asked.append(key)
         return self._left.get(key) is not None
 
     def peek(self, key: str) -> object:
@@ -154,7 +155,9 @@ class Fields:
         known = KNOWN.get(self.kind, ())
         for key, value in self._left.items():
             if not says_nothing(self.kind, str(key), value):
-                self._unread.append(Unread(self.at(str(key)), str(key), key in known or self.kind in FREE, known, tuple(self._taken)))
+                self._unread.append(
+                    Unread(self.at(str(key)), str(key), key in known or self.kind in FREE, known, tuple(dict.fromkeys(self._asked)))
+                )
 
     def refuse_unread(self) -> None:
         """Refuse all that was noted, here and in the mappings below: called once, at the end of a manifest.
@@ -164,10 +167,11 @@ class Fields:
         """
         if len(self._unread) == 1:
             (it,) = self._unread
-            why = f"What is understood there: {', '.join(it.taken)}. Nothing is ignored in silence."
+            why = f"What is understood there: {', '.join(it.understood)}. Nothing is ignored in silence."
             raise UsageError(f"{it.position} {it.is_what}.", why, it.hint)
         if self._unread:
-            rows = "\n".join(f"  {it.position} {it.is_what}{it.meant}" for it in self._unread)
+            in_order = sorted(self._unread, key=lambda it: it.position.line)
+            rows = "\n".join(f"  {it.position} {it.is_what}{it.meant}" for it in in_order)
             what = f"{len(self._unread)} fields of the manifest are not understood here."
             raise UsageError(what, f"Nothing is ignored in silence:\n{rows}", "take them out, or mend their names")
 
@@ -181,14 +185,14 @@ class Unread:
         key: its name.
         known: whether Kubernetes knows it.
         names: that Kubernetes knows in its place.
-        taken: those of them that are understood here.
+        understood: those of them that are read here.
     """
 
     position: Position
     key: str
     known: bool
     names: tuple[str, ...]
-    taken: tuple[str, ...]
+    understood: tuple[str, ...]
 
     @property
     def is_what(self) -> str:
@@ -198,7 +202,7 @@ class Unread:
     @property
     def nearest(self) -> str:
         """The field that is most likely meant; empty if Kubernetes knows this one, or none is near."""
-        return "" if self.known else nearest(self.key, self.names or self.taken)
+        return "" if self.known else nearest(self.key, self.names or self.understood)
 
     @property
     def meant(self) -> str:

@@ -16,6 +16,8 @@ import yaml
 
 from lab.box.errors import UsageError
 
+MOST_NODES = 100_000
+"""Values that a document may have; a few aliases of aliases make billions."""
 TRUE, FALSE = ("y", "yes", "true", "on"), ("n", "no", "false", "off")
 TAG = "tag:yaml.org,2002:"
 
@@ -46,13 +48,18 @@ class Loader(yaml.SafeLoader):
         """The nodes of the next document, or of nothing.
 
         Raises:
-            UsageError: it is nested too deep.
+            UsageError: it is nested too deep, or far too long.
+            yaml.MarkedYAMLError: something in it contains itself.
         """
         try:
-            return super().get_node()
+            node = super().get_node()
+            if node and _size(node, {}) > MOST_NODES:
+                why = f"With all that its aliases (*) stand for, it has more than {MOST_NODES:,} values."
+                raise UsageError("The manifest can't be read.", why, "write out what is meant, without anchors (&)")
         except RecursionError:
             why = f"What is around line {self.line + 1} is nested too deep."
             raise UsageError("The manifest can't be read.", why, "look for brackets that are not closed") from None
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """A mapping, whose keys are text.
@@ -85,6 +92,22 @@ class Loader(yaml.SafeLoader):
         except ValueError as error:
             why = f"Line {node.start_mark.line + 1}: {error}."
             raise UsageError("The manifest can't be read.", why, "put the value in quotes if it is text") from None
+
+
+def _size(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
+    """How many values a node has when every alias is written out.
+
+    Args:
+        node: to be counted.
+        sizes: of nodes that were counted already; 0 for those that are being counted.
+    """
+    if node not in sizes:
+        sizes[node] = 0
+        below = node.value if isinstance(node, yaml.CollectionNode) else ()
+        sizes[node] = 1 + sum(_size(it, sizes) for pair in below for it in (pair if isinstance(pair, tuple) else (pair,)))
+    if not sizes[node]:
+        raise yaml.MarkedYAMLError(problem="what stands here contains itself, by an alias (*)", problem_mark=node.start_mark)
+    return sizes[node]
 
 
 def _text(loader: Loader, node: yaml.ScalarNode) -> str:

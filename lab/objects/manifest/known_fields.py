@@ -1,7 +1,7 @@
 """The fields that Kubernetes knows, by the type of object, as far as a pod's manifest can have them.
 
 With these a field that is not read here can be called what it is: one of Kubernetes, or a misspelling.  The names are those of the API of
-Kubernetes 1.36; source: the models of its official Python client (``kubernetes`` 37.0.2, Apache License 2.0).
+Kubernetes 1.37; source: the models of its official Python client (``kubernetes`` 37.0.2, Apache License 2.0).
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "PodSecurityContext": """appArmorProfile fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser seLinuxChangePolicy
             seLinuxOptions seccompProfile supplementalGroups supplementalGroupsPolicy sysctls windowsOptions""",
         "Sysctl": "name value",
+        "HostAlias": "hostnames ip",
         "Capabilities": "add drop",
         "SeccompProfile": "localhostProfile type",
         "Volume": """awsElasticBlockStore azureDisk azureFile cephfs cinder configMap csi downwardAPI emptyDir ephemeral fc flexVolume
@@ -63,20 +64,19 @@ KNOWN: dict[str, tuple[str, ...]] = {
 FREE = ("ResourceList",)
 """The types whose fields are named by whoever runs the cluster."""
 
-SAY_NOTHING: dict[str, dict[str, object]] = {
+SAY_NOTHING: dict[str, dict[str, tuple[object, ...]]] = {
     "PodSpec": {
-        "automountServiceAccountToken": False, "dnsPolicy": "ClusterFirst", "enableServiceLinks": True, "hostIPC": False,
-        "hostNetwork": False, "hostPID": False, "hostUsers": True, "os": {"name": "linux"}, "preemptionPolicy": "PreemptLowerPriority",
-        "priority": 0, "schedulerName": "default-scheduler", "serviceAccount": "default", "serviceAccountName": "default",
-        "setHostnameAsFQDN": False,
+        "automountServiceAccountToken": (False,), "dnsPolicy": ("ClusterFirst", "Default"), "enableServiceLinks": (True, False),
+        "hostIPC": (False,), "hostNetwork": (False,), "hostPID": (False,), "hostUsers": (True,), "os": ({"name": "linux"},),
+        "preemptionPolicy": ("PreemptLowerPriority",), "priority": (0,), "schedulerName": ("default-scheduler",),
+        "serviceAccount": ("default",), "serviceAccountName": ("default",), "setHostnameAsFQDN": (False,),
     },
-    "Container": {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"},
-    "ContainerPort": {"hostIP": "0.0.0.0"},  # noqa: S104  (what a cluster takes it for where it is left out)
-    "HTTPGetAction": {"host": ""},
-    "ObjectFieldSelector": {"apiVersion": "v1"},
-    "PodSecurityContext": {"fsGroupChangePolicy": "Always", "supplementalGroupsPolicy": "Merge"},
-    "SecurityContext": {"privileged": False, "procMount": "Default"},
-    "VolumeMount": {"mountPropagation": "None", "recursiveReadOnly": "Disabled"},
+    "Container": {"terminationMessagePath": ("/dev/termination-log",), "terminationMessagePolicy": ("File",)},
+    "ContainerPort": {"hostIP": ("0.0.0.0",)},  # noqa: S104  (what a cluster takes it for where it is left out)
+    "ObjectFieldSelector": {"apiVersion": ("v1",)},
+    "PodSecurityContext": {"fsGroupChangePolicy": ("Always", "OnRootMismatch"), "supplementalGroupsPolicy": ("Merge",)},
+    "SecurityContext": {"privileged": (False,), "procMount": ("Default",)},
+    "VolumeMount": {"mountPropagation": ("None",), "recursiveReadOnly": ("Disabled",)},
 }  # fmt: skip
 """Values that say what holds here anyway, by the object's type and the field: those are passed over."""
 
@@ -101,5 +101,5 @@ def says_nothing(kind: str, key: str, value: object) -> bool:
         return True
     if kind == "Volume" and key in VOLUME_SOURCES:
         return False
-    nothing = value in ({}, [], "") and not isinstance(value, bool)
-    return nothing or (key in (defaults := SAY_NOTHING.get(kind, {})) and defaults[key] == value and type(defaults[key]) is type(value))
+    same = SAY_NOTHING.get(kind, {}).get(key, ())
+    return any(value == one and type(value) is type(one) for one in ({}, [], "", *same))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
 from lab.box.errors import UsageError
 from tests.objects.manifests import WEB, content_of
 
+LAUGHS = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(f"{n}: &{n} [{', '.join([f'*{a}'] * 10)}]\n" for a, n in pairwise("abcdefghi"))
+"""Nine lines, and a billion values."""
 TWICE = "kind: Pod\nkind: Pod\n"
 
 
@@ -30,6 +33,9 @@ TWICE = "kind: Pod\nkind: Pod\n"
         ("[" * 10_000, ["can't be read"]),
         ("a: !!timestamp 2001-99-99", ["can't be read", "quote"]),
         ("image: {{ .Values.image }}", ["Line 1 has double braces", "helm template"]),
+        ("a: &it 1\n---\nb: *it", ["Line 3", "undefined alias 'it'", "others do not know it"]),
+        ("a: 1\nb: &it [*it]", ["Line 2", "contains itself"]),
+        (LAUGHS, ["more than 100,000 values", "without anchors"]),
         ("a:\n\t- b", ["a tab at the start of line 2"]),
         ("text: |\n  a\n  \tb\nc: [", ["not YAML", "an open quote"]),
         ("? [1]\n: 2\n", ["not YAML"]),

@@ -45,7 +45,7 @@ def test_all_that_is_not_understood_is_named_at_once() -> None:
         ("Container", "resizePolicy", [1], False),
         ("Container", "nonsense", None, False),
         ("PodSpec", "dnsPolicy", "ClusterFirst", True),
-        ("PodSpec", "dnsPolicy", "Default", False),
+        ("PodSpec", "dnsPolicy", "None", False),
         ("PodSpec", "priority", 0, True),
         ("PodSpec", "priority", False, False),
         ("PodSpec", "hostNetwork", False, True),
