@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,14 @@ CELL_TIMEOUT_S = 180
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
 def lesson(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
+
+
+@pytest.fixture
+def fresh(fresh: Box) -> Iterator[Box]:
+    """A lesson that breaks off leaves its machines, which others must not meet."""
+    yield fresh
+    machines.delete()
+    machines.forget()
 
 
 def test_is_a_valid_notebook_with_names_for_its_cells(lesson: Path) -> None:

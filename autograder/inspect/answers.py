@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+
+
+def single(answer: object) -> object:
+    """An answer; that which is in it where it came as a list of one, such as what ``split()`` makes of the output of a command."""
+    return answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+
+
+def text(answer: object) -> str:
+    """An answer as text without spaces around it; empty where there is none."""
+    answer = single(answer)
+    return "" if answer is None else str(answer).strip()
 
 
 def number(answer: object) -> float | None:
     """An answer as a number, also where it came as text, such as ``"1,024"``; None where it is no number."""
-    if isinstance(answer, bool) or answer is None:
+    answer = single(answer)
+    if isinstance(answer, bool | list) or answer is None:
         return None
     try:
         return float(answer) if isinstance(answer, int | float) else float(re.sub(r"(?<=\d)[,_' ](?=\d{3})", "", str(answer).strip()))
@@ -25,5 +38,5 @@ def said(answer: object) -> str:
     """An answer as a verdict quotes it, cut at 60 characters: ``you said 42``, or ``no answer yet``."""
     if answer is None:
         return "no answer yet"
-    text = ", ".join(map(str, answer)) if isinstance(answer, list) else str(answer).strip()
-    return f"you said {text[:60]}" if text else "you said nothing"
+    quoted = json.dumps(answer, ensure_ascii=False) if isinstance(single(answer), list) else text(answer)
+    return f"you said {quoted[:60]}" if quoted else "you said nothing"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from autograder.framework.fact import Fact
 from autograder.framework.task import Task
 from lab.box.machine import Machine
+
+SETTLES_S, SETTLES_AGAIN_S = 2.5, 12.0
+"""Seconds that a container must be up to be taken for one that goes on running; and if the engine has restarted it before."""
 
 
 def container(machine: Machine, name: str) -> Mapping[str, Any] | None:
@@ -33,6 +38,31 @@ def image(machine: Machine, name: str) -> Mapping[str, Any] | None:
 def state(found: Mapping[str, Any] | None) -> str:
     """A container's state in the engine's word, such as ``running`` or ``exited``; ``missing`` where there is no container."""
     return str(found["State"]["Status"]) if found else "missing"
+
+
+def goes_on(machine: Machine, found: Mapping[str, Any] | None) -> bool:
+    """Whether a container goes on running, and does not just run at the moment; waits until that can be told.
+
+    Args:
+        machine: that it is on.
+        found: what ``docker inspect`` says of it; None if there is none.
+    """
+    if not found or state(found) != "running":
+        return False
+    needed = SETTLES_AGAIN_S if found["RestartCount"] else SETTLES_S
+    now, began = (
+        datetime.fromisoformat(f"{moment[:19]}+00:00") for moment in (machine.docker.api.info()["SystemTime"], found["State"]["StartedAt"])
+    )
+    if (left := needed - (now - began).total_seconds()) <= 0:
+        return True
+    time.sleep(left)
+    again = container(machine, found["Id"])
+    return again is not None and state(again) == "running" and again["State"]["StartedAt"] == found["State"]["StartedAt"]
+
+
+def never_started(found: Mapping[str, Any]) -> bool:
+    """Whether a container was made, and has never run."""
+    return str(found["State"]["StartedAt"]).startswith("0001-")
 
 
 def addresses(found: Mapping[str, Any]) -> list[str]:

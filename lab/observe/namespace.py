@@ -118,7 +118,8 @@ def namespaces(box: Machine, *processes: int) -> dict[int, dict[str, str]]:
         processes: their ids on the box.
 
     Returns:
-        By process id, the number by kind.  Processes that have ended are left out, and so are kinds that the box's kernel does not have.
+        By process id, the number by kind.  Processes that have ended, or are about to and have lost some, are left out, and so are kinds
+        that the box's kernel does not have.
 
     Raises:
         ConnectionError: the box has no shell that answers.
@@ -132,4 +133,4 @@ def namespaces(box: Machine, *processes: int) -> dict[int, dict[str, str]]:
             found.setdefault(int(process), {})[kind] = number
     if 1 not in found:
         raise ConnectionError(f"no shell on the machine: {seen.stderr.strip() or f'exit code {seen.code}'}")
-    return found
+    return {process: own for process, own in found.items() if own.keys() == found[1].keys()}

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from lab.objects.manifest.fields import Fields
 from lab.objects.manifest.known_fields import FREE, KNOWN, SAY_NOTHING, WRITTEN_BY_A_CLUSTER
 from lab.objects.spec import read
 from tests.objects.test_real import RUN
+
+if TYPE_CHECKING:
+    import pytest
 
 DOCS = Path(__file__).parents[2] / "docs" / "manifests.md"
 BEGIN, END = "<!-- made by tests/objects/test_docs.py -->\n", "<!-- end of what is made -->\n"

@@ -20,9 +20,12 @@ HEEDED = ("SIGTERM", "15", "SIGINT", "2")
 RECIPE = 'FROM app:v1\nCOPY start /start\nCMD ["sh", "/start"]\n'
 DRIVE = r"""
 docker rm -f "$name" >/dev/null 2>&1
-docker run -d --name "$name" "$image" >/dev/null || exit 1
+docker build -q -t "$name" "$directory" >/dev/null 2>&1 && made=$(docker image inspect -f '{{.Id}}' "$name")
+docker run -d --name "$name" "${made:-$image}" >/dev/null || exit 1
 pid=$(docker inspect -f '{{.State.Pid}}' "$name")
-greets=$(page http://127.0.0.1:8080/ 20 | grep -cx "greeting: $greeting")
+answer=$(page http://127.0.0.1:8080/ 20)
+greets=$(echo "$answer" | grep -cx "greeting: $greeting")
+serves=$(echo "$answer" | grep -c '^container: ')
 how=$(docker inspect -f '{{.State.Status}}' "$name")
 last=$(docker logs --tail 1 "$name" 2>&1 | tr -dc 'A-Za-z0-9 .,:/_-' | cut -c1-60)
 now() { date +%s%N; }
@@ -34,15 +37,17 @@ before=$(now); docker stop -t $((8 + slow_ms / 500)) "$name" >/dev/null; after=$
 wait $asked
 code=$(docker inspect -f '{{.State.ExitCode}}' "$name")
 cat <<END
-{"greets": $greets, "how": "$how", "last": "$last", "ns": $((after - before)), "itself_ns": $itself, "slow_s": $slow,
- "code": $code, "slow": "$(cat "/tmp/$name")"}
+{"made": "$made", "greets": $greets, "serves": $serves, "how": "$how", "last": "$last", "ns": $((after - before)),
+ "itself_ns": $itself, "slow_s": $slow, "code": $code, "slow": "$(cat "/tmp/$name")"}
 END
 docker rm -fv "$name" >/dev/null
+docker rmi "$name" >/dev/null 2>&1
 rm -f "/tmp/$name"
 """
 """``itself_ns`` is the time that the ``docker`` command itself takes, which is long on an emulated box.  So that the stop comes while the
 app is at work, somebody waits for an answer (``slow_s``) for longer than that."""
-NOTHING = '{"greets": 0, "how": "not started", "last": "", "ns": 0, "itself_ns": 0, "slow_s": 0, "code": 137, "slow": "000"}'
+NOTHING = """{"made": "", "greets": 0, "serves": 0, "how": "not started", "last": "",
+ "ns": 0, "itself_ns": 0, "slow_s": 0, "code": 137, "slow": "000"}"""
 BUILD = ("docker build has an option for the name.", "docker build -t NAME DIRECTORY")
 GREET = ("docker logs tells what went wrong.", "The start script exports what the app needs, and must go on doing so.")
 PASS_ON = ("List the container's processes, number 1 first.", "A shell can become the program that it starts: one word in start.")
@@ -68,18 +73,24 @@ def graceful_stop(machine: Machine, task: Task) -> Iterator[Fact]:
         hint = f"Build it from {task.directory}, under the name {task.image}."
         yield Fact(f"your image {task.image}", ok=False, saw="missing", hints=(hint, *BUILD))
         return
-    settings = f"name={task.key}-driven image={task.image} greeting={task.greeting}\n"
+    settings = f"name={task.key}-driven image={task.image} directory={task.directory} greeting={task.greeting}\n"
     said = machine.sh(settings + ASK + DRIVE, timeout=120).stdout.strip()
     seen: dict[str, Any] = json.loads(said if said.startswith("{") else NOTHING)
-    greets, seconds, code = seen["greets"] > 0, seen["ns"] / 1e9, seen["code"]
-    soon, survived = greets and seconds < SOON_S + seen["slow_s"] + seen["itself_ns"] / 1e9, greets and code not in KILLED
+    greets, serves, seconds, code = seen["greets"] > 0, seen["serves"] > 0, seen["ns"] / 1e9, seen["code"]
+    soon, survived = serves and seconds < SOON_S + seen["slow_s"] + seen["itself_ns"] / 1e9, serves and code not in KILLED
 
     hint = "The start script gives the app its greeting; whatever you change, the app must still get it, and listen on port 8080."
     if seen["how"] != "running":
         hint = "Its container ended by itself. A container ends when its process 1 does, whatever was started in the background."
-    saw = "yes" if greets else f"no; the container is {seen['how']}" + (f" ({seen['last']})" if seen["last"] else "")
-    yield Fact("it says its greeting", greets, saw, (hint, *GREET))
-    if not greets:
+    saw = "yes" if greets else f"no; the container is {seen['how']}" + (f" ({seen['last']})" if seen["last"] and not serves else "")
+    outdated = seen["made"] != made["Id"]
+    if outdated:
+        hint = (
+            f"{task.image} is not what the recipe in {task.directory} makes. It is the recipe that is to be mended, and to be built again."
+        )
+        saw = "another image than the recipe's" if seen["made"] else "the recipe can't be built"
+    yield Fact("it says its greeting", greets and not outdated, saw, (hint, *GREET))
+    if not serves:
         return
     hint = "Process 1 gets the signal. Who is process 1 here, and does it pass the signal on?"
     if (signal := str(made["Config"].get("StopSignal") or "SIGTERM")) not in HEEDED:

@@ -9,7 +9,7 @@ from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
-from autograder.inspect import container, number, said, state
+from autograder.inspect import container, goes_on, number, said, state
 from lab.box.machine import Machine
 
 MB = 1 << 20
@@ -44,20 +44,23 @@ def limits(machine: Machine, task: Task) -> Iterator[Fact]:
     steady = container(machine, task.steady)
     kernel = _allowed(machine, steady) if steady and state(steady) == "running" else {}
     cpus, memory = kernel.get("cpus"), kernel.get("memory")
-    absent = "" if state(steady) == "running" else f"A control group is there while its container runs; {task.steady} is {state(steady)}."
-
-    running = state(steady) == "running"
+    running = goes_on(machine, steady)
+    absent = "" if running else f"A control group is there while its container runs; {task.steady} is {state(steady)}."
+    if steady and state(steady) == "running" and not running:
+        absent = f"{task.steady} is to keep within its limits and go on running; it ends again and again."
     saw = f"the kernel allows {cpus:g}" if cpus else "the kernel allows all there are" if running else state(steady)
     hint = absent or f"It is to have {task.cpus:g} of a processor."
-    yield Fact(f"processor of {task.steady}", cpus is not None and abs(cpus - task.cpus) < 0.001, saw, (hint, *LIMIT_CPU))
+    right = running and cpus is not None and abs(cpus - task.cpus) < 0.001
+    yield Fact(f"processor of {task.steady}", right, saw, (hint, *LIMIT_CPU))
 
     saw = f"the kernel allows {memory:.0f} bytes" if memory else "the kernel allows all there is" if running else state(steady)
-    yield Fact(f"memory of {task.steady}", memory == task.memory_mb * MB, saw, (absent or _about(memory, task.memory_mb), *LIMIT_MEMORY))
+    right = running and memory == task.memory_mb * MB
+    yield Fact(f"memory of {task.steady}", right, saw, (absent or _about(memory, task.memory_mb), *LIMIT_MEMORY))
 
     told = number(task.answers.get("bytes"))
-    yield Fact(
-        "the number in the memory file", told == task.memory_mb * MB, said(task.answers.get("bytes")), (_about_file(told), *READ_BYTES)
-    )
+    right = memory is not None and told == memory
+    saw = said(task.answers.get("bytes"))
+    yield Fact("the number in the memory file", right, saw, (_about_file(told, there=memory is not None), *READ_BYTES))
 
     yield _exceeded(container(machine, task.greedy), task)
 
@@ -84,11 +87,13 @@ def _about(memory: float | None, wanted_mb: int) -> str:
     return "The kernel has another limit."
 
 
-def _about_file(told: float | None) -> str:
+def _about_file(told: float | None, *, there: bool) -> str:
+    if told is not None and told >= NO_LIMIT:
+        return "That is no limit at all, but the box's own: a container may well see the box's files there. Look on the box, for its id."
+    if not there:
+        return "There is no such file of the steady container, or no limit in it: that comes first."
     if told is None:
         return "The kernel has a file with the limit in it, in the control group's directory on the box."
-    if told >= NO_LIMIT:
-        return "That is no limit at all, but the box's own: a container may well see the box's files there. Look on the box, for its id."
     return "The kernel counts in bytes, and an m is 2**20 of them."
 
 

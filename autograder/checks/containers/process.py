@@ -8,7 +8,7 @@ from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
-from autograder.inspect import addresses, container, number, said, state, task_container_lost
+from autograder.inspect import addresses, container, number, said, state, task_container_lost, text
 from lab.box.machine import Machine
 
 FIND_PID = ("The engine knows it: look through what it can tell about the container.", "docker inspect has a State with a Pid.")
@@ -33,17 +33,20 @@ def start(machine: Machine, task: Task) -> None:
 def process(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report pid, address and parent of a container's process, as the box sees them."""
     found = container(machine, task.container)
-    if not found or state(found) != "running":
+    if not found or state(found) not in ("running", "paused"):
         yield task_container_lost(task, found, task.container)
         return
     pid = int(found["State"]["Pid"])
     programs = _programs(machine)
+    if pid not in programs:  # it has just ended
+        yield task_container_lost(task, found, task.container)
+        return
     parent = programs[pid][0]
 
     told = number(task.answers.get("pid"))
     yield Fact("its process id", told == pid, said(task.answers.get("pid")), (_about_pid(told, parent, programs), *FIND_PID))
 
-    address = str(task.answers.get("address", "")).partition("/")[0].strip()
+    address = text(task.answers.get("address")).partition("/")[0].strip()
     right = address in addresses(found)
     yield Fact("its address", right, said(task.answers.get("address")), (_about_address(address), *FIND_ADDRESS))
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
-from autograder.inspect import container, kill, listeners, look_until, page, said, state, task_container_lost
+from autograder.inspect import container, kill, listeners, look_until, page, said, state, task_container_lost, text
 from lab.box.machine import Machine
+from lab.observe.namespace import namespaces
 
 SERVICE = "python3 -I -S /srv/app/server.py"
 BACK_S = 25
@@ -48,13 +49,13 @@ def two_processes(machine: Machine, task: Task) -> Iterator[Fact]:
         yield Fact(f"your container {task.container}", ok=False, saw=state(found), hints=(hint, *BACK))
         return
     serving = [port for port in ports if page(machine, int(found["State"]["Pid"]), port)]
-    both_serve = len(serving) == len(ports) and _services(machine, found) >= len(ports)
+    both_serve = len(serving) == len(ports) and _own_programs(machine, found, ports) == len(ports)
     hint = f"Both are to run in this one container: on port {task.first}, and on port {task.second}."
     yield Fact("both serve", both_serve, f"{len(serving)} answered", (hint, *BOTH))
     back = both_serve
-    for port in ports:
-        tried, back = back, back and _comes_back(machine, task, port)
-        hint = f"The service on port {port} was killed, and then the two did not both serve again."
+    for times, port in enumerate(ports, 1):  # the first one twice: whoever comes back must come back as often as need be
+        tried, back = back, back and all(_comes_back(machine, task, one) for one in (port, *ports[:1] * (times - 1)))
+        hint = f"The service on port {port} was killed, and then the two did not both serve again. Each may be killed more than once."
         saw = "both serve again" if back else "not both serve again" if tried else "not tried: the two did not both serve"
         yield Fact(f"port {port} is killed", back, saw, (hint if tried else "First, both are to serve.", *BACK))
 
@@ -65,7 +66,7 @@ def _said_then(machine: Machine, task: Task) -> Fact:
     if not broken:
         return task_container_lost(task, broken, task.broken)
     answer, alive = task.answers.get("status"), _services(machine, broken)
-    told = str(answer or "").strip().lower()
+    told = text(answer).lower()
     right = alive == 1 and SAID_OTHERWISE.get(told, told) == state(broken)
     if alive > 1:
         hint = f"First let one die: the page /crash ends the service of {task.broken} that answers it."
@@ -80,6 +81,13 @@ def _services(machine: Machine, found: Mapping[str, Any]) -> int:
     """How many services of the app run in a container."""
     pid = found["State"]["Pid"]
     return int(machine.sh(f"pgrep -c -r RSD --ns {pid} --nslist pid python3").stdout or 0) if pid else 0
+
+
+def _own_programs(machine: Machine, found: Mapping[str, Any], ports: Iterable[int]) -> int:
+    """How many programs in the container itself listen on these ports; whatever starts them, and whatever they are called."""
+    pid = int(found["State"]["Pid"])
+    own = namespaces(machine, pid).get(pid, {}).get("mnt")
+    return len({it.pid for it in listeners(machine, pid) if it.port in ports and it.mnt == own})
 
 
 def _comes_back(machine: Machine, task: Task, port: int) -> bool:

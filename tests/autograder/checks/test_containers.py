@@ -13,6 +13,7 @@ from autograder.framework.run import begin
 from autograder.testing import Graded, graded, hints, oks
 from lab.observe.namespace import walls
 from lab.observe.process import pid
+from tests.support.course import until
 
 if TYPE_CHECKING:
     from autograder.framework.task import Task
@@ -87,6 +88,17 @@ def test_a_container_that_was_removed_is_said(graded: Graded) -> None:
     assert "again=True" in hints(verdict)
 
 
+def test_a_frozen_process_is_there(graded: Graded) -> None:
+    assert graded("containers.process", "docker pause $container", seen_by_the_box).score == 1
+
+
+def test_what_split_makes_of_an_answer_will_do(graded: Graded) -> None:
+    def in_lists(machine: Machine, task: Task) -> dict[str, object]:
+        return {name: str(value).split() for name, value in seen_by_the_box(machine, task).items()}
+
+    assert graded("containers.process", in_lists).score == 1
+
+
 # containers.walls
 
 
@@ -133,6 +145,17 @@ def test_the_walls_may_be_named_as_the_kernel_does(graded: Graded) -> None:
 def test_a_container_that_ends_at_once_is_told_why(graded: Graded) -> None:
     verdict = graded("containers.walls", private, "docker run -d --name $mine base")
     assert "ends when its program does" in hints(verdict)
+
+
+@pytest.mark.parametrize("how", ["base sleep 1", pytest.param("--restart always base sleep 3", marks=pytest.mark.full)])
+def test_a_container_that_does_not_go_on_running_is_none(graded: Graded, how: str) -> None:
+    def mine(machine: Machine, task: Task) -> None:
+        machine.sh(f"docker run -d --name {task.mine} {FLAGS[task.leave_out]} {how}", check=True)
+        if "restart" in how:
+            until("the first restart", lambda: machine.docker.containers.get(task.mine).attrs["RestartCount"] > 0)
+
+    verdict = graded("containers.walls", mine)
+    assert (oks(verdict)[-1], verdict.facts[-1].saw in ("it does not go on running", "exited", "restarting")) == (False, True)
 
 
 def test_all_walls_are_no_answer(graded: Graded) -> None:
@@ -197,6 +220,28 @@ def test_megabytes_are_not_mebibytes(graded: Graded) -> None:
     assert "counts in bytes" in hints(verdict)
 
 
+def test_the_number_is_that_of_the_file_whatever_the_limit(graded: Graded) -> None:
+    script = "docker run -d --name $steady --cpus $cpus --memory ${memory_mb}000000b app:v1"
+    pages = 4096
+    verdict = graded("containers.limits", script, lambda _, task: {"bytes": task.memory_mb * 1_000_000 // pages * pages})
+    assert oks(verdict) == [True, False, True, False]
+
+
+def test_a_number_without_a_limit_was_not_read(graded: Graded) -> None:
+    verdict = graded("containers.limits", "docker run -d --name $steady app:v1", number_of_bytes)
+    assert oks(verdict) == [False, False, False, False]
+    assert "no limit in it" in hints(verdict)
+
+
+@pytest.mark.full
+def test_who_is_killed_again_and_again_is_not_steady(graded: Graded) -> None:
+    grows = "import time; time.sleep(3); bytearray(256 * 2**20)"
+    script = f"docker run -d --restart always --name $steady --cpus $cpus --memory ${{memory_mb}}m base python3 -c '{grows}'; sleep 9"
+    verdict = graded("containers.limits", script)
+    assert verdict.score == 0
+    assert "ends again and again" in hints(verdict) or "while its container runs" in hints(verdict)
+
+
 def test_a_kill_by_hand_is_not_one_for_memory(graded: Graded) -> None:
     script = "docker run -d --name $greedy --cpus $cpus --memory ${memory_mb}m app:v1; docker kill $greedy"
     verdict = graded("containers.limits", script)
@@ -219,7 +264,8 @@ def test_both_containers_get_both_limits(graded: Graded) -> None:
 
 @pytest.mark.full
 def test_the_number_may_be_written_for_people(graded: Graded) -> None:
-    verdict = graded("containers.limits", lambda _, task: {"bytes": f" {task.memory_mb * 2**20:,} "})
+    script = "docker run -d --name $steady --cpus $cpus --memory ${memory_mb}m app:v1"
+    verdict = graded("containers.limits", script, lambda _, task: {"bytes": f" {task.memory_mb * 2**20:,} "})
     assert verdict.facts[2].ok
 
 
@@ -291,11 +337,20 @@ def test_a_quicker_kill_is_no_stop(graded: Graded) -> None:
     assert "is no stop" in hints(verdict)
 
 
-@pytest.mark.full
-def test_without_its_greeting_it_is_another_app(graded: Graded) -> None:
+def test_a_greeting_that_is_lost_costs_no_more_than_its_part(graded: Graded) -> None:
     verdict = graded("containers.graceful-stop", "echo FROM app:v1 > $directory/Dockerfile; docker build -q -t $image $directory")
-    assert verdict.score == 0
+    assert oks(verdict) == [False, True, True, True]
     assert "greeting" in hints(verdict)
+
+
+def test_it_is_the_recipe_that_is_to_be_mended(graded: Graded) -> None:
+    by_hand = """
+        docker run --name by-hand app:v1 true
+        docker commit -c "ENV GREETING=$greeting" -c 'CMD ["python3", "-I", "-S", "/srv/app/server.py"]' by-hand $image; docker rm by-hand
+    """
+    verdict = graded("containers.graceful-stop", by_hand)
+    assert oks(verdict) == [False, False, False, False]
+    assert "It is the recipe that is to be mended" in hints(verdict)
 
 
 # containers.image
@@ -335,6 +390,40 @@ def test_a_recipe_that_differs_each_time(graded: Graded) -> None:
     assert "time of day" in hints(verdict)
 
 
+FROM_BASE = """
+mkdir -p $directory; docker create --name src app:v1; docker cp src:/srv $directory/srv; docker rm src
+printf 'FROM base\nCOPY srv /srv\nENV GREETING="%s"\nCMD ["python3", "-I", "-S", "/srv/app/server.py"]\n' $greeting > $directory/Dockerfile
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "hint"),
+    [
+        (ENV.replace("GREETING=", "OTHER=1\\nENV GREETING="), "other variables are different"),
+        (ENV.replace("\\n' $greeting", "\\nUSER 1000\\nEXPOSE 99\\n' $greeting"), "its user, its ports are different"),
+        pytest.param(FROM_BASE, "does not begin FROM app:v1", id="from base"),
+    ],
+)
+def test_an_image_that_is_more_than_another_greeting(graded: Graded, script: str, hint: str) -> None:
+    verdict = graded("containers.image", script)
+    assert not verdict.facts[1].ok
+    assert hint in hints(verdict)
+
+
+def test_a_container_that_has_never_run_is_not_started(graded: Graded) -> None:
+    created = ENV.replace("run -d", "create").replace("docker exec $container touch $file", "docker cp /etc/hosts $container:$file")
+    verdict = graded("containers.image", created)
+    assert oks(verdict) == [True, True, False, False]
+    assert "has never run" in hints(verdict)
+
+
+def test_what_the_learner_has_untagged_stays(graded: Graded, box: Box) -> None:
+    mine = "echo FROM base > /tmp/Dockerfile; echo LABEL a=b >> /tmp/Dockerfile; docker build -q /tmp; rm /tmp/Dockerfile"
+    graded("containers.image", mine, ENV)
+    (left,) = box.sh("docker images -qf dangling=true").stdout.split()
+    box.sh(f"docker rmi {left}", check=True)
+
+
 @pytest.mark.full
 def test_a_change_in_the_image_is_none_by_hand(graded: Graded) -> None:
     verdict = graded("containers.image", BUILT_IN)
@@ -358,7 +447,7 @@ def test_another_app_or_another_greeting_is_said(graded: Graded, recipe: str, hi
 @pytest.mark.full
 def test_a_recipe_that_was_mended_is_to_be_built_again(graded: Graded) -> None:
     verdict = graded("containers.image", ENV, "sed -i s/v1/v2/ $directory/Dockerfile")
-    assert "build it again" in hints(verdict)
+    assert "Build it again" in hints(verdict)
 
 
 def test_a_recipe_that_can_not_be_built_leaves_nothing(graded: Graded, box: Box) -> None:
@@ -454,6 +543,35 @@ def test_a_dead_child_that_nobody_collects_is_dead(graded: Graded) -> None:
 def test_two_services_that_both_come_back(graded: Graded, way: str) -> None:
     verdict = graded("containers.two-processes", CRASH, running, way)
     assert verdict.score == 1, verdict.text()
+
+
+UNDER_ANOTHER_NAME = """
+cat > /tmp/Dockerfile <<END
+FROM app:v1
+RUN ln -s \\$(command -v python3) /usr/bin/shop
+END
+docker build -q -t $container /tmp
+docker run -d --name $container $container sh -c "
+  while :; do PORT=$first shop -I -S /srv/app/server.py; done &
+  while :; do PORT=$second shop -I -S /srv/app/server.py; done"
+"""
+ONCE = f"""
+docker run -d --name $container app:v1 sh -c "
+  (PORT=$first {SERVICE}; PORT=$first {SERVICE}) &
+  (PORT=$second {SERVICE}; PORT=$second {SERVICE}) &
+  sleep infinity"
+"""
+
+
+def test_a_service_counts_whatever_it_is_called(graded: Graded) -> None:
+    verdict = graded("containers.two-processes", CRASH, running, UNDER_ANOTHER_NAME)
+    assert verdict.score == 1, verdict.text()
+
+
+@pytest.mark.full
+def test_who_comes_back_once_does_not_come_back(graded: Graded) -> None:
+    verdict = graded("containers.two-processes", CRASH, running, ONCE)
+    assert oks(verdict) == [True, True, True, False]
 
 
 def test_a_status_that_was_not_seen_is_no_answer(graded: Graded) -> None:

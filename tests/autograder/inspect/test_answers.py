@@ -20,7 +20,11 @@ from autograder.inspect import number, said, words
         ("", None),
         (True, None),
         (None, None),
-        ([1], None),
+        ([1], 1.0),
+        (["402"], 402.0),
+        ([1, 2], None),
+        ([], None),
+        ([True], None),
     ],
 )
 def test_an_answer_as_a_number(answer: object, value: float | None) -> None:
@@ -47,7 +51,9 @@ def test_an_answer_as_words(answer: object, found: set[str]) -> None:
         (None, "no answer yet"),
         ("", "you said nothing"),
         (" 42\n", "you said 42"),
-        ([1, "b"], "you said 1, b"),
+        ([1, "b"], 'you said [1, "b"]'),
+        (["running"], "you said running"),
+        ([], "you said []"),
         ("x" * 99, f"you said {'x' * 60}"),
     ],
 )
