@@ -24,7 +24,7 @@ from docker.errors import APIError
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.objects.manifest.documents import documents
 from lab.objects.manifest.position import WHOLE, Position
-from lab.objects.spec import PAUSE, PodSpec
+from lab.objects.spec import OTHER_PAUSE, PAUSE, PodSpec
 from lab.observe.namespace import Between, between
 
 if TYPE_CHECKING:
@@ -79,13 +79,18 @@ class Played:
     configs: tuple[str, ...] = ()
 
     @property
+    def pause(self) -> str:
+        """The name here of what Podman calls the infra container: ``pause``, or ``POD`` where the manifest has a container called pause."""
+        return OTHER_PAUSE if OTHER_PAUSE in self.states else PAUSE
+
+    @property
     def states(self) -> dict[str, str]:
         """Podman's word for the state of each container, by its name in the manifest.  Init containers that have ended well are gone."""
         return {name: state for name, state, *_ in self._listed()}
 
     @property
     def running(self) -> dict[str, int]:
-        """The process id on the machine of each container that runs.  What Podman calls the infra container is called ``pause`` here."""
+        """The process id on the machine of each container that runs."""
         return {name: process for name, state, process, _ in self._listed() if state == "running"}
 
     @property
@@ -108,8 +113,9 @@ class Played:
 
     def _listed(self) -> list[tuple[str, str, int, str]]:
         answer = self.machine.sh(f"podman ps -a --format json --filter pod={shlex.quote(self.pod)}", timeout=LIST_S, check=True)
-        names = ((PAUSE if it["IsInfra"] else it["Names"][0].removeprefix(f"{self.pod}-"), it) for it in json.loads(answer.stdout or "[]"))
-        return sorted((name, str(it["State"]), int(it["Pid"]), str(it["ImageID"])) for name, it in names)
+        found = [(it["IsInfra"], it["Names"][0].removeprefix(f"{self.pod}-"), it) for it in json.loads(answer.stdout or "[]")]
+        infra = OTHER_PAUSE if any(name == PAUSE and not is_infra for is_infra, name, _ in found) else PAUSE
+        return sorted((infra if is_infra else name, str(it["State"]), int(it["Pid"]), str(it["ImageID"])) for is_infra, name, it in found)
 
     def __repr__(self) -> str:
         lines = [f"<the pod {self.pod}, played by Podman>"]
@@ -174,10 +180,16 @@ def hand_over(machine: Machine, *images: str) -> None:
     there = dict(line.split() for line in listed.splitlines())
     asked = {image if ":" in image.rpartition("/")[2] else f"{image}:latest" for image in images}
     here = {image: _held_by_docker(machine, image) for image in sorted(asked)}
-    if missing := [image for image, held in here.items() if held and there.get(f"localhost/{image}") != held]:
+    if missing := [image for image, held in here.items() if held and there.get(_in_full(image)) != held]:
         # An image that is loaded alone is named as if it came from a registry; an older one of localhost would be preferred to that.
-        named = "".join(f"; podman tag {here[image]} localhost/{shlex.quote(image)}" for image in missing)
+        named = "".join(f"; podman tag {here[image]} {shlex.quote(_in_full(image))}" for image in missing)
         machine.sh(f"set -eo pipefail; docker save {shlex.join(missing)} | podman load --quiet{named}", timeout=PLAY_S, check=True)
+
+
+def _in_full(image: str) -> str:
+    """The name of an image with the registry that it is from; localhost where it names none."""
+    registry, slash, _ = image.partition("/")
+    return image if slash and (registry == "localhost" or "." in registry or ":" in registry) else f"localhost/{image}"
 
 
 def _held_by_docker(machine: Machine, image: str) -> str:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.box.errors import CourseError
+from lab.box.machine import Machine
+from lab.box.machine.base import Result
 from lab.cleanup import clean
 from lab.observe import Between, Walls, between, pid, walls
+from lab.observe.namespace import namespaces
 
 if TYPE_CHECKING:
     from lab.box.instances.box import Box
@@ -32,6 +35,17 @@ def pair(box: Box) -> Iterator[Box]:
     box.sh(PAIR, check=True)
     yield box
     clean(box, "look-")
+
+
+def test_a_process_that_is_about_to_end_counts_as_gone() -> None:
+    """It has lost its network already, and not its files."""
+
+    class Listed(Machine):
+        def sh(self, *_: object, **__: object) -> Result:  # type: ignore[override]
+            whole = "".join(f"{process}/ns {kind} {kind}:[{process}]\n" for process in (1, 7) for kind in KINDS)
+            return Result(0, whole + "8/ns mnt mnt:[8]\n8/ns uts uts:[8]\n", "")
+
+    assert set(namespaces(Listed(), 7, 8)) == {1, 7}
 
 
 def test_what_has_another_number_than_the_box_is_private() -> None:

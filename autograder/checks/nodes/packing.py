@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from autograder.checks.nodes.placement import Placement, look, no_node_overcommitted, nodes_from, pods_from
+from autograder.checks.nodes.placement import Placement, belongs, look, no_node_overcommitted, nodes_from, pods_from
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
-from autograder.inspect import said
+from autograder.inspect import said, text
 from lab.box.machine import Machine
 from lab.objects.node import Node, fits, schedule, why_not
 from lab.objects.quantity import NOTHING, cpu_text, memory_text
@@ -19,6 +19,9 @@ from lab.objects.spec import PodSpec
 ROLES = ("n1", "n2", "n3")
 COUNT = 8
 CPU, MEMORY = "cpu", "memory"
+CALLED = {CPU: r"\b(?:cpus?|processors?)\b", MEMORY: r"\b(?:memory|ram)\b"}
+ENOUGH = rf"(?<!not )\b(?:enough|sufficient)\s+(?:\w+\s+)?(?:{CALLED[CPU]}|{CALLED[MEMORY]})"
+"""What is there, and so is not lacking."""
 RUN = (
     "Where a pod goes decides what is left for the next. Which ones are hardest to place?",
     "The biggest first, each where the least is left over: that is what schedule(pods, nodes) does, and Cluster.run after it.",
@@ -70,7 +73,7 @@ def first_fit(pods: Sequence[PodSpec], nodes: Sequence[Node]) -> dict[str, str]:
 
 
 @check("nodes.packing", kind="state", parts=4, answers=("pending", "why"), draw=draw, machines=ROLES)
-def packing(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (the pods are on other machines)
+def packing(machine: Machine, task: Task) -> Iterator[Fact]:
     """Run eight pods on three nodes, none of which is asked for more than it has; report the one that fits nowhere, and why."""
     placement = look(nodes_from(task.nodes, task.machines), pods_from(task.pods))
     huge = next(it for it in placement.pods.values() if not any(fits(it, node) for node in placement.nodes.values()))
@@ -79,7 +82,8 @@ def packing(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (t
 
     yield Fact("pods that fit, and run", once == fitting, f"{len(once)} of {len(fitting)}", (_missing(placement, fitting, once), *RUN))
     yield no_node_overcommitted(placement, shown=len(once) > len(fitting) // 2)
-    yield _pending(placement, huge, task, shown=bool(once))
+    on_the_box = any(belongs(it["Names"][0][1:], huge.name) for it in machine.docker.api.containers())
+    yield _pending(placement, huge, task, shown=bool(once), on_the_box=on_the_box)
     yield _why(placement, huge, task)
 
 
@@ -94,14 +98,16 @@ def _missing(placement: Placement, fitting: Sequence[str], once: Sequence[str]) 
     return f"There is a way to place all but one of the {len(placement.pods)}. Not yet running: {', '.join(left)}."
 
 
-def _pending(placement: Placement, huge: PodSpec, task: Task, *, shown: bool) -> Fact:
-    told = str(task.answers.get("pending", "")).strip()
-    where = placement.nodes_of(huge.name)
+def _pending(placement: Placement, huge: PodSpec, task: Task, *, shown: bool, on_the_box: bool) -> Fact:
+    told = text(task.answers.get("pending"))
+    where = placement.nodes_of(huge.name) | ({"your box"} if on_the_box else set())
     right = told == huge.name and not where and shown
     if where:
-        first, saw = f"{huge.name} runs on {', '.join(sorted(where))}, and that node has no room for it.", "it runs"
+        first, saw = f"{huge.name} runs on {', '.join(sorted(where))}, and is not to run: no node has room for it.", "it runs"
     elif told in placement.pods and told != huge.name:
         first, saw = f"There is a node that takes {told} when it is empty.", said(told)
+    elif told == huge.name:
+        first, saw = "That counts once the others run.", said(told)
     else:
         first, saw = "One of the pods fits on no node, and is not started. Report its name.", said(task.answers.get("pending"))
     return Fact("the pod that is pending", right, saw, (first, *PENDING))
@@ -109,7 +115,7 @@ def _pending(placement: Placement, huge: PodSpec, task: Task, *, shown: bool) ->
 
 def _why(placement: Placement, huge: PodSpec, task: Task) -> Fact:
     """The fact that the learner names, for each node, something that it lacks, and nothing that it has enough of."""
-    told = str(task.answers.get("why") or "")
+    told = text(task.answers.get("why"))
     named = named_by(told, list(placement.nodes))
     for name, node in placement.nodes.items():
         lacks = {what for what in (CPU, MEMORY) if what in why_not(huge, node, placement.pods_on(name))}
@@ -124,14 +130,13 @@ def _why(placement: Placement, huge: PodSpec, task: Task) -> Fact:
     return Fact("why", ok=any(placement.nodes_of(name) for name in placement.pods), saw=_short(told), hints=WHY)
 
 
-def named_by(text: str, nodes: Sequence[str]) -> dict[str, set[str]]:
+def named_by(told: str, nodes: Sequence[str]) -> dict[str, set[str]]:
     """What a text says that each node lacks, by node: what stands between its name and the next node's."""
-    parts = re.split(rf"\b({'|'.join(map(re.escape, nodes))})\b(?=\W)", text)
+    parts = re.split(rf"\b({'|'.join(map(re.escape, nodes))})\b(?=\W)", told, flags=re.IGNORECASE)
     found: dict[str, set[str]] = {node: set() for node in nodes}
     for node, words in zip(parts[1::2], parts[2::2], strict=True):
-        found[node] |= {
-            what for what, pattern in ((CPU, r"cpu|processor"), (MEMORY, r"memory")) if re.search(pattern, words, re.IGNORECASE)
-        }
+        lacks = re.sub(ENOUGH, "", words, flags=re.IGNORECASE)
+        found[node.lower()] |= {what for what, pattern in CALLED.items() if re.search(pattern, lacks, re.IGNORECASE)}
     return found
 
 

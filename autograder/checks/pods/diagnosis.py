@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograder.checks.pods.members import Member, Members
 from autograder.framework.fact import Fact
-from autograder.inspect import state
+from autograder.inspect import goes_on, state
 from lab.box.machine import Machine
 
 KILLED = 137
@@ -17,15 +17,19 @@ JOIN = (
 
 
 def all_run(machine: Machine, members: Members) -> Fact:
-    """The fact that all containers of a pod run."""
-    down = next((member for member in members.each if not member.runs), None)
-    return Fact("your containers", members.all_run, members.described, (why_not_running(machine, down) if down else "", *JOIN))
+    """The fact that all containers of a pod run, and do not just run at the moment."""
+    what, down = "your containers", next((member for member in members.each if not member.runs), None)
+    again = next((one for one in members.each if one.found and one.found["RestartCount"] and not goes_on(machine, one.found)), None)
+    if again and not down:
+        hint = f"{again.name} ends again and again. {f'It said last: {said}' if (said := last_line(machine, again)) else ''}"
+        return Fact(what, ok=False, saw=f"{again.role} does not go on running", hints=(hint, *JOIN))
+    return Fact(what, members.all_run, members.described, (why_not_running(machine, down) if down else "", *JOIN))
 
 
 def run_in_one_network(machine: Machine, members: Members) -> Fact:
     """The fact that all containers of a pod run in one network, which is not the machine's."""
-    if not members.all_run:
-        return all_run(machine, members)
+    if not (running := all_run(machine, members)).ok:
+        return running
     hint = "They all run, and each has a network of its own: in a pod they are behind one wall together."
     if members.opened("net"):
         hint = "A container is in the network of the box itself. A pod has a wall around it, and none between its containers."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+import math
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from autograder.checks.pods.diagnosis import last_line, why_not_running
 from autograder.checks.pods.members import PORT, Member, Members, look, names, shared_directories
@@ -42,7 +44,7 @@ def init(machine: Machine, task: Task) -> Iterator[Fact]:
     well = first.found is not None and ended and first.found["State"]["ExitCode"] == 0 and _when(first, "FinishedAt").year > 1
     yield Fact("the init container", well, first.described.partition(" ")[2], (_about_end(machine, first), *END))
 
-    waited = well and app.runs and _when(first, "FinishedAt") <= _when(app, "StartedAt")
+    waited = well and app.runs and _when(first, "FinishedAt") <= _first_start(machine, app)
     saw = app.described if not app.runs else "began after its end" if waited else "began before its end" if ended else "can't be told yet"
     yield Fact("the app", waited, saw, (_about_order(machine, pod, ended=ended), *ORDER))
     if not app.runs:
@@ -50,10 +52,28 @@ def init(machine: Machine, task: Task) -> Iterator[Fact]:
     shared = shared_directories(first, app)
     hint = "What init has written is gone with its own file system, unless it is in a directory that the app sees as well."
     yield Fact("a directory in common", bool(shared), f"{len(shared)} found" if shared else "none", (hint, *VOLUME))
-    yield _says(machine, task, pod, shared=bool(shared))
+    yield _says(machine, task, pod, prepared=bool(shared) and _prepared(machine, task, first, shared))
 
 
-def _says(machine: Machine, task: Task, pod: Members, *, shared: bool) -> Fact:
+def _first_start(machine: Machine, app: Member) -> datetime:
+    """When a container was started for the first time, as far back as the engine remembers."""
+    started = _when(app, "StartedAt")
+    if not app.found or not app.found["RestartCount"]:
+        return started
+    wanted, now = {"container": [app.found["Id"]], "event": ["start"]}, int(machine.sh("date +%s", check=True).stdout)
+    told = machine.docker.api.events(since=0, until=now, filters=wanted, decode=True)
+    return min([started, *(datetime.fromtimestamp(event["timeNano"] / 1e9, UTC) for event in told)])
+
+
+def _prepared(machine: Machine, task: Task, first: Member, directories: Iterable[str]) -> bool:
+    """Whether the word is in a file of these directories that was there when the init container ended."""
+    if not first.found:
+        return False
+    ended = f"! -newermt @{math.ceil(_when(first, 'FinishedAt').timestamp()) + 1}" if state(first.found) == "exited" else ""
+    return bool(machine.sh(f"find {shlex.join(directories)} -type f {ended} -exec grep -l {task.word} {{}} +").stdout.strip())
+
+
+def _says(machine: Machine, task: Task, pod: Members, *, prepared: bool) -> Fact:
     """The fact that the app says the word, and has read it from what the init container has prepared."""
     app = pod["app"]
     answer = page(machine, app.pid, PORT)
@@ -64,8 +84,9 @@ def _says(machine: Machine, task: Task, pod: Members, *, shared: bool) -> Fact:
         saw, hint = "another greeting", f"{task.word} is not in what the app says. Is it in the file, and does the app read that file?"
     elif told:
         saw, hint = "what it was told", "The word is in the app's own command or variables. It is to come from what init has prepared."
-    elif not shared:
-        saw, hint = "the word, from elsewhere", "The app says the word, and has no directory in common with init: from where?"
+    elif not prepared:
+        hint = "The app says the word, and init has left no file with it in a directory that both see: from where has the app got it?"
+        saw = "the word, from elsewhere"
     else:
         saw, hint = "the word", ""
     return Fact("what the app says", not hint, saw, (hint, *READ))
@@ -97,4 +118,6 @@ def _about_order(machine: Machine, pod: Members, *, ended: bool) -> str:
         return "The app runs, though init has not ended."
     if _when(first, "StartedAt") > _when(app, "StartedAt"):
         return "Init began when the app was there already. If it is to be of use, the app has to begin after it."
-    return "The app began while init was still at work."
+    if first.found["State"]["ExitCode"]:
+        return "Init has failed, and the app was started all the same."
+    return "The app was started while init was still at work."

@@ -6,7 +6,7 @@ check runs both and, in between, kills processes of the pod from the box, becaus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from autograder.checks.pods import programs
 from autograder.checks.pods.diagnosis import run_in_one_network
@@ -22,10 +22,10 @@ from lab.box.machine import Machine
 UP = ("running", "restarting", "paused")
 """The states of a container that has not ended for good."""
 BACK_S, DEAD_S, STILL_S = 20, 20, 7
-LEFT = r"""
-docker ps -a --format '{{.Names}}' --filter "name=^$pod"
-docker volume ls -q --filter "name=^$pod" | sed 's/^/volume /'
-docker network ls --format '{{.Name}}' --filter "name=^$pod" | sed 's/^/network /'
+ALL_THERE = r"""
+docker ps -a --format '{{.Names}}'
+docker volume ls -q | sed 's/^/volume /'
+docker network ls --format '{{.Name}}' | sed 's/^/network /'
 """
 WRITE = (
     "Try it yourself, in a cell with --set life.pause,life.app,life.sidecar: bash CREATE, docker ps -a, bash DELETE.",
@@ -56,14 +56,30 @@ def lifecycle(machine: Machine, task: Task) -> Iterator[Fact]:
         return
     with programs.bystander(machine) as runs:
         programs.run(machine, task, "delete")
-        yield (made := _created(machine, task))
-        if made.ok:
+        before = set(machine.sh(ALL_THERE).stdout.splitlines())
+        yield _created(machine, task)
+        whole = look(machine, task, *ROLES).joined("net")
+        if whole:
             yield _counted(machine, task)
             yield _by_policy(machine, task)
             yield _dead_as_one(machine, task)
         ran = programs.run(machine, task, "delete")
-        if made.ok:
-            yield _deleted(machine, task, ran, unhurt=runs())
+        left = _left(machine, task, before)
+        if whole and not left:
+            programs.run(machine, task, "create")
+            machine.sh(f"docker rm -f {look(machine, task, 'app')['app'].called}")
+            ran = programs.run(machine, task, "delete")
+            left = _left(machine, task, before)
+        if whole:
+            yield _deleted(task, ran, left, unhurt=runs())
+        for volume in (one.partition(" ")[2] for one in left if one.startswith("volume ")):
+            machine.sh(f"docker volume rm {volume}")
+
+
+def _left(machine: Machine, task: Task, before: Container[str]) -> list[str]:
+    """The containers, volumes and networks that were not there before, or have the pod's name."""
+    now = machine.sh(ALL_THERE).stdout.splitlines()
+    return [one for one in now if one not in before or one.rpartition(" ")[2].startswith(task.pod)]
 
 
 def _created(machine: Machine, task: Task) -> Fact:
@@ -80,7 +96,7 @@ def _created(machine: Machine, task: Task) -> Fact:
         hint = f"A container of that name was there, though {task.delete} was run just before: it does not remove all."
     elif ran.code and not pod.all_run:
         hint = f"{task.create} ended with {ran.code}, and said last: {ran.said or 'nothing'}"
-    return Fact(what, fact.ok, fact.saw, (hint, *WRITE))
+    return Fact(what, fact.ok and not ran.hung, f"it did not end within {programs.RUN_S} s" if ran.hung else fact.saw, (hint, *WRITE))
 
 
 def _counted(machine: Machine, task: Task) -> Fact:
@@ -149,9 +165,8 @@ def _whole(before: Members, pod: Members) -> bool:
     return dead or (pod.joined("net") and pod["pause"].pid != before["pause"].pid)
 
 
-def _deleted(machine: Machine, task: Task, ran: programs.Ran, *, unhurt: bool) -> Fact:
-    left = machine.sh(f"pod={task.pod}\n{LEFT}").stdout.splitlines()
-    hint = f"Something is left: {', '.join(left)[:80]}. Whatever {task.create} makes, {task.delete} removes, also what has ended."
+def _deleted(task: Task, ran: programs.Ran, left: Sequence[str], *, unhurt: bool) -> Fact:
+    hint = f"Something is left: {', '.join(left)[:80]}. Whatever {task.create} makes, {task.delete} removes, also if half of it is gone."
     if not unhurt:
         hint = "It has removed a container of somebody else, too. Name those of the pod, or give them a label."
     elif ran.hung:

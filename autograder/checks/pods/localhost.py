@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from autograder.checks.pods.diagnosis import run_in_one_network
-from autograder.checks.pods.members import PORT, Members, look, names, ports_of
+from autograder.checks.pods.members import PORT, Members, is_the_app, look, names, ports_of
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
@@ -40,7 +40,10 @@ def localhost(machine: Machine, task: Task) -> Iterator[Fact]:
     published = {member.role: member.published for member in pod.each}
     saw = ", ".join(f"{port} by {role}" for role, ports in published.items() for port in sorted(ports)) or "nothing"
     own = {role: {task.port} if role == "pause" else set() for role in ROLES}
-    yield Fact("what is published", published == own, saw[:60], (_about_ports(task, published), *PUBLISH))
+    others = _other_ways_in(machine, task)
+    saw += "".join(f", {port} by another container" for port in others)
+    hint = f"Port {others[0]} of the box leads to your app, too." if others else _about_ports(task, published)
+    yield Fact("what is published", published == own and not others, saw[:60], (hint, *PUBLISH))
 
     answer = page(machine, OF_THE_MACHINE, task.port, patience_s=5 if task.port in pod["pause"].published else 1)
     hint = f"Port {task.port} of the box leads nowhere." if not answer else f"Somebody answers at port {task.port}, not with your greeting."
@@ -50,6 +53,16 @@ def localhost(machine: Machine, task: Task) -> Iterator[Fact]:
         hint = f"The port is published, and nobody is behind it: the app listens on {PORT} unless it was told otherwise."
     saw = "your greeting" if task.greeting in answer else "another answer" if answer else "no answer"
     yield Fact(f"the box's port {task.port}", task.greeting in answer, saw, (hint, *PUBLISH))
+
+
+def _other_ways_in(machine: Machine, task: Task) -> list[int]:
+    """The ports that containers outside the pod publish, and at which the app answers."""
+    own = {task.values[role] for role in ROLES}
+    ports: set[int] = set()
+    for it in machine.docker.api.containers():
+        if not any(it["Names"][0].startswith(f"/{name}") for name in own):
+            ports |= {port["PublicPort"] for port in it["Ports"] if "PublicPort" in port and port["Type"] == "tcp"}
+    return sorted(port for port in ports - {task.port} if task.greeting in page(machine, OF_THE_MACHINE, port, patience_s=1))
 
 
 def _within(machine: Machine, task: Task, pod: Members) -> Fact:
@@ -64,6 +77,8 @@ def _within(machine: Machine, task: Task, pod: Members) -> Fact:
         saw, hint = "no answer", f"Nobody answers at port {PORT} in there. Does your app run something that listens on it?"
     elif not own:
         saw, hint = "not from the app", f"Somebody answers, and it is not the container {app.name}."
+    elif not is_the_app(machine, app):
+        saw, hint = "from another program", f"{app.name} is to be a container of app:v1."
     elif task.greeting not in answer:
         saw, hint = "another greeting", f"The app answers; {task.greeting} is not in what it says."
     else:

@@ -18,7 +18,6 @@ from lab.box.errors import UsageError, WaitTimeout
 from lab.box.machine import Machine
 from lab.objects import podman
 from lab.objects.manifest.documents import documents
-from lab.objects.spec import PAUSE
 from lab.observe.namespace import Between, between, namespaces
 from lab.observe.process import pid
 
@@ -92,6 +91,7 @@ def manifest(machine: Machine, task: Task) -> Iterator[Fact]:
     if isinstance(by_hand, Fact):
         yield by_hand
         return
+    played: podman.Played | Fact | None = None
     try:
         podman.remove(machine, task.pod)  # the learner has tried it
         played = _play(machine, task)
@@ -99,7 +99,7 @@ def manifest(machine: Machine, task: Task) -> Iterator[Fact]:
         if isinstance(played, podman.Played):
             yield from _compared(machine, task, by_hand, played)
     finally:
-        podman.remove(machine, task.pod)
+        podman.remove(machine, task.pod, configs=getattr(played, "configs", ()))
 
 
 def _by_hand(machine: Machine, task: Task) -> Walls | Fact:
@@ -125,7 +125,8 @@ def _play(machine: Machine, task: Task) -> podman.Played | Fact:
             return Fact(what, ok=False, saw="it is another manifest", hints=(hint, *WRITE))
         return podman.play(machine, text, timeout_s=PLAY_S)
     except podman.Refused as error:
-        hint = f"Port {task.port} is taken. podman pod ls lists pods that you have played." if TAKEN in error.why else error.why[-160:]
+        taken = f"Port {task.port} is taken. podman pod ls lists pods that you have played, and docker ps what else publishes a port."
+        hint = taken if TAKEN in error.why else error.why[-160:]
         return Fact(what, ok=False, saw="it refuses", hints=(hint, *WRITE))
     except WaitTimeout:
         hint = "A container that is to run before the others has not ended."
@@ -169,7 +170,7 @@ def _of_another_image(machine: Machine, task: Task, played: podman.Played) -> st
     """The first container whose image no container by hand has, or one whose image another container has taken; empty if all fit."""
     by_hand = [str((container(machine, name) or {}).get("Image", "")).rpartition(":")[2] for name in (task.app, task.sidecar)]
     for name, image in played.images.items():
-        if name == PAUSE:
+        if name == played.pause:
             continue
         if image not in by_hand:
             return name

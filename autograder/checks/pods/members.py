@@ -38,6 +38,11 @@ class Member:
     walls: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def called(self) -> str:
+        """The engine's name for it; the task's where it does not exist."""
+        return str(self.found["Name"][1:]) if self.found else self.name
+
+    @property
     def runs(self) -> bool:
         """Whether it runs, and is not paused."""
         return bool(self.walls) and state(self.found) == "running"
@@ -136,6 +141,18 @@ def _meant(listed: Iterable[Mapping[str, Any]], name: str) -> str:
     exact = [it for it in meant if f"/{name}" in it["Names"]]
     found = exact or sorted(meant, key=lambda it: (it["State"] == "running", it["Created"]))
     return str(found[-1]["Id"]) if found else ""
+
+
+def is_the_app(machine: Machine, member: Member) -> bool:
+    """Whether a container is of the image app:v1, or of one that was made from it and still has its version."""
+    import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+
+    try:
+        own, app = (machine.docker.api.inspect_image(name) for name in ((member.found or {}).get("Image", ""), "app:v1"))
+    except docker.errors.APIError:
+        return False
+    layers = app["RootFS"]["Layers"]
+    return bool(own["RootFS"]["Layers"][: len(layers)] == layers and "VERSION=v1" in own["Config"]["Env"])
 
 
 def ports_of(member: Member, found: Iterable[Listener]) -> set[int]:

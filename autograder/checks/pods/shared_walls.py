@@ -50,7 +50,9 @@ def shared_walls(machine: Machine, task: Task) -> Iterator[Fact]:
     hint = f"All three are to call themselves {task.hostname}. Docker can't join this wall, but the name can be the same."
     if pod.opened("uts"):
         hint = "With --uts host a container has the name of the box, and could change it."
-    yield Fact("their host name", set(said) == {task.hostname}, ", ".join(dict.fromkeys(said))[:60], (hint, *CALLED))
+    yield Fact(
+        "their host name", set(said) == {task.hostname} and not pod.opened("uts"), ", ".join(dict.fromkeys(said))[:60], (hint, *CALLED)
+    )
 
 
 def _saw(pod: Members, kind: str) -> str:

@@ -22,8 +22,8 @@ from lab.observe.process import processes
 AROUND, TIMES = 2.0, 20.0
 """How many times more or less than what the check measures a figure may be: one of memory, and one of seconds."""
 EARLY = 0.95
-MISCOUNTED = 4
-"""Processes by which a count may be wrong: programs start and end, and the program that counts is one of them."""
+TOO_FEW, TOO_MANY = 4, 8
+"""Processes by which a count may be wrong: programs start and end, and the look itself comes over several, from sshd to ps."""
 MB = 1e6
 ANSWERS = ("vm_s", "vm_mb", "vm_processes", "container_s", "container_mb", "container_processes")
 SECONDS = ("The clock starts when it is asked for, and stops when the app answers.", "ready_s, and what the app took after that.")
@@ -88,7 +88,8 @@ def cost(machine: Machine, task: Task) -> Iterator[Fact]:
     hint = small.about("s", hint)
     yield Fact("seconds of the container", not hint, small.said("s"), (hint, *SECONDS))
     used = machine.docker.api.stats(task.container, stream=False, one_shot=True)["memory_stats"].get("usage", 0) / MB if pid else 0
-    hint = small.about("mb", _less(small("mb"), whole("mb"), memory) or _about_group(small("mb"), used))
+    resident = int(machine.sh(f"awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status").stdout or 0) * 1024 / MB if pid else 0
+    hint = small.about("mb", _less(small("mb"), whole("mb"), memory) or _about_group(small("mb"), used, min(used, resident or used)))
     yield Fact("megabytes of the container", not hint, small.said("mb"), (hint, *OF_GROUP))
     inside = len(machine.docker.api.top(task.container)["Processes"]) if pid else 0
     hint = "" if small("processes") == inside else "Each line of a list of processes is one, but for its head."
@@ -115,7 +116,7 @@ def _about_memory(told: float | None, vm: Machine) -> str:
 
 def _about_processes(told: float | None, vm: Machine) -> str:
     real = len(processes(vm))
-    if told is None or abs(told - real) <= MISCOUNTED:
+    if told is None or real - TOO_FEW <= told <= real + TOO_MANY:
         return ""
     if told > real:
         return "More than there are programs. Those in square brackets are the kernel's own threads: leave them out."
@@ -137,8 +138,9 @@ def _about_start(told: float | None, real_s: float | None) -> str:
     return f"The check started one like it in {real_s:.1f} s, which is of another order. Is yours in seconds?"
 
 
-def _about_group(told: float | None, used: float) -> str:
-    if told is None or used / AROUND / AROUND <= told <= used * AROUND:
+def _about_group(told: float | None, used: float, resident: float) -> str:
+    """A hint about a container's memory: as its control group counts it, or what its process has resident, which is less."""
+    if told is None or resident / AROUND <= told <= used * AROUND:
         return ""
     if told > used:
         return "That is more than its processes use. What it may use is the whole box's memory, where nobody has set a limit. In megabytes?"

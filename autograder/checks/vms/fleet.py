@@ -78,7 +78,8 @@ def fleet(machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact("the entry", all_right, f"{sent.right} of {REQUESTS} requests answered", (_about_entry(task, sent), *ENTRY))
     shares = {name: sent.by[host] for name, host in serving.items()}
     fair = len(shares) == len(NAMES) and min(shares.values()) >= FAIR
-    saw = ", ".join(f"{name} {number}" for name, number in shares.items()) or "nobody answered"
+    nobody = "others than these machines answered" if sent.by else "nobody answered"
+    saw = ", ".join(f"{name} {number}" for name, number in shares.items()) or nobody
     yield Fact("a share for each", fair, saw, (_about_share(shares, sent), *SHARE))
     if not (all_right and len([number for number in shares.values() if number]) > 1):
         hint = "First, at least two machines are to answer at the entry, and no request is to fail."

@@ -39,7 +39,7 @@ def golden_image(machine: Machine, task: Task) -> Iterator[Fact]:
     """Leave a recipe that makes a machine that serves, every time; change one machine by hand, and see that a fresh one is without it."""
     recipe = machine.sh(f"cat {task.recipe} 2>/dev/null").stdout
     made = _applied(task, recipe) if recipe.strip() else ()
-    yield _ran(task, made)
+    yield _ran(task, made, windows="\r\n" in recipe)
     for number, one in enumerate(made or (None, None), 1):
         saw = one.port.words if one else "not made"
         yield Fact(f"fresh machine {number}", one is not None and one.greets(task.greeting), saw, (_about(task, one), *SERVE))
@@ -91,8 +91,9 @@ def _apply(task: Task, fresh: Machine, recipe: str) -> Made:
     return Made(int(code.removeprefix("code ")), last, port)
 
 
-def _ran(task: Task, made: Sequence[Made]) -> Fact:
-    bad = next((one for one in made if one.code), None)
+def _ran(task: Task, made: Sequence[Made], *, windows: bool) -> Fact:
+    # What its last command returns does not matter where all is as it should be.
+    bad = next((one for one in made if one.code and (one.code in TIME_IS_UP or not one.greets(task.greeting))), None)
     if not made:
         saw, hint = "there is none", f"It goes onto your box, into the file {task.recipe}."
     elif not bad:
@@ -102,6 +103,8 @@ def _ran(task: Task, made: Sequence[Made]) -> Fact:
     else:
         saw = f"ends with {bad.code}: {bad.last}"
         hint = "On a fresh machine it fails. Something that it needs is on yours alone."
+        if windows:
+            hint = "Its lines end as on Windows, and the shell takes the carriage return for a part of each command: sed -i 's/\\r$//' FILE"
     return Fact("your recipe", bool(made) and not bad, saw, (hint, *RECIPE))
 
 

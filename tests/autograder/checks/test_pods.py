@@ -152,7 +152,7 @@ docker run -d --name $sidecar $join tools
 
 def published_by_manifest(machine: Machine, task: Task) -> None:
     ports = [{"containerPort": 8080, "hostPort": task.port}]
-    app = container("app", "app:v2", env={"GREETING": task.greeting}, ports=ports)
+    app = container("app", "app:v1", env={"GREETING": task.greeting}, ports=ports)
     pod(machine, task, container("sidecar", "base", "sleep", "1000"), app)
 
 
@@ -187,6 +187,35 @@ def test_localhost_and_one_way_in(graded: Graded, way: object) -> None:
     ],
 )
 def test_who_is_reached_and_who_publishes_is_told(graded: Graded, script: str, seen: list[bool], hint: str) -> None:
+    verdict = graded("pods.localhost", script)
+    assert oks(verdict) == seen, verdict.text(hints=3)
+    assert hint in hints(verdict)
+
+
+SERVES_A_PAGE = "mkdir /w; echo $PAGE > /w/index.html; exec busybox httpd -f -p 8080 -h /w"
+IMITATION = PUBLISHED.replace("app:v1", f"-e PAGE=$greeting base sh -c '{SERVES_A_PAGE}'")
+WAY_ROUND = """
+address=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' $pause)
+docker run -d --name stranger -p 9098:8080 base python3 -c "
+import http.server, urllib.request
+class Forwards(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+        self.wfile.write(urllib.request.urlopen('http://$address:8080/').read())
+http.server.HTTPServer(('', 8080), Forwards).serve_forever()"
+sleep 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "seen", "hint"),
+    [
+        (IMITATION, [True, False, True, True], "is to be a container of app:v1"),
+        (PUBLISHED + WAY_ROUND, [True, True, False, True], "Port 9098 of the box leads to your app, too"),
+    ],
+    ids=["another program", "another way in"],
+)
+def test_what_looks_like_it_and_is_not_it(graded: Graded, script: str, seen: list[bool], hint: str) -> None:
     verdict = graded("pods.localhost", script)
     assert oks(verdict) == seen, verdict.text(hints=3)
     assert hint in hints(verdict)
@@ -415,6 +444,34 @@ def test_what_went_wrong_before_the_app_is_told(graded: Graded, script: str, see
     assert hint in hints(verdict)
 
 
+BAKED = f"""
+docker run --name $init -v $pod-data:/data base true
+mkdir -p /root/$pod; cd /root/$pod; echo "GREETING=$word {SERVE}" > start
+printf 'FROM app:v1\\nCOPY start /start\\nCMD ["sh", "/start"]\\n' > Dockerfile; docker build -q -t $pod .
+docker run -d --name $app -v $pod-data:/data $pod
+"""
+IMPATIENT = f"""
+docker run -d --name $init -v $pod-data:/data base sh -c "sleep 4; echo $word > /data/word"
+again='--restart always --name'
+docker run -d $again $app -v $pod-data:/data app:v1 sh -c 'GREETING=$(cat /data/word) || exit 1; export GREETING; {SERVE}'
+sleep 8
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "wrong", "hint"),
+    [
+        (BAKED, "the word, from elsewhere", "init has left no file with it"),
+        pytest.param(IMPATIENT, "began before its end", "while init was still at work", marks=pytest.mark.full),
+    ],
+    ids=["baked into the image", "started until it went"],
+)
+def test_what_only_looks_as_if_it_had_waited(graded: Graded, script: str, wrong: str, hint: str) -> None:
+    verdict = graded("pods.init", script)
+    assert wrong in [fact.saw for fact in verdict.facts if not fact.ok], verdict.text(hints=3)
+    assert hint in hints(verdict)
+
+
 # pods.shared-pid
 
 TREE = f"""
@@ -539,6 +596,12 @@ COMES_BACK = ONE.replace("--name $pause pause", "--restart always --name $pause 
             ("half a pod", "somebody else"),
         ),
         (COUNTED_BY_NOBODY, [True, False, False, True, True], ("counted nothing", "means")),
+        (ONE.replace("app:v1", "-v /data app:v1").replace("-fv", "-f"), [True, True, True, True, False], ("Something is left: volume",)),
+        (
+            ONE + "printf 'set -e\\ndocker inspect $app\\ndocker rm -f $sidecar $app $pause\\n' > $delete",
+            [True] * 4 + [False],
+            ("ended with 1",),
+        ),
     ],
 )
 def test_what_is_not_one_thing_is_told(graded: Graded, script: str, seen: list[bool], wrong: tuple[str, ...]) -> None:
@@ -565,6 +628,8 @@ def test_what_does_not_make_a_pod_is_told(graded: Graded, script: str, hint: str
 @pytest.mark.full
 def test_a_program_that_does_not_end_is_ended(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "RUN_S", 3)
-    verdict = graded("pods.lifecycle", ONE + "sed -i s/-d// $create")
-    assert verdict.score == 0
-    assert "docker run without -d waits" in hints(verdict)
+    for script in ("sed -i s/-d// $create", "echo sleep 9 >> $create"):
+        verdict = graded("pods.lifecycle", ONE + script)
+        assert not verdict.facts[0].ok
+        assert "docker run without -d waits" in hints(verdict)
+    assert all(oks(verdict)[1:])

@@ -92,6 +92,25 @@ def test_another_right_way_is_worth_all(graded: Graded) -> None:
     assert graded("pods.manifest", ANOTHER_WAY).score == 1
 
 
+SETTINGS = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: words}\ndata: {GREETING: $greeting}\n---\n"
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("one_tree")
+def test_settings_beside_it_and_images_with_their_registry_are_right_as_well(graded: Graded) -> None:
+    other = MODEL.replace("<<END\n", f"<<END\n{SETTINGS}").replace('"app:v1"', "docker.io/library/app:v1")
+    other = other.replace("image: base", "image: docker.io/library/base")
+    verdict = graded("pods.manifest", other)
+    assert verdict.score == 1, verdict.text(hints=3)
+
+
+@pytest.mark.usefixtures("one_tree")
+def test_a_pause_of_its_own_is_one_container_too_many(graded: Graded) -> None:
+    verdict = graded("pods.manifest", MODEL.replace("\nEND", "\n  - {name: pause, image: base, command: [sleep, '1000']}\nEND"))
+    assert oks(verdict)[:2] == [True, False]
+    assert "which Podman adds by itself" in hints(verdict)
+
+
 @pytest.mark.usefixtures("one_tree")
 def test_a_wall_that_stands_and_should_not_and_a_port_that_leads_nowhere_cost_their_parts(graded: Graded) -> None:
     verdict = graded("pods.manifest", MODEL.replace("  shareProcessNamespace: $tree\n", "").replace(", hostPort: $port", ""))
@@ -130,7 +149,7 @@ def test_a_container_that_ends_is_named(graded: Graded) -> None:
         ("kind: Pod", "kind: Deployment", "It is a Deployment"),
         ("{name: $pod}", "{name: web}", "The pod is to be called"),
         ("  shareProcess", "\tshareProcess", "a tab at the start of line"),
-        ("\nEND", "\n---\nkind: Pod\nEND", "several manifests"),
+        ("\nEND", "\n---\nkind: Pod\nEND", "There are 2 manifests of a pod"),
         ("image: base", "image: nothing", "nothing"),
         ("spec:", "spec:\n  hostNetwork: true", "PortMappings"),
     ],
