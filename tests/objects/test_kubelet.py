@@ -84,6 +84,7 @@ def test_who_does_not_live_is_ended_after_its_hook_and_restarted(box: Box) -> No
     assert it.status().phase == "Running"
 
 
+@pytest.mark.full
 def test_who_takes_long_to_start_is_left_alone_until_then(box: Box) -> None:
     it = run(
         box,
@@ -101,18 +102,21 @@ def test_who_takes_long_to_start_is_left_alone_until_then(box: Box) -> None:
     assert it.status().restarts == 0
 
 
+@pytest.mark.full
 def test_who_never_starts_is_ended_and_not_restarted_where_the_policy_says_so(box: Box) -> None:
     it = run(box, pod(one(startupProbe=probe("false")), restartPolicy="Never", terminationGracePeriodSeconds=1))
     until("the end", lambda: it.status().phase == "Failed", SLOW_S)
     assert state(it, "app")["ExitCode"] == 137
 
 
+@pytest.mark.full
 def test_a_command_that_does_not_answer_is_no_answer(box: Box) -> None:
     it = run(box, pod(one(readinessProbe=probe("exec sleep 500", timeoutSeconds=1))))
     until("the first answer", lambda: it.status().containers[0].note == "not ready: no answer within 1 s", SLOW_S)
     until("it to be gone", lambda: box.sh("pgrep -fc '^sleep 500'").stdout.strip() in ("0", "1"), SLOW_S)
 
 
+@pytest.mark.full
 def test_it_goes_on_without_the_notebook_and_one_kubelet_does_for_all(box: Box) -> None:
     """A restarted engine is listened to again; a second pod finds the kubelet there."""
     first = run(box, pod(one(readinessProbe=probe("test -e /tmp/ready"))))

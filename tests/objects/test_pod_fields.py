@@ -158,6 +158,7 @@ def test_a_sidecar_begins_first_goes_on_and_ends_last(box: Box) -> None:
     assert it.status().phase == "Succeeded"
 
 
+@pytest.mark.full
 def test_a_sidecar_that_ends_is_started_again(box: Box) -> None:
     it = run(box, pod(initContainers=[shell("sleep 0.5", "proxy", restartPolicy="Always")], restartPolicy="Never"))
     until("the second restart", lambda: it.status().sidecars[0].restarts > 1, SLOW_S)

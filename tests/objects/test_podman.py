@@ -100,6 +100,7 @@ def test_what_it_passes_over_is_said(box: Box, playing: list[Played]) -> None:
     assert inspected.split() == ["<nil>", "0"]
 
 
+@pytest.mark.full
 def test_rights_that_it_passes_over_are_said(box: Box, playing: list[Played]) -> None:
     """runAsNonRoot and seccompProfile make no difference to it, and a sidecar is an init container like others, which is waited for."""
     strict = {"runAsNonRoot": True, "seccompProfile": {"type": "Unconfined"}}

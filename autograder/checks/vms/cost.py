@@ -89,7 +89,7 @@ def cost(machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact("seconds of the container", not hint, small.said("s"), (hint, *SECONDS))
     used = machine.docker.api.stats(task.container, stream=False, one_shot=True)["memory_stats"].get("usage", 0) / MB if pid else 0
     resident = int(machine.sh(f"awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status").stdout or 0) * 1024 / MB if pid else 0
-    hint = small.about("mb", _less(small("mb"), whole("mb"), memory) or _about_group(small("mb"), used, min(used, resident or used)))
+    hint = small.about("mb", _less(small("mb"), whole("mb"), memory) or _about_group(small("mb"), used, resident or used))
     yield Fact("megabytes of the container", not hint, small.said("mb"), (hint, *OF_GROUP))
     inside = len(machine.docker.api.top(task.container)["Processes"]) if pid else 0
     hint = "" if small("processes") == inside else "Each line of a list of processes is one, but for its head."
@@ -139,8 +139,8 @@ def _about_start(told: float | None, real_s: float | None) -> str:
 
 
 def _about_group(told: float | None, used: float, resident: float) -> str:
-    """A hint about a container's memory: as its control group counts it, or what its process has resident, which is less."""
-    if told is None or resident / AROUND <= told <= used * AROUND:
+    """A hint about a container's memory: as its control group counts it, or what its process has resident: programs share pages."""
+    if told is None or min(used, resident) / AROUND <= told <= max(used, resident) * AROUND:
         return ""
     if told > used:
         return "That is more than its processes use. What it may use is the whole box's memory, where nobody has set a limit. In megabytes?"

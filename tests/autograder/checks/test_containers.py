@@ -92,6 +92,7 @@ def test_a_frozen_process_is_there(graded: Graded) -> None:
     assert graded("containers.process", "docker pause $container", seen_by_the_box).score == 1
 
 
+@pytest.mark.full
 def test_what_split_makes_of_an_answer_will_do(graded: Graded) -> None:
     def in_lists(machine: Machine, task: Task) -> dict[str, object]:
         return {name: str(value).split() for name, value in seen_by_the_box(machine, task).items()}
@@ -227,6 +228,7 @@ def test_the_number_is_that_of_the_file_whatever_the_limit(graded: Graded) -> No
     assert oks(verdict) == [True, False, True, False]
 
 
+@pytest.mark.full
 def test_a_number_without_a_limit_was_not_read(graded: Graded) -> None:
     verdict = graded("containers.limits", "docker run -d --name $steady app:v1", number_of_bytes)
     assert oks(verdict) == [False, False, False, False]
@@ -299,6 +301,7 @@ def test_an_image_that_stops_well(graded: Graded, way: str) -> None:
     assert verdict.score == 1, verdict.text()
 
 
+@pytest.mark.full
 def test_the_recipe_as_it_was_stops_badly(graded: Graded) -> None:
     verdict = graded("containers.graceful-stop", "docker build -q -t $image $directory")
     assert verdict.score == 0.25
@@ -417,6 +420,7 @@ def test_a_container_that_has_never_run_is_not_started(graded: Graded) -> None:
     assert "has never run" in hints(verdict)
 
 
+@pytest.mark.full
 def test_what_the_learner_has_untagged_stays(graded: Graded, box: Box) -> None:
     mine = "echo FROM base > /tmp/Dockerfile; echo LABEL a=b >> /tmp/Dockerfile; docker build -q /tmp; rm /tmp/Dockerfile"
     graded("containers.image", mine, ENV)
@@ -431,6 +435,7 @@ def test_a_change_in_the_image_is_none_by_hand(graded: Graded) -> None:
     assert "in the image itself" in hints(verdict)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("recipe", "hint"),
     [
@@ -539,7 +544,9 @@ def test_a_dead_child_that_nobody_collects_is_dead(graded: Graded) -> None:
     assert "was killed, and then" in hints(verdict)
 
 
-@pytest.mark.parametrize("way", [ALL_DIE, INIT, LOOPS, SUPERVISED])
+@pytest.mark.parametrize(
+    "way", [ALL_DIE, pytest.param(INIT, marks=pytest.mark.full), pytest.param(LOOPS, marks=pytest.mark.full), SUPERVISED]
+)
 def test_two_services_that_both_come_back(graded: Graded, way: str) -> None:
     verdict = graded("containers.two-processes", CRASH, running, way)
     assert verdict.score == 1, verdict.text()
@@ -580,6 +587,7 @@ def test_a_status_that_was_not_seen_is_no_answer(graded: Graded) -> None:
     assert "First let one die" in hints(verdict)
 
 
+@pytest.mark.full
 def test_a_death_that_nobody_notices(graded: Graded) -> None:
     verdict = graded("containers.two-processes", CRASH, running, NOBODY_LOOKS)
     assert verdict.score == 0.5

@@ -129,7 +129,18 @@ def all_on_one(_: Machine, task: Task) -> None:
     by_hand(task, {line.split()[0]: "n1" for line in task.pods})
 
 
-@pytest.mark.parametrize("way", [packed, packed_by_hand])
+def packed_and_said_in_other_words(_: Machine, task: Task) -> Answers:
+    by_hand(task, plan(task).placements)
+    (pending,) = plan(task).pending
+    words = {
+        "2": "too little RAM, but enough CPU",
+        "1": "too few CPUs; there is sufficient memory",
+        "500m": "Not enough RAM, not enough CPU",
+    }
+    return {"pending": [pending], "why": "\n".join(f"{name.upper()}: {words[cpu]}" for name, cpu, _ in map(str.split, task.nodes))}
+
+
+@pytest.mark.parametrize("way", [packed, packed_by_hand, packed_and_said_in_other_words])
 def test_pods_that_are_packed_and_one_that_is_pending(graded: Graded, way: object) -> None:
     verdict = graded("nodes.packing", way)
     assert verdict.score == 1, verdict.text()
@@ -146,7 +157,23 @@ def test_an_engine_starts_what_has_no_room_and_the_check_counts(graded: Graded) 
     verdict = graded("nodes.packing", all_on_one)
     assert verdict.score == 0.25
     assert "n1 is asked for" in verdict.facts[1].saw
-    assert "that node has no room for it" in hints(verdict)
+    assert "no node has room for it" in hints(verdict)
+
+
+def test_the_pod_that_waits_runs_nowhere_not_on_the_box_either(graded: Graded) -> None:
+    def on_the_box(machine: Machine, task: Task) -> None:
+        machine.sh(f"docker run -d --name {next(iter(plan(task).pending))} app:v1", check=True)
+
+    verdict = graded("nodes.packing", packed, on_the_box)
+    assert oks(verdict) == [True, True, False, True]
+    assert "runs on your box" in hints(verdict)
+
+
+@pytest.mark.full
+def test_a_name_that_is_right_counts_once_the_others_run(graded: Graded) -> None:
+    verdict = graded("nodes.packing", reported)
+    assert verdict.score == 0
+    assert "That counts once the others run" in hints(verdict)
 
 
 def test_a_wrong_pod_and_a_wrong_reason_are_told_so(graded: Graded) -> None:

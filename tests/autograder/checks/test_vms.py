@@ -252,6 +252,19 @@ def test_a_recipe_that_makes_the_same_machine_every_time(graded: Graded, way: st
     assert verdict.score == 1, verdict.text()
 
 
+@pytest.mark.full
+def test_what_a_recipe_returns_does_not_matter_where_it_works(graded: Graded) -> None:
+    verdict = graded("vms.golden-image", RECIPE.replace("kill -HUP 1\n", "kill -HUP 1\ngrep -q nothing /etc/inittab\n"), by_hand)
+    assert verdict.score == 1, verdict.text()
+
+
+@pytest.mark.full
+def test_the_ends_of_windows_lines_are_named(graded: Graded) -> None:
+    verdict = graded("vms.golden-image", RECIPE + "sed -i 's/$/\\r/' $recipe")
+    assert verdict.score == 0
+    assert "lines end as on Windows" in hints(verdict)
+
+
 def test_a_recipe_alone_has_lost_nothing_yet(graded: Graded) -> None:
     verdict = graded("vms.golden-image", RECIPE)
     assert right(verdict) == ["your recipe", "fresh machine 1", "fresh machine 2"]
@@ -313,6 +326,17 @@ sleep 1
 def keyed(script: str) -> Callable[[Machine, Task], None]:
     """An act on the box; names of machines begin with the task's key."""
     return lambda machine, task: perform(machine, task, f"key={task.key}\n{script}")  # type: ignore[func-returns-value]
+
+
+STRANGER = """
+docker run -d --name $key-stranger --network host -e PORT=$port -e GREETING=$greeting app:v1; sleep 2
+"""
+
+
+@pytest.mark.full
+def test_who_answers_and_is_none_of_the_machines_is_said(graded: Graded) -> None:
+    verdict = graded("vms.fleet", keyed(STRANGER))
+    assert [fact.saw for fact in verdict.facts[1:3]] == ["300 of 300 requests answered", "others than these machines answered"]
 
 
 @pytest.mark.parametrize("way", [ENTRY, pytest.param(OWN, marks=pytest.mark.full)], ids=["haproxy", "own"])
@@ -380,6 +404,17 @@ def instead(**wrong: object) -> Callable[[Machine, Task], dict[str, object]]:
 
 def test_what_a_machine_costs_and_a_container(graded: Graded) -> None:
     verdict = graded("vms.cost", CONTAINER, on("vm", APP), measured)
+    assert verdict.score == 1, verdict.text()
+
+
+@pytest.mark.full
+def test_what_ps_prints_with_the_look_in_it_and_what_the_process_has_resident(graded: Graded) -> None:
+    def by_hand(machine: Machine, task: Task) -> dict[str, object]:
+        listed = task.machines["vm"].sh("ps --ppid 2 -p 2 --deselect -o pid,args").stdout.splitlines()
+        resident = machine.sh(f"ps -o rss= -p $(docker inspect -f '{{{{.State.Pid}}}}' {task.container})").stdout
+        return {**measured(machine, task), "vm_processes": len(listed), "container_mb": int(resident) / 1024}
+
+    verdict = graded("vms.cost", CONTAINER, on("vm", APP), by_hand)
     assert verdict.score == 1, verdict.text()
 
 
