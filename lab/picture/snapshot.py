@@ -21,14 +21,13 @@ from typing import Any
 
 from lab.box.machine.base import API_VERSION, Machine
 from lab.box.machine.unix_http import open_connection
+from lab.box.parallel import AT_ONCE
 from lab.observe.namespace import LOOK_S, WALLS, namespaces
 
 BOX = "box"
 """In ``shares``, in the place of a container's id: the namespace is the machine's own."""
 EVERYTHING = ""
 """In the place of a container's id, for ``Camera.forget``: the machine itself, and all containers."""
-AT_ONCE = 8
-"""Requests that are made side by side."""
 
 
 @dataclass(frozen=True)

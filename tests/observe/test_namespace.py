@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
 from lab.box.machine.base import Result
-from lab.cleanup import clean
 from lab.observe import Between, Walls, between, pid, walls
 from lab.observe.namespace import namespaces
 
@@ -27,14 +25,6 @@ KINDS = ("net", "ipc", "uts", "pid", "mnt")
 def numbers(*own: str) -> dict[str, str]:
     """A number for each kind: 1 is the first one's, and the kinds that are named have another."""
     return {kind: "2" if kind in own else "1" for kind in KINDS}
-
-
-@pytest.fixture
-def pair(box: Box) -> Iterator[Box]:
-    clean(box, "look-")
-    box.sh(PAIR, check=True)
-    yield box
-    clean(box, "look-")
 
 
 def test_a_process_that_is_about_to_end_counts_as_gone() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.box.errors import WaitTimeout
-from lab.cleanup import clean
 from lab.observe import APP, localhost, page
 
 if TYPE_CHECKING:
@@ -19,14 +17,6 @@ PAIR = f"""
 docker run -d --name look-app -p {PORT}:8080 app:v1
 docker run -d --name look-helper --network container:look-app base sleep 1000
 """
-
-
-@pytest.fixture
-def pair(box: Box) -> Iterator[Box]:
-    clean(box, "look-")
-    box.sh(PAIR, check=True)
-    yield box
-    clean(box, "look-")
 
 
 @pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
