@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from lab.box.errors import UsageError
 from lab.objects.config import Configs
-from lab.objects.env import filled_in, variables
+from lab.objects.env import filled_in, filled_late, variables
 from lab.objects.handler import Handler, Probe, pre_stop, probes
 from lab.objects.manifest.fields import Fields, no_duplicates
 from lab.objects.manifest.position import Position
@@ -98,6 +98,17 @@ class ContainerSpec:
     sidecar: bool = False
     stdin: bool = False
     tty: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All in which a variable can stand: command, arguments, and the variables' values."""
+        return (*self.command, *self.args, *self.env.values())
+
+    def filled_late(self, address: str, node: str) -> ContainerSpec:
+        """The same container with the pod's address, and the name of its node, where they belong."""
+        command, args = (tuple(filled_late(word, address, node) for word in words) for words in (self.command, self.args))
+        env = {name: filled_late(value, address, node) for name, value in self.env.items()}
+        return replace(self, command=command, args=args, env=env)
 
 
 @dataclass(frozen=True)

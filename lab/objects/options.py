@@ -14,7 +14,6 @@ from docker.types import HostConfig, Mount
 from lab.box.machine.base import API_VERSION
 from lab.objects.container import ContainerSpec
 from lab.objects.container import Mount as VolumeMount
-from lab.objects.env import filled_late
 from lab.objects.kubelet.orders import KEY, ORDERS, Orders
 from lab.objects.spec import PAUSE, PodSpec
 
@@ -73,30 +72,17 @@ def pause(pod: Identity, network: str) -> dict[str, Any]:
     }
 
 
-def member(pod: Identity, it: ContainerSpec, address: str = "") -> dict[str, Any]:
-    """Options for a container that joins pause.
-
-    Args:
-        pod: that it is one of.
-        it: the container.
-        address: of the pod, for variables that have it; see ``env.LATE``.
-    """
-    joined, security = f"container:{pod.name()}", it.security
-
-    def late(text: str) -> str:
-        return filled_late(text, address, pod.node)
-
+def member(pod: Identity, it: ContainerSpec) -> dict[str, Any]:
+    """Options for a container that joins pause."""
+    joined = f"container:{pod.name()}"
     return {
         "image": it.image,
         "name": pod.name(it.name),
         "labels": pod.labels(it.name) | kubelet_label(pod, it),
-        "entrypoint": [late(word) for word in it.command] or None,
-        "command": [late(word) for word in it.args] or None,
-        "environment": {name: late(value) for name, value in it.env.items()},
-        "working_dir": it.working_dir or None,
-        "stdin_open": it.stdin,
-        "tty": it.tty,
-        "user": _user(security.user, security.group),
+        "entrypoint": list(it.command) or None,
+        "command": list(it.args) or None,
+        "environment": dict(it.env),
+        **_start(it),
         "host_config": HostConfig(
             API_VERSION,
             network_mode=joined,
@@ -104,11 +90,7 @@ def member(pod: Identity, it: ContainerSpec, address: str = "") -> dict[str, Any
             pid_mode=joined if pod.spec.share_pid else None,
             restart_policy={"Name": POLICY[policy(pod.spec, it)]},
             mounts=[_mount(pod, at) for at in it.mounts],
-            read_only=security.read_only,
-            cap_add=list(security.add),
-            cap_drop=list(security.drop),
-            group_add=[str(group) for group in _groups(pod.spec)],
-            security_opt=["no-new-privileges"] * security.no_new_privileges + ["seccomp=unconfined"] * security.unconfined,
+            **_rights(pod.spec, it),
             **_bounds(it),
         ),
     }
@@ -120,8 +102,8 @@ def kubelet_label(pod: Identity, it: ContainerSpec) -> dict[str, str]:
         return {}
     asked = Orders(
         restart=policy(pod.spec, it),
-        kind="sidecar" if it.sidecar else "init" if it in pod.spec.init else "app",
-        place=pod.spec.everyone.index(it),
+        kind="sidecar" if it.sidecar else "init" if pod.spec.place(it) < len(pod.spec.init) else "app",
+        place=pod.spec.place(it),
         grace_s=pod.spec.grace_s,
         pause=pod.name(),
         probes={what: asdict(probe) for what, probe in it.probes.items()},
@@ -134,22 +116,29 @@ def policy(spec: PodSpec, it: ContainerSpec) -> str:
     """The restart policy of a container.  An init container is run until it ends with 0, and never after that; a sidecar always runs."""
     if it.sidecar:
         return "Always"
-    return "OnFailure" if it in spec.init and spec.restart == "Always" else spec.restart
+    return "OnFailure" if spec.place(it) < len(spec.init) and spec.restart == "Always" else spec.restart
 
 
 def _mount(pod: Identity, at: VolumeMount) -> Mount:
     return Mount(at.path, pod.name(at.volume), "volume", at.read_only, no_copy=True, subpath=at.part or None)
 
 
-def _user(user: int | None, group: int | None) -> str | None:
-    if user is None:
-        return None
-    return str(user) if group is None else f"{user}:{group}"
+def _start(it: ContainerSpec) -> dict[str, Any]:
+    """Where a container starts, as whom, and what it can be typed into."""
+    who = [str(one) for one in (it.security.user, it.security.group) if one is not None]
+    return {"working_dir": it.working_dir or None, "user": ":".join(who) or None, "stdin_open": it.stdin, "tty": it.tty}
 
 
-def _groups(spec: PodSpec) -> tuple[int, ...]:
-    own = spec.security.volume_group
-    return (*spec.security.groups, *(() if own is None else (own,)))
+def _rights(spec: PodSpec, it: ContainerSpec) -> dict[str, Any]:
+    """What a container may do."""
+    own, group = it.security, spec.security.volume_group
+    return {
+        "read_only": own.read_only,
+        "cap_add": list(own.add),
+        "cap_drop": list(own.drop),
+        "group_add": [str(one) for one in (*spec.security.groups, *(() if group is None else (group,)))],
+        "security_opt": ["no-new-privileges"] * own.no_new_privileges + ["seccomp=unconfined"] * own.unconfined,
+    }
 
 
 def _bounds(it: ContainerSpec) -> dict[str, int]:

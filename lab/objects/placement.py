@@ -101,7 +101,7 @@ def _ignored(pods: Sequence[PodSpec]) -> Iterator[str]:
         "No tree of processes is shared": [it.name for it in pods if it.share_pid],
         "No probe asks how they are, and no hook runs": [it.name for it in pods if any(one.probes or one.pre_stop for one in it.everyone)],
         "They run as the image says": [it.name for it in pods if any(one.security != Security() for one in it.everyone)],
-        "Variables have neither an address nor a node": [it.name for it in pods if any(is_late(one.env.values()) for one in it.everyone)],
+        "Variables have neither an address nor a node": [it.name for it in pods if any(is_late(one.texts) for one in it.everyone)],
         "The labels of nodes are not looked at": [it.name for it in pods if it.node_selector],
     }
     return (f"{what}: {', '.join(names)}." for what, names in asked.items() if names)

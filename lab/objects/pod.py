@@ -217,10 +217,10 @@ class Pod:
             started = pool.submit(self._api.start, pause["Id"])
             filled = pool.submit(volumes.fill, self.machine, self._identity, directories) if directories else started
             address = ""
-            if any(needs_address((*it.command, *it.args, *it.env.values())) for it in self.spec.everyone):
+            if any(needs_address(it.texts) for it in self.spec.everyone):
                 started.result()
                 address = self.address
-            members = [options.member(self._identity, it, address) for it in self.spec.everyone]
+            members = [options.member(self._identity, it.filled_late(address, self.node)) for it in self.spec.everyone]
             made = [pool.submit(self._api.create_container, **made_with) for made_with in members]
         for each in (started, filled, *made):
             each.result()

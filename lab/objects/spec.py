@@ -88,6 +88,10 @@ class PodSpec:
         """All containers that the manifest has, those that begin first among them."""
         return (*self.init, *self.containers)
 
+    def place(self, it: ContainerSpec) -> int:
+        """A container's number among all, in the order in which they begin; init containers come first."""
+        return [one.name for one in self.everyone].index(it.name)
+
     @property
     def sidecars(self) -> tuple[ContainerSpec, ...]:
         """The init containers that go on running beside the others."""

@@ -23,7 +23,6 @@ from docker.types import ServiceMode, TaskTemplate
 from lab.box.errors import CourseError, UsageError
 from lab.box.parallel import in_parallel
 from lab.box.wait import wait_for, wait_until
-from lab.objects.env import filled_late
 from lab.objects.node import Node, Plan, schedule
 from lab.objects.placement import NANOS_PER_MILLI, Placement, Share, placement
 from lab.objects.quantity import Resources
@@ -126,10 +125,9 @@ class Swarm:
         return found
 
     def _create(self, spec: PodSpec, image: str) -> str:
-        it, (nano, memory) = spec.containers[0], self._share.reserved(spec)
-        command, args = ([filled_late(word, "", "") for word in words] or None for words in (it.command, it.args))
-        env = {key: filled_late(value, "", "") for key, value in it.env.items()}
-        runs = Runs(image, command, args, env=env, workdir=it.working_dir or None, stop_grace_period=spec.grace_s * NS_PER_S)
+        it, (nano, memory) = spec.containers[0].filled_late("", ""), self._share.reserved(spec)
+        where, grace = it.working_dir or None, spec.grace_s * NS_PER_S
+        runs = Runs(image, list(it.command) or None, list(it.args) or None, env=dict(it.env), workdir=where, stop_grace_period=grace)
         task = TaskTemplate(runs, Reserved(cpu_reservation=nano, mem_reservation=memory))
         name = f"{spec.name}-{secrets.token_hex(2)}"
         return str(self._api.create_service(task, name, {POD: spec.name}, ServiceMode("replicated", 1))["ID"])
