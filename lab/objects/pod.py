@@ -10,8 +10,8 @@ is the same in all of them nevertheless: a container that joins another one's ne
 What goes on while it runs, such as probes, is the work of a ``kubelet`` on the machine, which is there if a pod asks for something of it.
 
 Some things that Kubernetes does are left out, beside the fields that are refused.  If pause dies, nobody makes the pod anew.  When all
-other containers have ended, pause stays until the pod is deleted.  Docker waits 0.1 s before the first restart of a container, a kubelet
-10 s.
+other containers have ended, pause stays until the pod is deleted.  Docker waits 0.1 s before the first restart of a container,
+then 0.2 s, 0.4 s; a kubelet does not wait before the first, and then 10 s, 20 s.
 """
 
 from __future__ import annotations

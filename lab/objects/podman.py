@@ -6,7 +6,8 @@ store to Podman's, so no registry is asked.
 Podman does not say what it leaves out.  A field that it doesn't know, such as a misspelt one, is no error to it.  The fields that it knows
 and ignores are listed in its documentation (``docs/kubernetes_support.md``), and below.  Two more differences were found by trying (Podman
 5.4): a request of cpu has no effect, and an ``emptyDir`` becomes a volume with the name that it has in the manifest, so that two pods with
-a volume ``data`` share it.
+a volume ``data`` share it while both are there.  Of a liveness and a startup probe Podman makes health checks, which systemd's timers run:
+a box has no systemd, so nobody runs them there.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ IGNORED = {
     ),
     "containers": (
         "lifecycle", "readinessProbe", "resources.requests.cpu", "restartPolicy", "securityContext.runAsNonRoot",
-        "securityContext.seccompProfile", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "tty",
+        "securityContext.seccompProfile", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy", "tty",
         "volumeDevices",
     ),
     "deployment": ("minReadySeconds", "paused", "progressDeadlineSeconds", "replicas", "revisionHistoryLimit", "strategy"),

@@ -86,5 +86,5 @@ def _about_parent(told: float | None, pid: int, programs: Mapping[int, tuple[int
     if told == 1:
         return "Process 1 is one generation further up."
     if told is not None and told in programs and "dockerd" in programs[int(told)][1]:
-        return "It is not the engine: that may be restarted, and the container goes on."
+        return "It is not the engine: that asks somebody else to start the process and hold on to it."
     return "Somebody on the box started the process and holds on to it."

@@ -26,7 +26,7 @@ COMPARE = (
     "Compare what /proc has of namespaces for process 1 of the box and for the container's.",
     "readlink /proc/1/ns/net is one of the twelve numbers to compare.",
 )
-LEAVE_OUT = ("docker run has an option for each kind of namespace.", "docker run --help, and look for namespace.")
+LEAVE_OUT = ("docker run has an option for each of these kinds.", "docker run --help, and look for namespace.")
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:

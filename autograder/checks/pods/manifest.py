@@ -43,7 +43,7 @@ BETWEEN = (
     "What /proc/PID/ns/pid leads to, for process 1 of each, is the same where they share that wall.",
     "A pod's containers see each other's processes on request: a field of spec, true or false.",
 )
-AROUND = ("Compare with what /proc/1/ns has: that is the box.", "The fields of spec that begin with host take such a wall away.")
+AROUND = ("Compare with what /proc/1/ns has: that is the box.", "hostNetwork, hostPID and hostIPC take such a wall away.")
 PUBLISH = ("A port of the machine stands beside the container's own, in its list of ports.", "containerPort and hostPort")
 
 
@@ -138,7 +138,7 @@ def _play(machine: Machine, task: Task) -> podman.Played | Fact:
 def _about_head(task: Task, whole: Mapping[str, object]) -> str:
     """What is wrong with kind and name, in a sentence; empty if nothing."""
     if (kind := whole.get("kind")) != "Pod":
-        return f"It is a {kind}. That makes pods; wanted is a pod itself." if kind else "A manifest begins with apiVersion and kind."
+        return f"It is a {kind}; wanted is a Pod itself." if kind else "A manifest begins with apiVersion and kind."
     return "" if podman.name_of(whole) == task.pod else f"The pod is to be called {task.pod}: metadata, name."
 
 

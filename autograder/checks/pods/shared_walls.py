@@ -49,7 +49,7 @@ def shared_walls(machine: Machine, task: Task) -> Iterator[Fact]:
     said = [machine.sh(f"nsenter --target {member.pid} --uts hostname").stdout.strip() for member in pod.each]
     hint = f"All three are to call themselves {task.hostname}. Docker can't join this wall, but the name can be the same."
     if pod.opened("uts"):
-        hint = "With --uts host a container has the name of the box, and could change it."
+        hint = "With --uts host a container has the name of the box, and no name of its own."
     yield Fact(
         "their host name", set(said) == {task.hostname} and not pod.opened("uts"), ", ".join(dict.fromkeys(said))[:60], (hint, *CALLED)
     )

@@ -24,7 +24,10 @@ grep -v '^ *$' "$recipe.said" | tail -n 1 | tr -dc '[:print:]' | cut -c1-70
 """The recipe's output goes to a file, so that the shell ends with the recipe although something in the background keeps its output open."""
 TIME_IS_UP = (124, 137)
 RECIPE = ("It is a script that somebody else starts as root, on a machine that you have never seen.", "sh -x FILE shows what it does.")
-SERVE = ("A fresh machine has the app's source, and init; a line in /etc/inittab is read after kill -HUP 1.", "cat RECIPE.said, on yours.")
+SERVE = (
+    "A fresh machine has the app's source, and init; a line in /etc/inittab is read after kill -HUP 1.",
+    "sh -x RECIPE, on your machine, says what it does.",
+)
 BY_HAND = ("A change by hand is made on the machine, and not in the recipe.", "sed -i, in /etc/inittab of the machine, say.")
 
 
