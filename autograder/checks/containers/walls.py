@@ -9,6 +9,7 @@ from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
 from autograder.inspect import container, goes_on, said, state, task_container_lost, words
+from lab.box.errors import CourseError
 from lab.box.machine import Machine
 from lab.observe.namespace import NAMESPACES
 from lab.observe.namespace import walls as walls_of
@@ -45,11 +46,20 @@ def start(machine: Machine, task: Task) -> None:
 def walls(machine: Machine, task: Task) -> Iterator[Fact]:
     """Report which namespaces a container has for itself, and start one that shares a certain kind with the box."""
     found = container(machine, task.container)
-    if state(found) in ("running", "paused"):
-        yield from _named(task, walls_of(machine, task.container).private & ASKED)
+    there = _private(machine, task.container) if state(found) in ("running", "paused") else None
+    if there is not None:
+        yield from _named(task, there & ASKED)
     else:
         yield task_container_lost(task, found, task.container)
     yield _mine(machine, task)
+
+
+def _private(machine: Machine, name: str) -> set[str] | None:
+    """The kinds of namespaces that a container has for itself; None where it has just ended."""
+    try:
+        return walls_of(machine, name).private
+    except CourseError:
+        return None
 
 
 def _named(task: Task, there: set[str]) -> Iterator[Fact]:
@@ -71,12 +81,13 @@ def _named(task: Task, there: set[str]) -> Iterator[Fact]:
 def _mine(machine: Machine, task: Task) -> Fact:
     what = f"your container {task.mine}"
     found = container(machine, task.mine)
-    if not found or not goes_on(machine, found):
+    private = _private(machine, task.mine) if found and goes_on(machine, found) else None
+    if not found or private is None:
         hint = f"It is to share the namespace {task.leave_out} with the box, no other that a container has by itself, and to go on running."
         ended = ("A container ends when its program does; base has none that goes on. app:v1 has.",) if found else LEAVE_OUT
         saw = "it does not go on running" if state(found) == "running" else state(found)
         return Fact(what, ok=False, saw=saw, hints=(hint, *ended))
-    shared = DEFAULT - walls_of(machine, task.mine).private
+    shared = DEFAULT - private
     hint = f"Exactly one wall is to be left out, the one of {task.leave_out}, towards the box."
     if found["HostConfig"]["Privileged"]:
         hint += " --privileged leaves out none of them."

@@ -19,11 +19,21 @@ JOIN = (
 def all_run(machine: Machine, members: Members) -> Fact:
     """The fact that all containers of a pod run, and do not just run at the moment."""
     what, down = "your containers", next((member for member in members.each if not member.runs), None)
-    again = next((one for one in members.each if one.found and one.found["RestartCount"] and not goes_on(machine, one.found)), None)
-    if again and not down:
-        hint = f"{again.name} ends again and again. {f'It said last: {said}' if (said := last_line(machine, again)) else ''}"
-        return Fact(what, ok=False, saw=f"{again.role} does not go on running", hints=(hint, *JOIN))
+    again = None if down else restarting(machine, members)
+    if again:
+        return Fact(what, ok=False, saw=f"{again.role} does not go on running", hints=(why_again(machine, again), *JOIN))
     return Fact(what, members.all_run, members.described, (why_not_running(machine, down) if down else "", *JOIN))
+
+
+def restarting(machine: Machine, members: Members) -> Member | None:
+    """The first of those that run which ends again and again, and is restarted by the engine; waits until that can be told."""
+    return next((it for it in members.each if it.runs and it.found and it.found["RestartCount"] and not goes_on(machine, it.found)), None)
+
+
+def why_again(machine: Machine, member: Member) -> str:
+    """That a container ends again and again, and what it said last, for the learner."""
+    said = last_line(machine, member)
+    return f"{member.called} ends again and again. {f'It said last: {said}' if said else ''}"
 
 
 def run_in_one_network(machine: Machine, members: Members) -> Fact:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.pods.diagnosis import why_not_running
+from autograder.checks.pods.diagnosis import restarting, why_again, why_not_running
 from autograder.checks.pods.members import Members, look, names, ports_of
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
@@ -52,9 +52,12 @@ def port_clash(machine: Machine, task: Task) -> Iterator[Fact]:
     pod = look(machine, task, *APPS)
     inside = [member for member in pod.each if member.runs and member.walls["net"] == there.walls["net"]]
     down = [member.described for member in pod.each if not member.runs]
+    again = restarting(machine, pod)
     saw = f"{len(APPS) - len(down)} of {len(APPS)} run; {down[0]}" if down else f"running, {len(inside)} of {len(APPS)} in the pod"
-    yield Fact("the four in the pod", len(inside) == len(APPS), saw, (_about(machine, pod, len(inside)), *REPAIR))
-    if len(inside) < len(APPS):
+    saw = f"{again.role} does not go on running" if again else saw
+    hint = why_again(machine, again) if again else _about(machine, pod, len(inside))
+    yield Fact("the four in the pod", len(inside) == len(APPS) and not again, saw, (hint, *REPAIR))
+    if len(inside) < len(APPS) or again:
         return
     served = _served(machine, pod)
     idle = [app for app in APPS if not served[app]]

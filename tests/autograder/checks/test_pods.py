@@ -243,6 +243,11 @@ MOVED = f"""
 port=$((port + 7001)); docker run -d --name $app --network container:$pause -e PORT=$port app:v1; done
 """
 
+STUBBORN = f"""
+{EACH} port=$(docker inspect -f '{{{{json .Config.Env}}}}' $app | grep -o 'PORT=[0-9]*' | cut -d= -f2)
+docker rm $app; docker run -d --restart always --name $app --network container:$pause -e PORT=$port app:v1; done; sleep 1
+"""
+
 
 def ended(task: Task) -> list[str]:
     return [app for number, app in enumerate(APPS) if task.ports[number] in task.ports[:number]]
@@ -283,6 +288,12 @@ def test_a_repair_that_is_none_is_told_why(graded: Graded, repair: str, seen: li
     verdict = graded("pods.port-clash", too_late, START, repair)
     assert oks(verdict) == seen, verdict.text(hints=3)
     assert hint in hints(verdict)
+
+
+@pytest.mark.full
+def test_who_comes_too_late_again_and_again_does_not_run(graded: Graded) -> None:
+    verdict = graded("pods.port-clash", too_late, START, STUBBORN)
+    assert oks(verdict)[:2] == [True, False], verdict.text(hints=3)
 
 
 @pytest.mark.full
