@@ -60,14 +60,15 @@ def _exec(target: Target, handler: dict[str, Any], timeout_s: float) -> tuple[bo
         while (state := target.engine.ask("GET", f"/exec/{it}/json"))["Running"]:
             time.sleep(0.01)
     except TimeoutError:
-        with suppress(OSError):  # it has just ended
-            os.kill(target.engine.ask("GET", f"/exec/{it}/json")["Pid"], signal.SIGKILL)
+        if process := target.engine.ask("GET", f"/exec/{it}/json")["Pid"]:  # 0 where it has ended, which would be the kubelet's own group
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
         raise
-    words = " ".join(_without_frames(said).decode(errors="replace").split())[-200:]
+    words = " ".join(without_frames(said).decode(errors="replace").split())[-200:]
     return state["ExitCode"] == 0, f"exit code {state['ExitCode']}" + (f", {words}" if words else "")
 
 
-def _without_frames(said: bytes) -> bytes:
+def without_frames(said: bytes) -> bytes:
     """What a container printed, without the eight bytes that the engine puts before each piece."""
     words = b""
     while len(said) > FRAME.size and said[0] in (1, 2):
