@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +41,16 @@ PROMPT_S = 20
 """By when something is answered that is not held up; emulated boxes are slow."""
 
 
+@pytest.fixture(scope="module")
+def tidy(running: Running) -> Iterator[None]:
+    """Other modules do not meet the web server."""
+    yield
+    with suppress(CourseError):  # the box is down
+        running.box.sh(f"docker rm -f {APP}")
+
+
 @pytest.fixture
-def app(box: Box) -> str:
+def app(box: Box, tidy: None) -> str:  # noqa: ARG001  (which is there until the module has ended)
     """The address of a web server in a container of the box; it is started once, and again after a reset."""
     try:
         box.docker.containers.get(APP)
