@@ -95,6 +95,8 @@ def graceful_stop(machine: Machine, task: Task) -> Iterator[Fact]:
     hint = "Process 1 gets the signal. Who is process 1 here, and does it pass the signal on?"
     if (signal := str(made["Config"].get("StopSignal") or "SIGTERM")) not in HEEDED:
         hint = f"Your image asks to be stopped by {signal}; does whoever gets it heed that one? The app heeds SIGTERM."
+    elif survived and not soon:
+        hint = "The signal is passed on, and late: what else does process 1 wait for?"
     yield Fact("it stops soon", soon, f"after {seconds:.1f} s", (hint, *PASS_ON))
     if soon and not survived:
         hint = "137 is 128 + 9: killed. Another STOPSIGNAL is quick, and is no stop."

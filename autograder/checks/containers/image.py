@@ -38,11 +38,12 @@ about() { docker image inspect -f '{"Layers": {{json .RootFS.Layers}}, "Config":
 answer=$(page http://127.0.0.1:8080/ 20)
 greets=$(echo "$answer" | grep -cx "greeting: $greeting")
 version=$(echo "$answer" | sed -n 's/^version: //p')
+own=$(docker top "$name" -eo pid,args | grep -c ' /srv/app/server.py')
 [ "$(recipe "$name:first")" = "$(recipe "$made")" ] && current=true || current=false
 has=$(docker exec "$name" ls -d "$file" 2>/dev/null | grep -c .)
 cat <<END
 {"app": $(about app:v1), "made": $(about "$name:first"), "first": $(layers first), "second": $(layers second),
- "greets": $greets, "version": "$version", "current": $current, "has": $has}
+ "greets": $greets, "own": $own, "version": "$version", "current": $current, "has": $has}
 END
 """
 CONFIG = {
@@ -51,6 +52,8 @@ CONFIG = {
     "ExposedPorts": "its ports",
     "Volumes": "its volumes",
     "StopSignal": "its signal",
+    "Healthcheck": "its health check",
+    "Labels": "its labels",
 }
 """What of an image's configuration is compared with that of app:v1, and in which words."""
 BUILD_S = 170
@@ -108,11 +111,14 @@ def _other_than_the_app(built: Mapping[str, Any]) -> str:
     app, made = built["app"], built["made"]
     if made["Layers"][: len(app["Layers"])] != app["Layers"]:
         return "it does not begin FROM app:v1"
+    if built["greets"] and not built["own"]:
+        return "another program answers than app:v1 has"
     if built["version"] not in ("v1", ""):
         return f"it is made from the app's version {built['version']}"
     differs = [words for key, words in CONFIG.items() if (made["Config"].get(key) or None) != (app["Config"].get(key) or None)]
     own, theirs = ({one for one in it["Config"]["Env"] if not one.startswith("GREETING=")} for it in (made, app))
-    return ", ".join([*differs, *(["other variables"] if own != theirs else [])]) + (" are different" if differs or own != theirs else "")
+    differs += ["its variables"] if own != theirs else []
+    return f"different: {', '.join(differs)}" if differs else ""
 
 
 def _by_hand(machine: Machine, task: Task, built: Mapping[str, Any]) -> Iterator[Fact]:
@@ -126,9 +132,7 @@ def _by_hand(machine: Machine, task: Task, built: Mapping[str, Any]) -> Iterator
     if not made:
         hint = f"Build your recipe under the name {task.image} first."
     elif outdated:
-        hint = (
-            f"{task.image} is not what your recipe makes now. Build it again, as the check does: from the directory alone, without options."
-        )
+        hint = f"{task.image} is not what your recipe makes now. Build it again, as the check does: of the directory, without options."
     elif edited and not started:
         hint = f"{task.container} was made, and has never run: docker start."
     elif edited and not own:
@@ -137,7 +141,12 @@ def _by_hand(machine: Machine, task: Task, built: Mapping[str, Any]) -> Iterator
         hint = f"{task.file} is in the image itself, so it is no change by hand."
     else:
         hint = f"Start {task.container} from your image, and make the file {task.file} in it."
-    saw = "in docker diff" if changed else "not in docker diff" if edited else f"no container {task.container}"
+    if not edited:
+        saw = f"no container {task.container}"
+    elif not started:
+        saw = "it never ran"
+    else:
+        saw = f"{'' if changed else 'not '}in docker diff{', of another image' if changed and not own else ''}"
     yield Fact("a change by hand", own and changed, saw, (hint, *BY_HAND))
     without = own and changed and not in_the_image
     saw = "is without it" if without else "has it, from the image" if in_the_image else "can't tell"

@@ -23,6 +23,8 @@ ALSO_CALLED = {"mount": "mnt", "network": "net"}
 """Names that the options of commands have for kinds of namespaces."""
 FLAGS = {"ipc": "--ipc host", "net": "--network host", "pid": "--pid host", "uts": "--uts host"}
 """The options with which a container shares a namespace with the box, by its kind."""
+JOINS = ("NetworkMode", "IpcMode", "PidMode")
+"""The settings by which a container joins another one."""
 COMPARE = (
     "Compare what /proc has of namespaces for process 1 of the box and for the container's.",
     "readlink /proc/1/ns/net is one of the twelve numbers to compare.",
@@ -88,6 +90,9 @@ def _mine(machine: Machine, task: Task) -> Fact:
         saw = "it does not go on running" if state(found) == "running" else state(found)
         return Fact(what, ok=False, saw=saw, hints=(hint, *ended))
     shared = DEFAULT - private
+    if strangers := sorted({str(found["HostConfig"][key]) for key in JOINS if str(found["HostConfig"][key]).startswith("container:")}):
+        hint = f"A wall towards another container is gone, too: {strangers[0]}."
+        return Fact(what, ok=False, saw="it shares one with another container", hints=(hint, *LEAVE_OUT))
     hint = f"Exactly one wall is to be left out, the one of {task.leave_out}, towards the box."
     if found["HostConfig"]["Privileged"]:
         hint += " --privileged leaves out none of them."

@@ -60,7 +60,7 @@ def why_not_running(machine: Machine, member: Member) -> str:
         return f"{called} was made, and never ran. {f'The engine said: …{error}' if error else 'Start it, and read what is said.'}"
     said = last_line(machine, member)
     ended = "ends again and again" if state(member.found) == "restarting" else "has ended"
-    why = "A container ends when its program does, and base has none."
+    why = "A container ends when its program does, and base has none that goes on."
     if member.found["State"]["ExitCode"] == KILLED:
         why = "137 is 128 + 9: it was killed, by somebody or with its process tree."
     return f"{called} {ended}. {f'It said last: {said}' if said else why}"

@@ -50,7 +50,7 @@ def init(machine: Machine, task: Task) -> Iterator[Fact]:
     if not app.runs:
         return
     shared = shared_directories(first, app)
-    hint = "What init has written is gone with its own file system, unless it is in a directory that the app sees as well."
+    hint = "What init has written is in its own file system, which the app does not see, unless it is in a directory that both see."
     yield Fact("a directory in common", bool(shared), f"{len(shared)} found" if shared else "none", (hint, *VOLUME))
     yield _says(machine, task, pod, prepared=bool(shared) and _prepared(machine, task, first, shared))
 
@@ -66,11 +66,14 @@ def _first_start(machine: Machine, app: Member) -> datetime:
 
 
 def _prepared(machine: Machine, task: Task, first: Member, directories: Iterable[str]) -> bool:
-    """Whether the word is in a file of these directories that was there when the init container ended."""
+    """Whether the word is in a file of these directories that was written between the making of the init container and its end."""
     if not first.found:
         return False
+    made = math.floor(datetime.fromisoformat(str(first.found["Created"])).timestamp())
     ended = f"! -newermt @{math.ceil(_when(first, 'FinishedAt').timestamp()) + 1}" if state(first.found) == "exited" else ""
-    return bool(machine.sh(f"find {shlex.join(directories)} -type f {ended} -exec grep -l {task.word} {{}} +").stdout.strip())
+    return bool(
+        machine.sh(f"find {shlex.join(directories)} -type f -newerct @{made} {ended} -exec grep -l {task.word} {{}} +").stdout.strip()
+    )
 
 
 def _says(machine: Machine, task: Task, pod: Members, *, prepared: bool) -> Fact:

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 
 from autograder.checks.pods import programs
 from autograder.checks.pods.diagnosis import run_in_one_network
-from autograder.checks.pods.members import PORT, Member, Members, look, names
+from autograder.checks.pods.members import PORT, Member, Members, is_the_app, look, names
 from autograder.checks.pods.programs import ROLES, watch
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
@@ -65,11 +65,12 @@ def lifecycle(machine: Machine, task: Task) -> Iterator[Fact]:
             yield _dead_as_one(machine, task)
         ran = programs.run(machine, task, "delete")
         left = _left(machine, task, before)
-        if whole and not left:
-            programs.run(machine, task, "create")
-            machine.sh(f"docker rm -f {look(machine, task, 'app')['app'].called}")
-            ran = programs.run(machine, task, "delete")
-            left = _left(machine, task, before)
+        for part in ("app", "pause"):  # half a pod is to be deleted as well, whichever half
+            if whole and not left:
+                programs.run(machine, task, "create")
+                machine.sh(f"docker rm -f {look(machine, task, part)[part].called}")
+                ran = programs.run(machine, task, "delete")
+                left = _left(machine, task, before)
         if whole:
             yield _deleted(task, ran, left, unhurt=runs())
         for volume in (one.partition(" ")[2] for one in left if one.startswith("volume ")):
@@ -86,9 +87,11 @@ def _created(machine: Machine, task: Task) -> Fact:
     what, ran = "made as one", programs.run(machine, task, "create")
     pod = look(machine, task, *ROLES)
     fact = run_in_one_network(machine, pod)
-    if fact.ok and not page(machine, pod["app"].pid, PORT):
+    answers = fact.ok and bool(page(machine, pod["app"].pid, PORT))
+    if fact.ok and not (answers and is_the_app(machine, pod["app"])):
         hint = "The app is to be app:v1, on its usual port."
-        return Fact(what, ok=False, saw=f"nobody answers on port {PORT}", hints=(hint, *WRITE))
+        saw = "another program" if answers else f"nobody answers on port {PORT}"
+        return Fact(what, ok=False, saw=saw, hints=(hint, *WRITE))
     hint = fact.hints[0]
     if ran.hung:
         hint = f"{task.create} did not end within {programs.RUN_S} s. docker run without -d waits until its container ends."
@@ -152,7 +155,7 @@ def _dead_as_one(machine: Machine, task: Task) -> Fact:
     whole, still = programs.settled(lambda pod: _whole(before, pod)), programs.settled(lambda _: True, STILL_S)
     pod = watch(machine, task, lambda pod: whole(pod) or still(pod), DEAD_S)
     alive = [member.role for member in pod.each if state(member.found) in UP]
-    hint = f"Pause is dead, and {', '.join(alive)} goes on: in a network that nobody owns any more, and that a new pause would not have."
+    hint = f"Pause is dead, and {', '.join(alive)} still there: in a network that nobody owns any more, and a new pause would not have."
     if "pause" in alive:
         hint = "Pause came back, behind new walls, and the others are not behind these with it: half a pod is worse than none."
     saw = "nobody lives on" if not alive else f"running: {', '.join(alive)}"

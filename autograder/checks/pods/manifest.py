@@ -138,7 +138,7 @@ def _play(machine: Machine, task: Task) -> podman.Played | Fact:
 def _about_head(task: Task, whole: Mapping[str, object]) -> str:
     """What is wrong with kind and name, in a sentence; empty if nothing."""
     if (kind := whole.get("kind")) != "Pod":
-        return f"It is a {kind}; wanted is a Pod itself." if kind else "A manifest begins with apiVersion and kind."
+        return f"It is a {kind}; wanted is a Pod itself." if kind else "There is no Pod in it: that begins with apiVersion: v1, kind: Pod."
     return "" if podman.name_of(whole) == task.pod else f"The pod is to be called {task.pod}: metadata, name."
 
 

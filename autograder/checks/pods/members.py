@@ -166,6 +166,6 @@ def ports_of(member: Member, found: Iterable[Listener]) -> set[int]:
 
 
 def shared_directories(one: Member, other: Member) -> list[str]:
-    """The directories of the machine that both containers have mounted, at whatever path; a directory within another counts, too."""
+    """The directories or files of the machine that both containers have mounted, at whatever path; what is within another counts, too."""
     first, second = ([f"{it['Source']}/" for it in (member.found or {}).get("Mounts", ()) if it.get("Source")] for member in (one, other))
-    return sorted({max(a, b, key=len) for a in first for b in second if a.startswith(b) or b.startswith(a)})
+    return sorted({max(a, b, key=len)[:-1] or "/" for a in first for b in second if a.startswith(b) or b.startswith(a)})

@@ -65,7 +65,7 @@ def port_clash(machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact("each serves on a port of its own", not idle, f"{len(APPS) - len(idle)} of {len(APPS)} do", (hint, *REPAIR))
 
     moved = [app for number, app in enumerate(APPS) if app not in ended and task.ports[number] not in served[app]]
-    hint = f"{', '.join(moved)} had its port first, and has lost it. Only those that came too late are to move."
+    hint = f"Had a port first, and lost it: {', '.join(moved)}. Only those that came too late are to move."
     saw = "they have kept them" if not moved else f"moved: {', '.join(moved)}"
     yield Fact("the ports of those that were first", not moved, saw, (hint, *REPAIR))
 

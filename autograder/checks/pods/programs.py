@@ -75,10 +75,13 @@ def settled(wanted: Callable[[Members], bool], hold_s: float = HOLD_S) -> Callab
 
 @contextmanager
 def bystander(machine: Machine) -> Iterator[Callable[[], bool]]:
-    """A container that does not belong to the pod, for as long as the ``with`` block lasts; gives a function that says whether it runs."""
+    """Two containers that do not belong to the pod, for as long as the ``with`` block lasts: one of the app runs, the other does not.
+
+    Gives a function that says whether both are as they were.
+    """
     name = f"bystander-{token_hex(4)}"
-    machine.sh(f"docker run -d --rm --name {name} base sleep 600", check=True)
+    machine.sh(f"docker run -d --name {name} app:v1 && docker create --name {name}-idle base", check=True)
     try:
-        yield lambda: bool(machine.sh(f"docker ps -q --filter name={name}").stdout.strip())
+        yield lambda: machine.sh(f"docker ps -a --format '{{{{.State}}}}' --filter name={name}").stdout.split() == ["created", "running"]
     finally:
-        machine.sh(f"docker rm -f {name}")
+        machine.sh(f"docker rm -fv {name} {name}-idle")

@@ -41,7 +41,7 @@ def sidecar_logs(machine: Machine, task: Task) -> Iterator[Fact]:
     if not pod.all_run:
         return
     shared = shared_directories(app, sidecar)
-    hint = "A file of one container is not there in another, whatever else they share: mnt is a wall that stands. Give both a directory."
+    hint = "A file of one container is not there in another, whatever network they share: mnt is a wall that stands. Give both a directory."
     yield Fact("a directory in common", bool(shared), f"{len(shared)} found" if shared else "none", (hint, *MOUNT))
 
     mark = f"asked-{token_hex(4)}"

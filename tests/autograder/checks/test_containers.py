@@ -159,6 +159,19 @@ def test_a_container_that_does_not_go_on_running_is_none(graded: Graded, how: st
     assert (oks(verdict)[-1], verdict.facts[-1].saw in ("it does not go on running", "exited", "restarting")) == (False, True)
 
 
+@pytest.mark.full
+def test_a_wall_towards_another_container_is_to_stand_as_well(graded: Graded) -> None:
+    def joined(machine: Machine, task: Task) -> None:
+        kind = "ipc" if task.leave_out != "ipc" else "net"
+        option = {"ipc": f"--ipc container:o-{task.mine}", "net": f"--network container:o-{task.mine}"}[kind]
+        machine.sh(f"docker run -d --name o-{task.mine} --ipc shareable app:v1", check=True)
+        machine.sh(f"docker run -d --name {task.mine} {FLAGS[task.leave_out]} {option} base sleep 1000", check=True)
+
+    verdict = graded("containers.walls", joined)
+    assert not verdict.facts[-1].ok
+    assert "A wall towards another container is gone" in hints(verdict)
+
+
 def test_all_walls_are_no_answer(graded: Graded) -> None:
     verdict = graded("containers.walls", lambda *_: {"private": ASKED})
     assert verdict.score == 0
@@ -393,6 +406,10 @@ def test_a_recipe_that_differs_each_time(graded: Graded) -> None:
     assert "time of day" in hints(verdict)
 
 
+ANOTHER_PROGRAM = """
+mkdir -p $directory; docker create --name src app:v1; docker cp src:/srv/app/server.py $directory/server.py; docker rm src
+printf 'FROM app:v1\\nENV GREETING="%s"\\nCOPY server.py /server.py\\nCMD ["python3", "/server.py"]\\n' $greeting > $directory/Dockerfile
+"""
 FROM_BASE = """
 mkdir -p $directory; docker create --name src app:v1; docker cp src:/srv $directory/srv; docker rm src
 printf 'FROM base\nCOPY srv /srv\nENV GREETING="%s"\nCMD ["python3", "-I", "-S", "/srv/app/server.py"]\n' $greeting > $directory/Dockerfile
@@ -402,8 +419,10 @@ printf 'FROM base\nCOPY srv /srv\nENV GREETING="%s"\nCMD ["python3", "-I", "-S",
 @pytest.mark.parametrize(
     ("script", "hint"),
     [
-        (ENV.replace("GREETING=", "OTHER=1\\nENV GREETING="), "other variables are different"),
-        (ENV.replace("\\n' $greeting", "\\nUSER 1000\\nEXPOSE 99\\n' $greeting"), "its user, its ports are different"),
+        (ENV.replace("GREETING=", "OTHER=1\\nENV GREETING="), "different: its variables"),
+        (ENV.replace("\\n' $greeting", "\\nUSER 1000\\nEXPOSE 99\\n' $greeting"), "different: its user, its ports"),
+        (ENV.replace("\\n' $greeting", "\\nLABEL a=b\\nHEALTHCHECK CMD false\\n' $greeting"), "different: its health check, its labels"),
+        pytest.param(ANOTHER_PROGRAM, "another program answers", id="another program", marks=pytest.mark.full),
         pytest.param(FROM_BASE, "does not begin FROM app:v1", id="from base"),
     ],
 )

@@ -398,6 +398,13 @@ docker run -d --name $app -v /root/$pod:/www:ro base busybox httpd -f -p 8080 -h
 """
 
 
+ONE_FILE = f"""
+mkdir -p /root/$pod; touch /root/$pod/word
+docker run --name $init -v /root/$pod/word:/word base sh -c "echo $word > /word"
+docker run -d --name $app -v /root/$pod/word:/word:ro app:v1 sh -c 'GREETING=$(cat /word) {SERVE}'
+"""
+
+
 def prepared_by_manifest(machine: Machine, task: Task) -> None:
     mount: dict[str, Any] = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
     first = container("init", "base", "sh", "-c", f"echo {task.word} > /data/word", **mount)
@@ -418,7 +425,13 @@ volumes: {{data: {{}}}}
 
 @pytest.mark.parametrize(
     "way",
-    [RUBBISH.replace("$sidecar", "") + PREPARED, PAGE, prepared_by_manifest, pytest.param(PREPARED_BY_COMPOSE, marks=pytest.mark.full)],
+    [
+        RUBBISH.replace("$sidecar", "") + PREPARED,
+        PAGE,
+        ONE_FILE,
+        prepared_by_manifest,
+        pytest.param(PREPARED_BY_COMPOSE, marks=pytest.mark.full),
+    ],
 )
 def test_first_this_then_that(graded: Graded, way: object) -> None:
     verdict = graded("pods.init", way)
@@ -461,6 +474,9 @@ mkdir -p /root/$pod; cd /root/$pod; echo "GREETING=$word {SERVE}" > start
 printf 'FROM app:v1\\nCOPY start /start\\nCMD ["sh", "/start"]\\n' > Dockerfile; docker build -q -t $pod .
 docker run -d --name $app -v $pod-data:/data $pod
 """
+BY_HAND = "docker run --rm -v $pod-data:/data base sh -c 'echo '$word' > /data/word'; sleep 3" + PREPARED.replace(
+    "echo $word > /data/word", "true"
+)
 IMPATIENT = f"""
 docker run -d --name $init -v $pod-data:/data base sh -c "sleep 4; echo $word > /data/word"
 again='--restart always --name'
@@ -473,9 +489,10 @@ sleep 8
     ("script", "wrong", "hint"),
     [
         (BAKED, "the word, from elsewhere", "init has left no file with it"),
+        pytest.param(BY_HAND, "the word, from elsewhere", "init has left no file with it", marks=pytest.mark.full),
         pytest.param(IMPATIENT, "began before its end", "while init was still at work", marks=pytest.mark.full),
     ],
-    ids=["baked into the image", "started until it went"],
+    ids=["baked into the image", "written by hand", "started until it went"],
 )
 def test_what_only_looks_as_if_it_had_waited(graded: Graded, script: str, wrong: str, hint: str) -> None:
     verdict = graded("pods.init", script)
@@ -613,6 +630,10 @@ COMES_BACK = ONE.replace("--name $pause pause", "--restart always --name $pause 
             [True] * 4 + [False],
             ("ended with 1",),
         ),
+        (ONE + "echo 'docker container prune -f' >> $delete", [True] * 4 + [False], ("somebody else",)),
+        (ONE + "echo 'docker rm -f $(docker ps -aqf ancestor=app:v1)' >> $delete", [True] * 4 + [False], ("somebody else",)),
+        (ONE + "sed -i '1i docker inspect $pause >/dev/null || exit 0' $delete", [True] * 4 + [False], ("Something is left",)),
+        (ONE + "sed -i s/app:v1/app:v2/ $create", [False] + [True] * 4, ("The app is to be app:v1",)),
     ],
 )
 def test_what_is_not_one_thing_is_told(graded: Graded, script: str, seen: list[bool], wrong: tuple[str, ...]) -> None:
@@ -627,7 +648,7 @@ def test_what_is_not_one_thing_is_told(graded: Graded, script: str, seen: list[b
     [
         (ONE + "echo exit 3 > $create", "ended with 3"),
         (ONE + "bash $create; docker kill $app $sidecar $pause; echo true > $delete", "it does not remove all"),
-        (ONE + "sed -i s/app:v1/base/ $create", "has ended"),
+        (ONE + "sed -i s/app:v1/base/ $create", "base has none that goes on"),
     ],
 )
 def test_what_does_not_make_a_pod_is_told(graded: Graded, script: str, hint: str) -> None:
