@@ -13,7 +13,7 @@ from autograder.framework.task import Task, Value
 from autograder.inspect import ASK, image
 from lab.box.machine import Machine
 
-SOON_S = 5.0
+SOON_S = 3.0
 """Seconds that a stop may take beside what the app has to finish, and what the ``docker`` command itself takes."""
 KILLED = (9, 137)
 HEEDED = ("SIGTERM", "15", "SIGINT", "2")
