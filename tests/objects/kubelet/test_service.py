@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.objects.kubelet.orders import HOME
-from lab.objects.pod import Pod
+from lab.objects.pod import Pod, pods
 from tests.objects.manifests import one, pod, shell
 from tests.objects.test_pod import SLOW_S, inside, run, state
 from tests.support.course import until
@@ -31,7 +31,7 @@ def kubelets(machine: Machine) -> list[str]:
 @pytest.fixture
 def no_kubelet_left(box: Box) -> Any:
     yield
-    for it in [Pod.find(box, "web")] if box.sh("docker ps -aq --filter label=course.pod=web").stdout.strip() else []:
+    for it in pods(box):
         it.delete(grace_s=0)
     until("the kubelet to have ended", lambda: kubelets(box) == [], SLOW_S)
 
@@ -122,7 +122,7 @@ def test_it_goes_on_without_the_notebook_and_one_kubelet_does_for_all(box: Box) 
     first = run(box, pod(one(readinessProbe=probe("test -e /tmp/ready"))))
     second = run(box, pod(one(readinessProbe=probe("true")), name="other"))
     until("the second to be ready", lambda: second.status().ready, SLOW_S)
-    assert len(box.sh("pgrep -f '[l]ab.objects.kubelet serve'").stdout.split()) == 1
+    until("one kubelet alone", lambda: len(box.sh("pgrep -f '[l]ab.objects.kubelet serve'").stdout.split()) == 1, SLOW_S)
     second.delete(grace_s=0)
     inside(first, "app", "touch /tmp/ready")
     until("the first to be ready", lambda: Pod.find(box, "web").status().ready, SLOW_S)
