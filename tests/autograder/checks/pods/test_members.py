@@ -66,9 +66,9 @@ def test_published_ports_are_those_of_the_machine() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "shared"),
     [
-        (["/a/b"], ["/a/b"], ["/a/b/"]),
-        (["/a"], ["/a/b"], ["/a/b/"]),
-        (["/a/b"], ["/a"], ["/a/b/"]),
+        (["/a/b"], ["/a/b"], ["/a/b"]),
+        (["/a"], ["/a/b"], ["/a/b"]),
+        (["/a/b"], ["/a"], ["/a/b"]),
         (["/a/b"], ["/a/bc"], []),
         ([], ["/a"], []),
     ],
