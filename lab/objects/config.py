@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lab.box.errors import UsageError
-from lab.objects.manifest.fields import LONG_NAME, Fields, no_duplicates
+from lab.objects.manifest.fields import Fields, no_duplicates
 from lab.objects.manifest.position import Position
+from lab.objects.metadata import metadata
 
 KEY = re.compile(r"(?!\.\.)[-._a-zA-Z0-9]{1,253}")
 KEY_IS = "It is made of letters, digits, hyphens, dots and underscores, because it can become the name of a file."
@@ -100,12 +101,7 @@ def config(fields: Fields) -> Config:
     kind = fields.take("kind", str)
     fields.take("apiVersion", str)
     fields.take("immutable", bool, False)
-    metadata = fields.inside("metadata", "ObjectMeta")
-    name = metadata.name("name", rule=LONG_NAME, most=253)
-    for it in ("labels", "annotations"):
-        metadata.pairs(it)
-    metadata.take("namespace", str, "default")
-    metadata.done()
+    name = metadata(fields.inside("metadata", "ObjectMeta")).name
     if kind == "Secret":
         fields.take("type", str, "Opaque")
         data = {**_bytes(fields, "data"), **_texts(fields, "stringData")}

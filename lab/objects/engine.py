@@ -49,6 +49,24 @@ def inspect(api: Any, container: str) -> dict[str, Any] | None:
     return None
 
 
+def refuse_root(api: Any, container: str, image: str) -> None:
+    """Refuse a container that is not to run as root, and would by its image.
+
+    Args:
+        api: of the engine.
+        container: its name in the manifest.
+        image: that it is made of.
+
+    Raises:
+        CourseError: the image names no user but root, or one whose number is not known.
+    """
+    user = str(api.inspect_image(image)["Config"]["User"]).partition(":")[0]
+    if not user.isdigit() or int(user) == 0:
+        why = "A name does not say which number it has, and that could be 0." if user else "Its image names no user."
+        what = f"The container {container} would run as {user or 'root'}, and runAsNonRoot is true."
+        raise CourseError(what, why, "add runAsUser: 1000 to its securityContext")
+
+
 def remove(api: Any, container: str, grace_s: int) -> None:
     """Stop and remove a container.  It is no error if there is none, or if somebody else is removing it at the moment.
 

@@ -58,11 +58,6 @@ def filled_late(text: str, address: str, node: str) -> str:
     return text.replace(LATE["status.podIP"], address).replace(LATE["spec.nodeName"], node)
 
 
-def needs_address(texts: Iterable[str]) -> bool:
-    """Whether one of the texts has a place for the pod's address."""
-    return any(LATE["status.podIP"] in text for text in texts)
-
-
 def is_late(texts: Iterable[str]) -> bool:
     """Whether one of the texts has a place for something that is known only when the pod is on its way."""
     return any(place in text for text in texts for place in LATE.values())
@@ -76,8 +71,8 @@ def _all_of(fields: Fields, configs: Configs) -> Iterator[tuple[str, str]]:
     part = fields.inside(there[0], "KeySelector")
     config = configs.named(part, SOURCES[there[0]])
     part.done()
-    for key in config.data if config else ():
-        yield _name(part, prefix + key), text_of(config, key, part.position)  # type: ignore[arg-type]
+    if config:
+        yield from ((_name(part, prefix + key), text_of(config, key, part.position)) for key in config.data)
 
 
 def _value_from(fields: Fields, metadata: Metadata, configs: Configs) -> str | None:

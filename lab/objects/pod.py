@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Any
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.parallel import AT_ONCE, in_parallel
 from lab.objects import options, volumes
-from lab.objects.engine import in_words, inspect, remove, remove_volume
-from lab.objects.env import needs_address
+from lab.objects.engine import in_words, inspect, refuse_root, remove, remove_volume
+from lab.objects.env import is_late
 from lab.objects.kubelet import client as kubelet
-from lab.objects.kubelet.orders import KEY
+from lab.objects.kubelet.orders import KEY, LEAST_GRACE_S
 from lab.objects.options import MANIFEST, NAME, NODE, PART, Identity
 from lab.objects.spec import PodSpec, read
 from lab.objects.status import PodStatus, pod_status
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
     from lab.objects.container import ContainerSpec
 
-LEAST_GRACE_S = 2
-"""Seconds that a container has to end after its hook, however long that took."""
 INIT_S = 60.0
 """Seconds that a pod's init containers have together."""
 MEND = "pod.delete(), mend the container's command, and create the pod again"
@@ -210,34 +208,22 @@ class Pod:
         return f"<pod {self.spec.name}: {', '.join(it.name for it in self.spec.containers)}>"
 
     def _make(self, network: str) -> None:
-        self._no_root()
+        for it in self.spec.everyone:
+            if it.security.non_root and it.security.user is None:
+                refuse_root(self._api, it.name, it.image)
         directories = volumes.make(self._api, self._identity)
         pause = self._api.create_container(**options.pause(self._identity, network))
         with ThreadPoolExecutor(AT_ONCE) as pool:  # pause can start while the others are made
             started = pool.submit(self._api.start, pause["Id"])
             filled = pool.submit(volumes.fill, self.machine, self._identity, directories) if directories else started
             address = ""
-            if any(needs_address(it.texts) for it in self.spec.everyone):
+            if any(is_late(it.texts) for it in self.spec.everyone):
                 started.result()
                 address = self.address
             members = [options.member(self._identity, it.filled_late(address, self.node)) for it in self.spec.everyone]
             made = [pool.submit(self._api.create_container, **made_with) for made_with in members]
         for each in (started, filled, *made):
             each.result()
-
-    def _no_root(self) -> None:
-        """Refuse containers that would run as root by their image, and are not to.
-
-        Raises:
-            CourseError: there is one.
-        """
-        for it in self.spec.everyone:
-            if it.security.non_root and it.security.user is None:
-                user = str(self._api.inspect_image(it.image)["Config"]["User"]).partition(":")[0]
-                if not user.isdigit() or int(user) == 0:
-                    what = f"The container {it.name} would run as {user or 'root'}, and runAsNonRoot is true."
-                    why = "A name does not say which number it has, and that could be 0." if user else "Its image names no user."
-                    raise CourseError(what, why, "add runAsUser: 1000 to its securityContext")
 
     def _orders(self) -> bool:
         """Whether there is anything for the machine's kubelet to do."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograder.framework.task import Task
-from autograder.inspect import Listener, container, state
+from autograder.inspect import Listener, container, image, state
 from lab.box.machine import Machine
 from lab.observe.namespace import namespaces
 
@@ -145,11 +145,8 @@ def _meant(listed: Iterable[Mapping[str, Any]], name: str) -> str:
 
 def is_the_app(machine: Machine, member: Member) -> bool:
     """Whether a container is of the image app:v1, or of one that was made from it and still has its version."""
-    import docker  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
-
-    try:
-        own, app = (machine.docker.api.inspect_image(name) for name in ((member.found or {}).get("Image", ""), "app:v1"))
-    except docker.errors.APIError:
+    own, app = image(machine, str(member.found["Image"])) if member.found else None, image(machine, "app:v1")
+    if not own or not app:
         return False
     layers = app["RootFS"]["Layers"]
     return bool(own["RootFS"]["Layers"][: len(layers)] == layers and "VERSION=v1" in own["Config"]["Env"])

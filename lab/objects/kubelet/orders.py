@@ -8,6 +8,8 @@ from typing import Any
 
 KEY, ORDERS = "course.pod.key", "course.pod.kubelet"
 """The labels that have the random part of the pod's names, and the orders as JSON."""
+LEAST_GRACE_S = 2
+"""Seconds that a container has to end after its hook, however long that took; as in Kubernetes."""
 HOME = Path("/run/course/kubelet")
 """On the machine: has a file for each container, and the lock of the kubelet that runs."""
 

@@ -13,10 +13,7 @@ from datetime import datetime
 
 from lab.objects.kubelet.engine import Engine
 from lab.objects.kubelet.handlers import ask
-from lab.objects.kubelet.orders import HOME, ORDERS, Orders
-
-LEAST_GRACE_S = 2.0
-"""Seconds that a container has to end after its hook, however long that took; as in Kubernetes."""
+from lab.objects.kubelet.orders import HOME, LEAST_GRACE_S, ORDERS, Orders
 
 
 @dataclass
@@ -114,12 +111,14 @@ class Run:
                 os.kill(self.process, number)
 
 
-def found(engine: Engine, container: str) -> Run | None:
-    """The present run of a container; nothing if it does not run."""
+def found(engine: Engine, container: str, known: Run | None = None) -> Run | None:
+    """The present run of a container, which is the one that is known if it still goes on; nothing if it does not run."""
     details = engine.inspect(container)
     state, config = details["State"], details["Config"]
     if not state["Running"] or state.get("Restarting"):
         return None
+    if known and known.began == state["StartedAt"]:
+        return known
     orders = Orders(**json.loads(config["Labels"][ORDERS]))
     networks = engine.inspect(orders.pause)["NetworkSettings"]["Networks"].values()
     address = next((its["IPAddress"] for its in networks), "")

@@ -46,10 +46,13 @@ class Kubelet:
         return bool(there)
 
     def _follow(self, container: str) -> None:
-        now, before = found(self.engine, container), self.runs.get(container)
-        if before and (not now or now.began != before.began):
+        before = self.runs.get(container)
+        now = found(self.engine, container, before)
+        if now is before:
+            return
+        if before:
             self._forget(container)
-        if now and container not in self.runs:
+        if now:
             self.runs[container] = now
             now.begin()
 
