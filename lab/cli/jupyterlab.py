@@ -7,6 +7,7 @@ end, even when we are killed: its standard input is a pipe that only we hold ope
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -63,6 +65,14 @@ def _workspaces(installation: Installation) -> Path:
     return directory
 
 
+def _empty_unless_another_writes(log: int) -> None:
+    """Empty a log file, unless another JupyterLab of this installation writes into it: each holds a shared lock while it runs."""
+    with suppress(BlockingIOError):
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(log, 0)
+    fcntl.flock(log, fcntl.LOCK_SH)
+
+
 class JupyterLab:
     """A JupyterLab that runs for the time of a ``with`` block.
 
@@ -88,9 +98,10 @@ class JupyterLab:
         self._environment = {"DOCKER_HOST": docker_host, "JUPYTER_RUNTIME_DIR": str(self._runtime), "JUPYTER_CONFIG_PATH": config}
 
     def __enter__(self) -> Self:
-        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with open(descriptor, "wb") as log:  # noqa: PTH123  (a path alone can't be opened with a mode)
             os.fchmod(descriptor, 0o600)  # it has the token; an older file may have had another mode
+            _empty_unless_another_writes(descriptor)
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE, stdout=log, stderr=log, env={**os.environ, **self._environment}, start_new_session=True,

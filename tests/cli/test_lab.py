@@ -68,11 +68,13 @@ def test_it_prints_the_address_and_how_to_end_it_and_nothing_else(learner: Lab, 
     assert str(running.installation.root / "jupyterlab.log") in printed
 
 
-def test_the_log_is_a_file_that_only_its_owner_reads(learner: Lab, running: Running) -> None:
+def test_the_log_is_a_file_that_only_its_owner_reads_and_a_second_jupyterlab_adds_to_it(
+    learner: Lab, teacher: Lab, running: Running
+) -> None:
     log = running.installation.root / "jupyterlab.log"
 
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
-    assert learner.address in log.read_text()
+    assert all(lab.address in log.read_text() for lab in (learner, teacher))
 
 
 def test_what_the_user_has_set_for_jupyterlab_is_not_touched(learner: Lab) -> None:

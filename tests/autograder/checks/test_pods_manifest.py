@@ -48,19 +48,16 @@ END
 """
 
 
-@pytest.fixture(scope="module")
-def known() -> set[str]:
-    """What was found left already, and is not to be blamed on the next test."""
-    return set()
-
-
 @pytest.fixture
-def nothing_left(box: Box, known: set[str]) -> Iterator[None]:
+def nothing_left(box: Box) -> Iterator[None]:
+    before = existing(box)
     yield
-    left = set(box.sh("podman pod ls -q; podman ps -aq; podman volume ls -q; docker ps -aq", timeout=180).stdout.split())
-    new = left - known
-    known |= left
-    assert new == set()
+    assert existing(box) - before == set()
+
+
+def existing(box: Box) -> set[str]:
+    """The pods, containers and volumes of Podman, and Docker's containers."""
+    return set(box.sh("podman pod ls -q; podman ps -aq; podman volume ls -q; docker ps -aq", timeout=180).stdout.split())
 
 
 @pytest.fixture
