@@ -451,7 +451,7 @@ def test_first_this_then_that(graded: Graded, way: object) -> None:
         (PREPARED.replace("run --name", "run -d --name").replace('word"', 'word; sleep 999"'), [False, False, True, True], "a sidecar"),
         (PREPARED.replace('word"', 'word; exit 3"'), [False, False, True, True], "It has failed"),
         (PREPARED + "docker start -a $init", [True, False, True, True], "the app was there already"),
-        (PREPARED.replace("$pod-data:/data base", "$pod-x:/data base"), [True, True, False, False], "gone with its own file system"),
+        (PREPARED.replace("$pod-data:/data base", "$pod-x:/data base"), [True, True, False, False], "is in its own file system"),
         (
             PREPARED.replace("run -d", "run -d -e GREETING=$word").replace("sh -c 'G", "#"),
             [True, True, True, False],
