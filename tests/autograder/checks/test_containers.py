@@ -474,6 +474,14 @@ def test_a_recipe_that_was_mended_is_to_be_built_again(graded: Graded) -> None:
     assert "Build it again" in hints(verdict)
 
 
+@pytest.mark.full
+def test_a_recipe_that_needs_an_option_is_told_that_it_is_built_without(graded: Graded) -> None:
+    script = ENV.replace('ENV GREETING="%s"', "ARG word=none\\nENV GREETING=$word").replace("build -q", "build -q --build-arg word=$greeting")
+    verdict = graded("containers.image", script.replace("' $greeting >", "' >"))
+    assert oks(verdict) == [True, False, False, False]
+    assert "as the check does: of the directory, without options" in hints(verdict)
+
+
 def test_a_recipe_that_can_not_be_built_leaves_nothing(graded: Graded, box: Box) -> None:
     verdict = graded("containers.image", "mkdir -p $directory; printf 'FROM app:v1\\nRUN false\\n' > $directory/Dockerfile")
     assert "false" in verdict.facts[0].saw
