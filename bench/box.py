@@ -111,7 +111,10 @@ def microvm() -> Iterator[Row]:
     yield Row(f"{kind}: checkpoint", seconds(lambda: box.checkpoint("bench"), 3), "s")
     yield Row(f"{kind}: rewind", seconds(lambda: box.rewind("bench"), 3), "s", 2.5)
     box.reset()
+    yield Row(f"{kind}: the first container on a bridge starts", _starts(box.docker, 1), "s", 3.0)
+    yield Row(f"{kind}: a container on a bridge starts", _starts(box.docker, 5), "s", 1.5)
     yield Row(f"{kind}: a container is run and removed", seconds(lambda: _run_and_remove(box.docker), 3), "s")
+    yield Row(f"{kind}: the command docker version", seconds(lambda: box.sh("docker version", check=True), 5), "s", 0.4)
     yield Row("course up, when a box runs already", seconds(_course_up), "s", 1.0)
     second = home("microvm-2")
     lifecycle.up("microvm", installation=second)
@@ -155,6 +158,16 @@ def container() -> Iterator[Row]:
     yield Row("container: a container is run and removed", seconds(lambda: _run_and_remove(box.docker), 3), "s")
     outer.close()
     lifecycle.down(installation)
+
+
+def _starts(client: object, runs: int) -> float:
+    """Seconds that the start of a container takes that was created before, in the middle of so many."""
+    took = []
+    for _ in range(runs):
+        made = client.containers.create("base", ["sleep", "1000"])  # type: ignore[attr-defined]
+        took.append(seconds(made.start, 1))
+        made.remove(force=True)
+    return round(median(took), 3)
 
 
 def _run_and_remove(client: object) -> None:
