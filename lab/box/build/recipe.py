@@ -23,8 +23,11 @@ PYTHON = "3.13"
 
 ENGINES = ("docker.io", "docker-cli", "docker-compose", "containerd", "podman", "crun", "runc")
 BASE = ("busybox-static", "openssh-server", "openssh-client", "kmod", "procps", "psmisc", "python3", "ca-certificates")
-NETWORK = ("iproute2", "iptables", "ipvsadm", "nftables", "iputils-ping", "bind9-dnsutils", "socat", "curl", "tcpdump")
-CONVENIENCE = ("less", "nano", "jq", "strace", "bash-completion", "netbase")
+NETWORK = (
+    "iproute2", "iptables", "ipvsadm", "ipset", "conntrack", "nftables", "iputils-ping", "bind9-dnsutils", "dnsmasq-base", "aardvark-dns",
+    "socat", "netcat-openbsd", "curl", "tcpdump", "bridge-utils", "net-tools", "autossh",
+)  # fmt: skip
+CONVENIENCE = ("less", "nano", "jq", "strace", "lsof", "bash-completion", "netbase")
 FOR_IMAGES = ("catatonit", "haproxy")
 
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio-rng", "overlay")

@@ -18,17 +18,29 @@ from lab.box.build import recipe
 from lab.box.build.host_tools import find_program, run
 
 LINKER = "usr/lib64/ld-linux-x86-64.so.2"
-ALTERNATIVES = {
-    "iptables": "/usr/sbin/iptables-legacy",
-    "iptables-save": "/usr/sbin/iptables-legacy-save",
-    "iptables-restore": "/usr/sbin/iptables-legacy-restore",
-    "ip6tables": "/usr/sbin/ip6tables-legacy",
-    "ip6tables-save": "/usr/sbin/ip6tables-legacy-save",
-    "ip6tables-restore": "/usr/sbin/ip6tables-legacy-restore",
+FLAVOURS = {"iptables": "legacy", "ip6tables": "legacy", "arptables": "nft", "ebtables": "nft"}
+"""Which of two programs has the name; legacy tables save about a second per emulated container start against iptables-nft."""
+ALTERNATIVES = {f"{tool}{part}": f"/usr/sbin/{tool}-{kind}{part}" for tool, kind in FLAVOURS.items() for part in ("", "-save", "-restore")}
+FALLBACK_LINKS = {
+    "awk": "mawk", "nawk": "mawk", "which": "which.debianutils", "pager": "less", "editor": "nano", "pico": "nano", "vi": "busybox",
+    "nc": "nc.openbsd", "netcat": "nc.openbsd",
+}  # fmt: skip
+SYSTEM_ACCOUNTS = {
+    "sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nologin",
+    "haproxy": "haproxy:x:101:102::/var/lib/haproxy:/usr/sbin/nologin",
+    "tcpdump": "tcpdump:x:102:103::/nonexistent:/usr/sbin/nologin",
+    "dnsmasq": "dnsmasq:x:103:65534:dnsmasq:/var/lib/misc:/usr/sbin/nologin",
 }
-"""The legacy tables save about a second per emulated container start against iptables-nft."""
-FALLBACK_LINKS = {"awk": "mawk", "which": "which.debianutils", "pager": "less", "editor": "nano", "vi": "busybox", "nc": "busybox"}
-SYSTEM_ACCOUNTS = {"sshd": "sshd:x:100:65534:sshd user:/run/sshd:/usr/sbin/nologin"}
+SYSTEM_GROUPS = {"docker": 101, "haproxy": 102, "tcpdump": 103, "_ssh": 104}
+SETTINGS = {
+    "etc/profile": "base-files/profile", "etc/motd": "base-files/motd", "root/.profile": "base-files/dot.profile",
+    "etc/shells": "debianutils/shells", "etc/inputrc": "readline/inputrc", "etc/ssh/sshd_config": "openssh/sshd_config",
+}  # fmt: skip
+"""Files that the packages' scripts copy from ``/usr/share``."""
+DIRECTORIES = (
+    "media", "mnt", "opt", "srv", "usr/local/bin", "usr/local/sbin", "usr/local/share", "var/lib/docker", "var/lib/containerd",
+    "var/lib/containers", "var/lib/haproxy", "var/lib/misc", "var/tmp", "etc/ssh",
+)  # fmt: skip
 IMAGES = "usr/lib/course/images.tar"
 """The course's images, on the disk of a virtual machine; its engine loads them while a template is made."""
 COURSE_CODE = "usr/local/lib/course"
@@ -46,7 +58,6 @@ UNNEEDED = (
     "usr/share/locale",
     "usr/share/info",
     "usr/lib/systemd",
-    "usr/share/bash-completion/completions",
 )
 
 
@@ -99,12 +110,14 @@ def compile_python(root: Path) -> None:
 def _accounts(root: Path) -> None:
     for name in ("passwd", "group"):
         shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / f"etc/{name}")
-    passwd = (root / "etc/passwd").read_text().replace("root:*:", "root:x:").replace("/root:/bin/sh", "/root:/bin/bash")
+    passwd = (root / "etc/passwd").read_text().replace(":*:", ":x:").replace("/root:/bin/sh", "/root:/bin/bash")
     (root / "etc/passwd").write_text(passwd + "\n".join(SYSTEM_ACCOUNTS.values()) + "\n")
-    (root / "etc/group").write_text((root / "etc/group").read_text() + "docker:x:101:\n")
-    users = [line.split(":")[0] for line in (root / "etc/passwd").read_text().splitlines()]
-    (root / "etc/shadow").write_text("".join(f"{user}:*:19700:0:99999:7:::\n" for user in users))
-    (root / "etc/shadow").chmod(0o640)
+    groups = (root / "etc/group").read_text().replace(":*:", ":x:") + "".join(f"{name}:x:{n}:\n" for name, n in SYSTEM_GROUPS.items())
+    (root / "etc/group").write_text(groups)
+    for public, private, rest in (("passwd", "shadow", "19700:0:99999:7:::"), ("group", "gshadow", ":")):
+        names = [line.split(":")[0] for line in (root / "etc" / public).read_text().splitlines()]
+        (root / "etc" / private).write_text("".join(f"{name}:*:{rest}\n" for name in names))
+        (root / "etc" / private).chmod(0o640)
 
 
 def _names_and_links(root: Path) -> None:
@@ -122,8 +135,14 @@ def _names_and_links(root: Path) -> None:
         shutil.rmtree(root / "var" / name, ignore_errors=True)
         _link(root / "var" / name, target)
     (root / "tmp").chmod(0o1777)
-    for directory in ("var/lib/docker", "var/lib/containerd", "var/lib/containers", "var/tmp", "etc/ssh"):
+    for directory in DIRECTORIES:
         (root / directory).mkdir(parents=True, exist_ok=True)
+    for name, source in SETTINGS.items():
+        shutil.copy(root / "usr/share" / source, root / name)
+    with (root / "etc/shells").open("a") as shells:
+        shells.write("/bin/bash\n/usr/bin/bash\n/usr/bin/dash\n")
+    for name in ("environment", "subuid", "subgid"):
+        (root / "etc" / name).touch()
     (root / "var/tmp").chmod(0o1777)
     (root / "etc/hostname").write_text("box\n")
     (root / "etc/resolv.conf").write_text("")
@@ -145,7 +164,10 @@ def _course_files(root: Path) -> None:
     (root / COURSE_CODE).mkdir(parents=True)
     (root / "usr/lib/python3/dist-packages/course.pth").write_text(f"/{COURSE_CODE}\n")
     (settings / "modules").write_text("".join(f"{module}\n" for module in recipe.SERVICE_MODULES))
-    (root / "root/.bashrc").write_text("PS1='\\h:\\w# '\nalias ll='ls -l'\n")
+    shutil.copy(recipe.GUEST / "etc/bashrc", root / "root/.bashrc")
+    for name in ("sudo", "systemctl"):
+        shutil.copy(recipe.GUEST / "bin" / name, root / "usr/local/bin" / name)
+        (root / "usr/local/bin" / name).chmod(0o755)
 
 
 def _link(path: Path, target: str) -> None:

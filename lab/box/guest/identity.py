@@ -23,6 +23,8 @@ HOSTS = "127.0.0.1 localhost\n127.0.1.1 {}\n::1 localhost ip6-localhost\n"
 PEER = "# a machine on your segment"
 """Ends the lines of /etc/hosts that are not the learner's own."""
 IP = "/usr/sbin/ip"
+ROUTER = "169.254.1.1"
+"""Which nobody is: see ``setup``."""
 IDENTITY_MARKER = "/run/course/born"
 """What was changed after this file was, was changed on this machine: see ``instances/golden_image.py``."""
 
@@ -102,7 +104,7 @@ def set_peers(segment: dict[str, Any]) -> dict[str, Any]:
 def configure_interface(interface: dict[str, str]) -> None:
     """Set the addresses of the interface that is on the segment.
 
-    There is no default route, so that what is not on the segment is known to be unreachable at once.
+    The default route stays the one that ``setup`` has made.
 
     Args:
         interface: ``mac`` and ``address``; empty where the engine outside has set them.
@@ -111,7 +113,8 @@ def configure_interface(interface: dict[str, str]) -> None:
         lines = f"link set dev eth0 address {interface['mac']} up\naddr replace {interface['address']} dev eth0\n"
         subprocess.run([IP, "-batch", "-"], input=lines.encode(), check=True)
     else:
-        subprocess.run([IP, "route", "delete", "default"], stderr=subprocess.DEVNULL, check=False)
+        lines = f"route delete default\nroute replace default via {ROUTER} metric 1000\n"
+        subprocess.run([IP, "-force", "-batch", "-"], input=lines.encode(), stderr=subprocess.DEVNULL, check=False)
 
 
 def hosts_file(hosts: str, peers: dict[str, str], own: str) -> str:
