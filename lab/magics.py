@@ -1,7 +1,8 @@
 """``%%box``: a notebook cell that is a root shell on your box.
 
-The cell is one ``bash`` script.  What it says is printed in the order in which it was said, errors included, as ordinary output, and a
-failure ends in a line ``exit code N``: a command that fails is material for a lesson, not a reason to stop the notebook.
+The cell is one ``bash`` script.  What it says is printed as it comes, in the order in which it was said, errors included, as ordinary
+output, and a failure ends in a line ``exit code N``: a command that fails is material for a lesson, not a reason to stop the notebook.
+Interrupting the cell interrupts the script, as Ctrl-C does in a terminal; what it has left in the background stays.
 
 Nothing is put into the script from outside: ``$name`` means the shell's own variable, as in any script.  Values go in by name, as
 environment variables, and come out by name::
@@ -12,8 +13,8 @@ environment variables, and come out by name::
 
 from __future__ import annotations
 
+import codecs
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Number
@@ -24,14 +25,19 @@ from IPython.core import error
 from IPython.core.magic import no_var_expand
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from lab.box.errors import UsageError, WaitTimeout
+from lab.box.errors import BoxNotRunning, UsageError, WaitTimeout
+from lab.box.machine import command
 from lab.box.machine.base import SHELL_TIMEOUT_S
+from lab.box.wait import wait_until
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from IPython.core.interactiveshell import InteractiveShell
 
+MOST_SHOWN = 1_000_000
+"""Bytes that a cell prints; a page that gets much more stops answering."""
+END_S = 5
 OPTIONS = re.compile(r"^(--[^\s=]*(=\S*|\s+[^\s-]\S*)?(\s+|$))*")
 """The options at the beginning of a line.  What follows them is the shell's, options of its own included, and stays as it was typed."""
 DESCRIPTION = "Run commands in a root shell on your box: those on the lines below %%box, or the one on the line of %box."
@@ -146,22 +152,91 @@ def run(request: Request, variables: dict[str, Any]) -> None:
     """
     from lab.box import connect  # noqa: PLC0415  (looked up when it is used: a test, or a later `course up`, may have changed it)
 
-    exports = "".join(f"export {name.rpartition('.')[2]}={shlex.quote(_text(name, variables))}; " for name in request.take)
-    together = "" if request.out else "exec 2>&1; "
+    environment = {name.rpartition(".")[2]: _text(name, variables) for name in request.take}
     machine = variables.get(request.on) if request.on else connect()
-    if machine is None or not hasattr(machine, "sh"):
+    if machine is None or not hasattr(machine, "stream"):
         raise UsageError(f"{request.on!r} is no machine.", "Nothing can be run on it.", f'{request.on} = machines.find("…")')
+    said, kept = Output(), bytearray()
+
+    def show(where: str, data: bytes) -> None:
+        if request.out and where == "stdout":
+            kept.extend(data)
+        else:
+            said.add(data)
+
     try:
-        result = machine.sh(exports + together + request.script, timeout=request.timeout)
+        code = machine.stream(command.Request(request.script, request.timeout, environment, merged=not request.out), show)
     except WaitTimeout as error:
         raise WaitTimeout(error.what, error.why, f"%%box --timeout {request.timeout * 4:g}, if it only needs longer") from None
-    if request.out:
-        variables[request.out] = result.stdout.rstrip("\n")
-    else:
-        _say(result.stdout)
-    _say(result.stderr)
-    if result.code:
-        _say(f"exit code {result.code}")
+    except BoxNotRunning:
+        if request.on or not _gone():
+            raise
+        said.end()
+        _say("Your box was shut down while this cell ran. A new one is started; what was on the old one is gone.")
+        _start_again()
+        return
+    finally:
+        said.end()
+        if request.out:
+            variables[request.out] = kept.decode(errors="replace").rstrip("\n")
+    if code:
+        _say(f"exit code {code}")
+
+
+def _gone() -> bool:
+    """Whether the box has ended; one that is ending is waited for."""
+    try:
+        wait_until("the box's end", lambda: not _runs(), timeout_s=END_S, every_s=0.2)
+    except WaitTimeout:
+        return False
+    return True
+
+
+def _runs() -> bool:
+    from lab.box import connect  # noqa: PLC0415
+
+    try:
+        connect()
+    except BoxNotRunning:
+        return False
+    except WaitTimeout:
+        pass  # it is ending, or will be found
+    return True
+
+
+def _start_again() -> None:
+    from lab.box import lifecycle  # noqa: PLC0415  (a learner's computer has it, a box does not)
+    from lab.box.core.progress import Printed  # noqa: PLC0415
+
+    lifecycle.up(progress=Printed())
+
+
+class Output:
+    """What a cell says, printed as it comes; no more of it than a page can show."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._room, self._withheld, self._last = MOST_SHOWN, 0, "\n"
+
+    def add(self, data: bytes) -> None:
+        """Print the next piece."""
+        shown = data[: self._room]
+        self._room -= len(shown)
+        self._withheld += len(data) - len(shown)
+        self._print(self._decoder.decode(shown))
+
+    def end(self) -> None:
+        """End the last line, and tell how much was not shown."""
+        self._print(self._decoder.decode(b"", final=True))
+        if self._last != "\n":
+            self._print("\n")
+        if self._withheld:
+            _say(f"… and {self._withheld / 1e6:.1f} MB more, which are not shown. A file takes them: COMMAND > /tmp/output")
+
+    def _print(self, text: str) -> None:
+        if text:
+            print(text, end="", flush=True)  # noqa: T201  (it is what a cell says)
+            self._last = text[-1]
 
 
 def _text(name: str, variables: Mapping[str, Any]) -> str:

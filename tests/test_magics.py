@@ -12,6 +12,8 @@ from traitlets.config import Config
 import lab.box
 from lab.box.errors import UsageError, WaitTimeout
 from lab.box.machine.base import Result
+from lab.box.machine.command import Request, Show
+from lab.magics import MOST_SHOWN, Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,21 +24,17 @@ class FakeBox:
     """Remembers what it was asked, and answers what it was given."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.timeout = 0.0
+        self.asked: list[Request] = []
         self.answer = Result(0, "", "")
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
-    def sh(self, command: str, *, timeout: float) -> Result:
-        self.asked.append(command)
-        self.timeout = timeout
+    def stream(self, request: Request, show: Show) -> int:
+        self.asked.append(request)
+        show("stdout", self.answer.stdout.encode())
+        show("stderr", self.answer.stderr.encode())
         if self.error:
             raise self.error
-        return self.answer
-
-    @property
-    def script(self) -> str:
-        return self.asked[-1].removeprefix("exec 2>&1; ")
+        return self.answer.code
 
 
 @pytest.fixture
@@ -65,8 +63,7 @@ def test_loading_the_package_as_an_extension_brings_both_forms(shell: Interactiv
 def test_a_cell_is_one_script(shell: InteractiveShell, box: FakeBox) -> None:
     shell.run_cell_magic("box", "", "cd /tmp\nls $HOME {x}\n")
 
-    assert box.script == "cd /tmp\nls $HOME {x}\n"
-    assert box.timeout == 60
+    assert box.asked == [Request("cd /tmp\nls $HOME {x}\n", 60, {}, merged=True)]
 
 
 def test_a_line_reaches_the_box_as_it_was_typed(shell: InteractiveShell, box: FakeBox) -> None:
@@ -75,21 +72,15 @@ def test_a_line_reaches_the_box_as_it_was_typed(shell: InteractiveShell, box: Fa
 
     shell.run_cell(f"%box {line}").raise_error()
 
-    assert box.script == line
-
-
-def test_errors_are_said_in_the_order_in_which_they_came(shell: InteractiveShell, box: FakeBox) -> None:
-    shell.run_cell_magic("box", "", "ls nowhere; echo after\n")
-
-    assert box.asked == ["exec 2>&1; ls nowhere; echo after\n"]
+    assert box.asked[-1].script == line
 
 
 def test_all_that_is_said_is_ordinary_output(shell: InteractiveShell, box: FakeBox, capsys: pytest.CaptureFixture[str]) -> None:
-    box.answer = Result(0, "said\nwithout an end", "complained\n")
+    box.answer = Result(0, "said\n", "complained without an end")
 
     shell.run_cell_magic("box", "", "x")
 
-    assert capsys.readouterr() == ("said\nwithout an end\ncomplained\n", "")
+    assert capsys.readouterr() == ("said\ncomplained without an end\n", "")
 
 
 def test_a_failure_ends_in_a_line_of_its_own_and_stops_nothing(
@@ -111,21 +102,20 @@ def test_out_stores_what_was_said_and_still_prints_errors(
     shell.run_cell_magic("box", "--out answer", "x")
 
     assert shell.user_ns["answer"] == " two\nlines "
-    assert box.asked == ["x"]
+    assert box.asked == [Request("x", 60, {}, merged=False)]
     assert capsys.readouterr() == ("a warning\n", "")
 
 
 @pytest.mark.parametrize(
-    ("value", "quoted"),
-    [(5, "5"), (2.5, "2.5"), ("plain", "plain"), ("it's $HOME; rm -rf /", """'it'"'"'s $HOME; rm -rf /'"""), (None, "''"), (..., "''")],
+    ("value", "text"),
+    [(5, "5"), (2.5, "2.5"), ("plain", "plain"), ("it's $HOME; rm -rf /", "it's $HOME; rm -rf /"), (None, ""), (..., "")],
 )
-def test_set_passes_a_variable_as_one_word(shell: InteractiveShell, box: FakeBox, value: object, quoted: str) -> None:
+def test_set_passes_a_variable_as_it_is(shell: InteractiveShell, box: FakeBox, value: object, text: str) -> None:
     shell.user_ns["port"] = value
 
     shell.run_cell_magic("box", "--set port", "echo $port\n")
 
-    assert box.script.endswith("echo $port\n")
-    assert f"export port={quoted}; " in box.asked[-1]
+    assert box.asked == [Request("echo $port\n", 60, {"port": text}, merged=True)]
 
 
 def test_a_cell_may_run_on_another_machine(shell: InteractiveShell, box: FakeBox) -> None:
@@ -133,7 +123,7 @@ def test_a_cell_may_run_on_another_machine(shell: InteractiveShell, box: FakeBox
 
     shell.run_cell_magic("box", "--on web --set port", "hostname")
 
-    assert web.script == "export port=80; exec 2>&1; hostname"
+    assert web.asked == [Request("hostname", 60, {"port": "80"}, merged=True)]
     assert box.asked == []
 
 
@@ -152,8 +142,7 @@ def test_options_go_together_in_any_form(shell: InteractiveShell, box: FakeBox) 
 
     shell.run_cell("%box --set a,b --timeout=2.5 --out c echo $a --out d").raise_error()
 
-    assert box.asked == ["export a=1; export b='x y'; echo $a --out d"]
-    assert box.timeout == 2.5
+    assert box.asked == [Request("echo $a --out d", 2.5, {"a": "1", "b": "x y"}, merged=False)]
     assert shell.user_ns["c"] == "out"
 
 
@@ -193,17 +182,51 @@ def test_a_mistake_is_shown_as_a_sentence_without_a_traceback(shell: Interactive
     assert errors == ""
 
 
-def test_a_script_that_takes_too_long_tells_how_to_allow_more(shell: InteractiveShell, box: FakeBox) -> None:
-    box.error = WaitTimeout("It took longer than 5 s.", "half of it", "course status")
+def test_a_script_that_takes_too_long_shows_what_it_said_and_tells_how_to_allow_more(
+    shell: InteractiveShell, box: FakeBox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box.answer = Result(0, "half of it", "")
+    box.error = WaitTimeout("It took longer than 5 s.", "", "course status")
 
-    with pytest.raises(WaitTimeout, match=r"half of it\nNext: %%box --timeout 20"):
+    with pytest.raises(WaitTimeout, match=r"Next: %%box --timeout 20"):
         shell.run_cell_magic("box", "--timeout 5", "sleep 9")
+    assert capsys.readouterr().out == "half of it\n"
+
+
+def test_an_interrupt_shows_what_was_said_and_stops_the_cell(
+    shell: InteractiveShell, box: FakeBox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box.answer, box.error = Result(0, "so far", ""), KeyboardInterrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        shell.run_cell_magic("box", "", "sleep 9")
+    assert capsys.readouterr().out == "so far\n"
+
+
+def test_what_is_cut_in_the_middle_of_a_character_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    said = Output()
+    for piece in ("50 €\r".encode()[:4], "50 €\r".encode()[4:], b"\x1b[31mred\xff"):
+        said.add(piece)
+    said.end()
+
+    assert capsys.readouterr().out == "50 €\r\x1b[31mred\ufffd\n"
+
+
+def test_a_flood_is_cut_and_its_size_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    said = Output()
+    for _ in range(30):
+        said.add(b"y\n" * 50_000)
+    said.end()
+
+    shown = capsys.readouterr().out
+    assert shown.startswith("y\n" * 500_000 + "… and 2.0 MB more, which are not shown.")
+    assert len(shown) < MOST_SHOWN + 100
 
 
 def test_set_passes_a_part_of_a_variable_under_its_own_name(shell: InteractiveShell, box: FakeBox) -> None:
     shell.user_ns["task"] = SimpleNamespace(port=8080, name="it's")
     shell.run_cell_magic("box", "--set task.port,task.name", "echo $port $name")
-    assert box.script == "export port=8080; export name='it'\"'\"'s'; exec 2>&1; echo $port $name"
+    assert box.asked[-1].environment == {"port": "8080", "name": "it's"}
     with pytest.raises(UsageError, match="'task' has no 'prot'"):
         shell.run_cell_magic("box", "--set task.prot", "true")
 

@@ -20,6 +20,7 @@ from lab.cli.output import AsJson, BackendName, Steps, out
 
 Forget = Annotated[bool, typer.Option("--forget", help="Also where the Docker engine that the box is on is gone for good.")]
 Stay = Annotated[bool, typer.Option("--stay", help="When the connection fails or ends, wait for Enter and connect again.")]
+MachineName = Annotated[str, typer.Argument(metavar="[MACHINE]", help="Such as web-1; without one, your box.", show_default=False)]
 SSH_FAILED = 255
 """The exit code of ``ssh`` when there is no connection, or no longer one."""
 
@@ -39,24 +40,25 @@ def status(as_json: AsJson = False) -> None:
     _show(lifecycle.current(), as_json)
 
 
-def shell(stay: Stay = False) -> None:
-    """Open a root shell on your box."""
-    raise typer.Exit(_shell_again_and_again() if stay else _shell())
+def shell(machine: MachineName = "", stay: Stay = False) -> None:
+    """Open a root shell on your box, or on a machine beside it."""
+    raise typer.Exit(_shell_again_and_again(machine) if stay else _shell(machine))
 
 
-def _shell() -> int:
-    """Run a shell on the current box; its exit code."""
-    return subprocess.run([*lifecycle.current().ssh], check=False).returncode
+def _shell(machine: str) -> int:
+    """Run a shell on the current box, or on the machine of that name; its exit code."""
+    there = machines.find(machine) if machine else lifecycle.current()
+    return subprocess.run([*there.ssh], check=False).returncode
 
 
-def _shell_again_and_again() -> int:
+def _shell_again_and_again(machine: str) -> int:
     """Run a shell, and offer another one when it could not start or was cut off; the exit code of one that ended normally.
 
     JupyterLab closes a terminal as soon as its program ends, and nobody could read why.
     """
     while True:
         try:
-            code = _shell()
+            code = _shell(machine)
             if code < 0:  # the ssh command was killed, with the box
                 code = SSH_FAILED
             reason = "The connection to your box has ended. A reset or `course down` does that."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -22,9 +23,9 @@ class CountedTrips(Local):
 
     trips = 0
 
-    def _command(self, command: str) -> list[str]:
+    def _ask_for_command(self) -> socket.socket:
         self.trips += 1
-        return super()._command(command)
+        return super()._ask_for_command()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import Running
 
 as_somebody_else = pytest.mark.skipif(bool(why_no_other_user()), reason=why_no_other_user())
-WAYS_IN = {"docker.sock", "ssh.sock", "dial.sock", "ssh-master"}
+WAYS_IN = {"docker.sock", "ssh.sock", "dial.sock"}
 VIRTUAL_WAYS_IN = {"qmp.sock", "agent.sock"}
 
 

@@ -29,9 +29,6 @@ class Agent:
     def ping(self) -> None:
         """The engine answers at once."""
 
-    def start_ssh(self) -> None:
-        """There is none."""
-
 
 class FakeDriver:
     """What it was told to do is kept in *done*; a launch waits for *go*, where that is not set."""

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
+import threading
+from functools import cache
 from pathlib import Path
 
+from lab.box.guest import command
 from lab.box.machine import Machine
 
 
+@cache
+def loop() -> asyncio.AbstractEventLoop:
+    """An event loop that goes on, as an agent's does."""
+    made = asyncio.new_event_loop()
+    threading.Thread(target=made.run_forever, daemon=True).start()
+    return made
+
+
 class Local(Machine):
-    """Commands run here.
+    """Commands run here, by the agent's own code.
 
     Args:
         home: their working directory.
@@ -17,5 +31,17 @@ class Local(Machine):
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def _command(self, command: str) -> list[str]:
-        return ["bash", "-c", f"cd '{self._home}' && {command}"]
+    def _ask_for_command(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        asyncio.run_coroutine_threadsafe(self._serve(theirs), loop())
+        return ours
+
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_unix_connection(sock=connection)
+
+        async def write(data: bytes) -> None:
+            writer.write(data)
+            await writer.drain()
+
+        await command.serve(lambda: reader.read(1 << 16), write, {**os.environ, "HOME": str(self._home)})
+        writer.close()

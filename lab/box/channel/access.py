@@ -6,10 +6,9 @@ See ``relay.py`` for the process that serves the sockets and ``guest/agent.py`` 
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPException
@@ -20,13 +19,11 @@ from lab.box.core import processes
 from lab.box.errors import BoxNotRunning, CourseError
 from lab.box.machine.base import API_TIMEOUT_S
 from lab.box.machine.unix_http import open_connection
-from lab.box.wait import wait_for
 
 if TYPE_CHECKING:
     import docker
 
 ANSWER_TIMEOUT_S, PING_TIMEOUT_S = 15, 5
-SSH_TIMEOUT_S = 90
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class Access:
         return (self.directory / "known_hosts").read_text().partition(" ")[2].strip()
 
     def dial(self, target: str) -> socket.socket:
-        """Connect to ``unix:PATH``, ``tcp:PORT``, ``sshd`` or ``control`` on the machine; the caller closes the socket.
+        """Connect to ``unix:PATH``, ``tcp:PORT``, ``sshd``, ``command`` or ``control`` on the machine; the caller closes the socket.
 
         Raises:
             BoxNotRunning: the relay doesn't answer.
@@ -152,39 +149,6 @@ class Access:
         if "error" in answer:
             raise CourseError("The box did not do what its agent was asked for.", str(answer["error"]), "course reset")
         return dict(answer)
-
-    def start_ssh(self) -> processes.Process:
-        """Open the SSH connection that all shells share, in the background, so that the first command doesn't wait for a handshake.
-
-        Raises:
-            CourseError: there is no ``ssh`` here.
-        """
-        program = shutil.which("ssh")
-        if not program:
-            raise CourseError("No shell can be opened on the box.", "The ssh command is not installed.", "course doctor")
-        master = processes.spawn([program, *self.ssh[1:-1], "-N", "box"], self.directory / "ssh.log")
-        (self.directory / "ssh.pid").write_text(json.dumps(asdict(master)))
-        return master
-
-    def await_ssh(self) -> None:
-        """Return when the shared connection is open; open it where it is not.
-
-        Raises:
-            WaitTimeout: it can't be opened.
-        """
-        socket_path = self.directory / "ssh-master"
-        if socket_path.exists():
-            return
-        try:
-            master = processes.Process(**json.loads((self.directory / "ssh.pid").read_text()))
-        except (OSError, ValueError, TypeError):
-            master = self.start_ssh()
-        if not master.alive and not socket_path.exists():
-            master = self.start_ssh()
-        log = self.directory / "ssh.log"
-        wait_for(
-            "a shell on the box", socket_path.stat, timeout_s=SSH_TIMEOUT_S, log=log, alive=lambda: master.alive or socket_path.exists()
-        )
 
 
 def start_relay(

@@ -30,9 +30,6 @@ Host box
     KexAlgorithms curve25519-sha256
     ProxyCommand {proxy}
     ProxyUseFdpass yes
-    ControlMaster auto
-    ControlPath {directory}/ssh-master
-    ControlPersist no
     LogLevel ERROR
 """
 

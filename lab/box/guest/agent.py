@@ -2,7 +2,8 @@
 
 Started by init on the virtio-serial port (``agent.py /dev/virtio-ports/course``) or by ``docker exec`` on its standard streams
 (``agent.py -``).  It connects streams to what runs in the box: ``unix:PATH``, ``tcp:PORT``, ``sshd`` (a daemon per connection, and
-no port at all), and ``control``: one JSON request, one JSON reply.
+no port at all), ``command`` (see ``command.py``), and ``control``: one JSON request, one JSON reply.  Code inside the box asks for a
+command on a socket there.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import command
 import identity
-from mux import Link, Mux, Stream, pipe_both_ways
+from mux import CHUNK, Link, Mux, Stream, pipe_both_ways
 
 SSHD = ("/usr/sbin/sshd", "-i", "-e", "-f", "/etc/course/sshd_config")
 REOPEN_S = 0.02
@@ -38,6 +40,9 @@ async def accept(stream: Stream, target: str) -> None:
         await pipe_both_ways(stream, *await asyncio.open_connection("127.0.0.1", int(where)))
     elif kind == "sshd":
         await shell(stream)
+    elif kind == "command":
+        await command.serve(stream.read, stream.write)
+        stream.reset()
     elif kind == "control":
         await control(stream)
     else:
@@ -65,9 +70,7 @@ async def control(stream: Stream) -> None:
     try:
         asked = json.loads(request)
         if identity.is_identity(asked):
-            # In a container this runs beside the set-up, which lays a new /run over what is written too early.
-            while not READY.exists():  # noqa: ASYNC110, ASYNC240
-                await asyncio.sleep(REOPEN_S)
+            await set_up()
             reply = identity.apply_identity(asked)
         elif list(asked) == ["time"]:
             reply = identity.set_clock(asked)
@@ -77,6 +80,33 @@ async def control(stream: Stream) -> None:
         reply = {"error": f"{type(error).__name__}: {error}"}
     await stream.write(json.dumps(reply).encode())
     stream.write_eof()
+
+
+async def serve_commands() -> None:
+    """Run commands for code inside the box, as soon as there is a place for the socket."""
+    path = Path(command.SOCKET)
+    await set_up()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def write(data: bytes) -> None:
+            writer.write(data)
+            await writer.drain()
+
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            await command.serve(lambda: reader.read(CHUNK), write)
+        writer.close()
+
+    path.unlink(missing_ok=True)  # noqa: ASYNC240
+    server = await asyncio.start_unix_server(serve, path)
+    path.chmod(0o600)  # noqa: ASYNC240
+    async with server:
+        await server.serve_forever()
+
+
+async def set_up() -> None:
+    """Return when the machine is set up: in a container this runs beside that, and a new /run is laid over what is written too early."""
+    while not READY.exists():  # noqa: ASYNC110, ASYNC240
+        await asyncio.sleep(REOPEN_S)
 
 
 async def serve_port(path: str) -> None:
@@ -112,6 +142,14 @@ async def serve_stdio() -> None:
     await ended.wait()
 
 
+async def main(channel: str) -> None:
+    """Serve the channel, and code inside the box; end with the channel."""
+    Path("/proc/self/comm").write_text("course-agent")  # noqa: ASYNC240  (or `killall python3` would end it)
+    inside = asyncio.ensure_future(serve_commands())
+    await (serve_stdio() if channel == "-" else serve_port(channel))
+    inside.cancel()
+
+
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve_stdio() if sys.argv[1] == "-" else serve_port(sys.argv[1]))
+        asyncio.run(main(sys.argv[1]))

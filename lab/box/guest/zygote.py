@@ -82,6 +82,7 @@ def become_kernel(request: dict[str, Any], connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
+    Path("/proc/self/comm").write_text("course-kernel")  # or `killall python3` would end it, and every kernel that is made of it
     for name in WARM:
         import_module(name)
     listen()

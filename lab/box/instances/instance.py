@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,9 +92,9 @@ class Instance(RemoteMachine):
         wait_for(what, self._access.ping, timeout_s=ENGINE_S, every_s=0.1, alive=lambda: self.alive)
         return super().docker
 
-    def _command(self, command: str) -> list[str]:
+    def _ask_for_command(self) -> socket.socket:
         self._require_running()
-        return super()._command(command)
+        return super()._ask_for_command()
 
     def url(self, port: int) -> str:
         """A web address on your computer that reaches a port of the machine; see ``Box.url``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from lab.box.channel.access import Access
@@ -37,9 +38,8 @@ class RemoteMachine(Machine):
         """The ``ssh`` command that opens a root shell on the machine."""
         return self._access.ssh
 
-    def _command(self, command: str) -> list[str]:
-        self._access.await_ssh()
-        return [*self._access.ssh, command]
+    def _ask_for_command(self) -> socket.socket:
+        return self._access.dial("command")
 
     def url(self, port: int) -> str:
         """A web address on your computer that reaches a port of the machine.

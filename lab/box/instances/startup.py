@@ -25,7 +25,7 @@ READY_TIMEOUT_S = 90
 def start(
     driver: Driver, directory: InstanceDir, *, name: str = "", peers: Mapping[str, str] | None = None, checkpoint: str = ""
 ) -> Record:
-    """Start a machine, give it an identity, and wait until it can be used: the engine of the box, a shell on a machine beside it.
+    """Start a machine, give it an identity, and wait until it can be used: the engine of the box, commands on a machine beside it.
 
     The record of the box is complete when this returns; a machine beside it is listed only when whoever creates it says so.
 
@@ -68,13 +68,10 @@ def _start(driver: Driver, directory: InstanceDir, name: str, peers: dict[str, s
     driver.access.control({**identity, **clock, **interface, "peers": peers})
     if directory.is_box:
         _await_engine(driver, directory, record)
-        record = replace(record, ready_s=_since(began))
+    record = replace(record, ready_s=_since(began))
+    if directory.is_box:
         directory.save(record)
-        driver.access.start_ssh()
-        return record
-    driver.access.start_ssh()
-    driver.access.await_ssh()
-    return replace(record, ready_s=_since(began))
+    return record
 
 
 def _await_engine(driver: Driver, directory: InstanceDir, record: Record) -> None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import io
 import shlex
-import subprocess
+import socket
 import tarfile
-import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from lab.box.core.inside import BOX
 from lab.box.errors import CourseError, NotManaged, WaitTimeout
+from lab.box.machine.command import Request, Show, run
 
 if TYPE_CHECKING:
     import docker
@@ -25,8 +25,6 @@ SHELL_TIMEOUT_S = 60.0
 API_TIMEOUT_S = 180.0
 API_VERSION = "1.45"
 """Of the engine that is in every box; named, so that a client need not ask first."""
-ENDED_BY_TIMEOUT = (124, 137, 255, -9)
-"""Exit codes of coreutils' ``timeout``, or of SSH, when the time was up: a command that heeds the signal, and one that must be killed."""
 NOT_COPIED = ("__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache")
 
 
@@ -94,7 +92,8 @@ class Machine:
         """For ``DOCKER_HOST``."""
         raise NotImplementedError
 
-    def _command(self, command: str) -> list[str]:
+    def _ask_for_command(self) -> socket.socket:
+        """A connection to the agent's ``command``; see ``guest/command.py``."""
         raise NotImplementedError
 
     def url(self, port: int) -> str:
@@ -103,6 +102,8 @@ class Machine:
 
     def sh(self, command: str, *, timeout: float = SHELL_TIMEOUT_S, check: bool = False, stdin: bytes = b"") -> Result:
         """Run a command in a root shell on the machine.
+
+        It ends when the shell ends; what that has left in the background goes on.
 
         Args:
             command: for ``bash``; may be many lines.
@@ -113,24 +114,41 @@ class Machine:
         Raises:
             WaitTimeout: it took longer than *timeout*.
             CourseError: *check* is set and it failed.
+            KeyboardInterrupt: as ``stream``.
         """
-        began = time.monotonic()
-        done = self._run(command, timeout, stdin)
-        if done.returncode in ENDED_BY_TIMEOUT and time.monotonic() - began >= timeout:
-            raise WaitTimeout(
-                f"A command took longer than {timeout:g} s and was ended: {command[:80]}", done.stdout.decode(errors="replace")[-500:]
-            )
-        result = Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        code, said, complained, timed_out = self._run(Request(command, timeout, stdin=stdin))
+        result = Result(code, said.decode(errors="replace"), complained.decode(errors="replace"))
+        if timed_out:
+            raise WaitTimeout(f"A command took longer than {timeout:g} s and was ended: {command[:80]}", result.stdout[-500:])
         if check and result.code:
             raise CourseError(f"A command on the box failed with exit code {result.code}: {command[:80]}", str(result).strip()[-500:])
         return result
 
-    def _run(self, command: str, timeout: float, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
-        bounded = f"timeout --kill-after=2 {timeout:g} bash -c {shlex.quote(command)}"
-        try:
-            return subprocess.run(self._command(bounded), input=stdin, capture_output=True, timeout=timeout + 15, check=False)
-        except subprocess.TimeoutExpired:
-            raise WaitTimeout(f"The box did not answer within {timeout + 15:g} s.", "", "course status") from None
+    def stream(self, request: Request, show: Show) -> int:
+        """Run a command as ``sh`` does, and hand over what it says as it comes.
+
+        Args:
+            request: see there.
+            show: told ``"stdout"`` or ``"stderr"``, and the bytes that were said there.
+
+        Returns:
+            Its exit code.
+
+        Raises:
+            WaitTimeout: it took longer than the request allows, and was ended.
+            BoxNotRunning: the connection broke off, as when the command shut the machine down.
+            KeyboardInterrupt: it was interrupted here, got that signal there, and has ended.
+        """
+        code, timed_out = run(self._ask_for_command(), request, show)
+        if timed_out:
+            raise WaitTimeout(f"A command took longer than {request.timeout_s:g} s and was ended: {request.script[:80]}", "")
+        return code
+
+    def _run(self, request: Request) -> tuple[int, bytes, bytes, bool]:
+        """Exit code, output, errors, and whether the time was up."""
+        parts: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        code, timed_out = run(self._ask_for_command(), request, lambda where, data: parts[where].extend(data))
+        return code, bytes(parts["stdout"]), bytes(parts["stderr"]), timed_out
 
     def put(self, local: str | Path, remote: str) -> None:
         """Copy a file or a directory to the machine, as *remote*; root owns the copy.  Python's and Jupyter's caches are left out.
@@ -180,10 +198,12 @@ class Machine:
             path.chmod(member.mode & 0o755 | 0o600)
 
     def _moved(self, command: str, data: bytes, complaint: str) -> bytes:
-        done = self._run(command, SHELL_TIMEOUT_S * 5, data)
-        if done.returncode:
-            raise CourseError(complaint, done.stderr.decode(errors="replace").strip(), "check the path")
-        return done.stdout
+        code, said, complained, timed_out = self._run(Request(command, SHELL_TIMEOUT_S * 5, stdin=data))
+        if timed_out:
+            raise WaitTimeout(complaint, f"It took longer than {SHELL_TIMEOUT_S * 5:g} s.", "course status")
+        if code:
+            raise CourseError(complaint, complained.decode(errors="replace").strip(), "check the path")
+        return said
 
 
 def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING
 
+from lab.box.guest.command import SOCKET
 from lab.box.machine.base import API_TIMEOUT_S, Machine
+from lab.box.machine.command import connected
 
 if TYPE_CHECKING:
     import docker
@@ -26,8 +29,8 @@ class LocalMachine(Machine):
         """For ``DOCKER_HOST``."""
         return "unix:///run/docker.sock"
 
-    def _command(self, command: str) -> list[str]:
-        return ["bash", "-c", command]
+    def _ask_for_command(self) -> socket.socket:
+        return connected(SOCKET)
 
     def url(self, port: int) -> str:
         """A web address that reaches a port of this machine."""

@@ -5,12 +5,15 @@ Whoever creates the machines authorizes that key; see ``instances/ssh_authorizat
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.box.errors import BoxNotRunning
+from lab.box.guest.command import SOCKET
 from lab.box.machine.base import API_TIMEOUT_S, Machine
+from lab.box.machine.command import connected
 
 if TYPE_CHECKING:
     import docker
@@ -60,17 +63,29 @@ class Peer(Machine):
         Raises:
             BoxNotRunning: the machine can't be reached.
         """
-        path = HOME / f"{self.name}.sock"
-        if not path.exists():
-            self.sh("true", check=True)
-            forward = [*self._command("")[:-2], "-O", "forward", "-L", f"{path}:/run/docker.sock", self.name]
-            done = subprocess.run(forward, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise BoxNotRunning(f"The machine {self.name} can't be reached.", done.stderr.strip(), f"ping {self.name}, on the box")
-        return f"unix://{path}"
+        return f"unix://{self._forwarded('docker', '/run/docker.sock')}"
 
-    def _command(self, command: str) -> list[str]:
-        return ["ssh", "-F", f"{HOME}/ssh_config", self.name, command]
+    def _ask_for_command(self) -> socket.socket:
+        try:
+            return connected(self._forwarded("command", SOCKET))
+        except BoxNotRunning:  # the connection that it led through has ended
+            (HOME / f"{self.name}.command.sock").unlink(missing_ok=True)
+            return connected(self._forwarded("command", SOCKET))
+
+    def _forwarded(self, name: str, target: str) -> str:
+        """A socket on this box that leads to one on the machine.
+
+        Raises:
+            BoxNotRunning: the machine can't be reached.
+        """
+        path = HOME / f"{self.name}.{name}.sock"
+        ssh = ["ssh", "-F", f"{HOME}/ssh_config"]
+        if not path.exists():
+            for command in ([*ssh, self.name, "true"], [*ssh, "-O", "forward", "-L", f"{path}:{target}", self.name]):
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    raise BoxNotRunning(f"The machine {self.name} can't be reached.", done.stderr.strip(), f"ping {self.name}, on the box")
+        return str(path)
 
     def url(self, port: int) -> str:
         """A web address that reaches a port of the machine from this box."""

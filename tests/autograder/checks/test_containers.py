@@ -476,7 +476,9 @@ def test_a_recipe_that_was_mended_is_to_be_built_again(graded: Graded) -> None:
 
 @pytest.mark.full
 def test_a_recipe_that_needs_an_option_is_told_that_it_is_built_without(graded: Graded) -> None:
-    script = ENV.replace('ENV GREETING="%s"', "ARG word=none\\nENV GREETING=$word").replace("build -q", "build -q --build-arg word=$greeting")
+    script = ENV.replace('ENV GREETING="%s"', "ARG word=none\\nENV GREETING=$word").replace(
+        "build -q", "build -q --build-arg word=$greeting"
+    )
     verdict = graded("containers.image", script.replace("' $greeting >", "' >"))
     assert oks(verdict) == [True, False, False, False]
     assert "as the check does: of the directory, without options" in hints(verdict)

@@ -312,7 +312,6 @@ def test_the_docker_command_works_on_the_box(docker_cli: list[str], app: str) ->
 
 @pytest.mark.parametrize("running", ["container"], indirect=True)
 def test_an_engine_may_be_reached_by_ssh(running: Running, box: Box, tmp_path: Path) -> None:
-    box.sh("true")  # opens the connection that ssh shares
     (tmp_path / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {box.ssh[2]} "$@"\n')
     (tmp_path / "ssh").chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"

@@ -53,7 +53,6 @@ def test_a_start_ends_in_a_record_that_tells_all(driver: FakeDriver, directory: 
 def test_a_machine_beside_the_box_is_not_listed_by_its_start(driver: FakeDriver, directory: InstanceDir) -> None:
     beside = InstanceDir(directory.installation, "container", "web-1", 11)
     driver.directory = beside
-    driver.access.await_ssh = lambda: None  # type: ignore[attr-defined]
     record = startup.start(driver, beside, peers={"web-1": "10.30.0.11"})
     assert (record.name, record.address, record.ready_s > 0) == ("web-1", "10.30.0.11", True)
     kept = beside.load()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,10 @@ from lab.box.core.progress import Progress
 from lab.box.drivers.microvm import kvm
 from lab.box.drivers.microvm.qemu import VirtualMachine, hardware_key
 from lab.box.errors import BuildError, CourseError
+from lab.box.machine.command import Request, run
 from lab.box.wait import wait_for
 
+COMMAND_S = 120
 BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
 WARM_IMAGE = "app:v1"
 LOAD_IMAGES = f"docker load --quiet --input /{rootfs.IMAGES}"
@@ -130,7 +131,7 @@ def _warm(installation: Installation, access: Access, wait: Callable[[str, Calla
 
 
 def _succeeds(access: Access, command: str) -> None:
-    access.await_ssh()
-    done = subprocess.run([*access.ssh, command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ConnectionError(done.stderr.strip() or f"{command}: exit code {done.returncode}")
+    said = bytearray()
+    code, _ = run(access.dial("command"), Request(command, COMMAND_S, merged=True), lambda _, data: said.extend(data))
+    if code:
+        raise ConnectionError(said.decode(errors="replace").strip() or f"{command}: exit code {code}")
