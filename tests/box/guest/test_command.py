@@ -24,6 +24,14 @@ SOON_S = 20.0
 """Far less than what the commands here would take if nothing ended them."""
 
 
+@pytest.fixture(autouse=True)
+def heeding() -> Iterator[None]:
+    """Ctrl-C is heard here, and by what is started here, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Local:
     return Local(tmp_path)
