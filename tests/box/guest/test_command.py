@@ -26,10 +26,11 @@ SOON_S = 20.0
 
 @pytest.fixture(autouse=True)
 def heeding() -> Iterator[None]:
-    """Ctrl-C is heard here, and by what is started here, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Signals are heard here, and by what is started here, also where the tests run in the background, or under nohup."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGHUP)}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
