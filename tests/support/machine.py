@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +34,9 @@ class Local(Machine):
 
     def _ask_for_command(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        asyncio.run_coroutine_threadsafe(self._serve(theirs), loop())
+        served = asyncio.run_coroutine_threadsafe(self._serve(theirs), loop())
+        _under_way.add(served)  # a loop itself does not keep what it runs
+        served.add_done_callback(_under_way.discard)
         return ours
 
     async def _serve(self, connection: socket.socket) -> None:
@@ -45,3 +48,6 @@ class Local(Machine):
 
         await command.serve(lambda: reader.read(1 << 16), write, {**os.environ, "HOME": str(self._home)})
         writer.close()
+
+
+_under_way: set[Future[None]] = set()

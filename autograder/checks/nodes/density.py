@@ -96,13 +96,13 @@ def density(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (t
     yield Fact("nodes", nodes == fewest, said(answers.get("nodes")), (_about_nodes(nodes, fewest, by_sum(pods)), *MACHINES))
     for name, role, count, counted in (("vms_mb", "vm", len(pods), vms), ("nodes_mb", "node", fewest, nodes)):
         one = float(getattr(placement.nodes[role].machine, "memory_mb", 0))
-        yield _paid(name, number(answers.get(name)), one, count, counted, ready=bool(placement.pods_on(role)))
+        yield _paid(name, answers.get(name), one, count, counted, ready=bool(placement.pods_on(role)))
 
 
 def _full(placement: Placement, there: Sequence[PodSpec], left: Sequence[str]) -> Fact:
     what = "what runs on node"
-    if placement.overcommitted:
-        return Fact(what, ok=False, saw=placement.overcommitted[0], hints=(f"{placement.overcommitted[0]}.", *FULL))
+    if over := [phrase for phrase in placement.overcommitted if phrase.startswith("node ")]:
+        return Fact(what, ok=False, saw=over[0], hints=(f"{over[0]}.", *FULL))
     first = f"There is room for {left[0]} yet." if left else "Nothing of it runs there."
     return Fact(what, bool(there) and not left, f"{len(there)} services", (first, *FULL))
 
@@ -115,11 +115,14 @@ def _about_nodes(told: float | None, fewest: int, summed: int) -> str:
     return "It can be done with fewer." if told > fewest else "So few have not even room for the sum."
 
 
-def _paid(name: str, told: float | None, one: float, count: int, counted: float | None, *, ready: bool) -> Fact:
+def _paid(name: str, answer: object, one: float, count: int, counted: float | None, *, ready: bool) -> Fact:
+    told = number(answer)
     what = "memory as machines, MB" if name == "vms_mb" else "memory as pods, MB"
     right = told is not None and ready and _near(told, one * count)
     if not ready:
         first = "It is measured while the services run."
+    elif told is None and answer is not None:
+        first = f"Report {name} as a number, without its unit."
     elif told is None:
         first = f"Report what all of them cost together, under the name {name}."
     elif _near(told, one):
@@ -130,7 +133,7 @@ def _paid(name: str, told: float | None, one: float, count: int, counted: float 
         first = f"That is what {counted:g} of them cost. It is their number that is not right."
     else:
         first = f"All of them together cost {'less' if told > one * count else 'more'}."
-    return Fact(what, right, said(told if told is None else round(told)), (first, *PAID))
+    return Fact(what, right, said(answer), (first, *PAID))
 
 
 def _near(told: float, seen: float) -> bool:

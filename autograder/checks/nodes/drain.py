@@ -82,7 +82,8 @@ def drain(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (the
     left = [it.name for it in placement.pods_on(task.node)]
     if task.node in placement.down:
         hint = (
-            f'{task.node} does not answer. A drained node may be switched off; it is not drained by that. task("{task.name}", again=True)'
+            f"{task.node} does not answer, and only its engine can tell how it was drained: leave it running. "
+            f'task("{task.name}", again=True)'
         )
         yield Fact(f"pods left on {task.node}", ok=False, saw="it is down", hints=(hint,))
         return
@@ -155,13 +156,22 @@ def _clock(machine: Machine) -> Clock:
 
 
 def _ended(machine: Machine, pods: Sequence[str], clock: Clock) -> dict[str, float]:
-    """When each pod last ended on a machine, by the clock here and the pod's name; read from the events that the engine remembers."""
+    """When each pod last ended on a machine, by the clock here and the pod's name; read from the events that the engine remembers.
+
+    A pod that was paused, and did not go on, ended when it was paused: it answers nobody from then on.
+    """
     now = time.time() + clock.ahead_s
-    events = machine.docker.api.events(since=0, until=f"{now:.6f}", filters={"type": "container", "event": "die"}, decode=True)
-    found = {}
-    for event in events:
-        name, image = event["Actor"]["Attributes"]["name"], event["from"]
+    filters = {"type": "container", "event": ["die", "pause", "unpause"]}
+    found, paused = {}, {}
+    for event in machine.docker.api.events(since=0, until=f"{now:.6f}", filters=filters, decode=True):
+        name, image, moment = event["Actor"]["Attributes"]["name"], event["from"], event["timeNano"] / 1e9 - clock.ahead_s
         for pod in pods:
-            if image != PAUSE and belongs(name, pod):
-                found[pod] = event["timeNano"] / 1e9 - clock.ahead_s
+            if image == PAUSE or not belongs(name, pod):
+                continue
+            if event["Action"] == "pause":
+                paused[pod] = moment
+            elif event["Action"] == "unpause":
+                paused.pop(pod, None)
+            else:
+                found[pod] = paused.get(pod, moment)
     return found

@@ -131,13 +131,23 @@ def _why(placement: Placement, huge: PodSpec, task: Task) -> Fact:
 
 
 def named_by(told: str, nodes: Sequence[str]) -> dict[str, set[str]]:
-    """What a text says that each node lacks, by node: what stands between its name and the next node's."""
-    parts = re.split(rf"\b({'|'.join(map(re.escape, nodes))})\b(?=\W)", told, flags=re.IGNORECASE)
+    """What a text says that each node lacks, by node: what stands behind its name, up to the next node's.
+
+    Or before it, where it begins with what is lacking and ends with a node, such as ``memory on n1; cpu on n2``.
+    """
+    first, *rest = re.split(rf"\b({'|'.join(map(re.escape, nodes))})\b(?=\W|$)", told, flags=re.IGNORECASE)
+    names, behind = rest[::2], [_lacking(words) for words in rest[1::2]]
+    before = [_lacking(first), *behind]
     found: dict[str, set[str]] = {node: set() for node in nodes}
-    for node, words in zip(parts[1::2], parts[2::2], strict=True):
-        lacks = re.sub(ENOUGH, "", words, flags=re.IGNORECASE)
-        found[node.lower()] |= {what for what, pattern in CALLED.items() if re.search(pattern, lacks, re.IGNORECASE)}
+    for node, lacks in zip(names, before if before[0] and not before[-1] else behind, strict=False):
+        found[node.lower()] |= lacks
     return found
+
+
+def _lacking(words: str) -> set[str]:
+    """What of processor and memory some words name, where they do not say that there is enough of it."""
+    lacks = re.sub(ENOUGH, "", words, flags=re.IGNORECASE)
+    return {what for what, pattern in CALLED.items() if re.search(pattern, lacks, re.IGNORECASE)}
 
 
 def _short(told: str) -> str:

@@ -6,9 +6,11 @@ machine and container, within wide bounds: a busy computer stays within them, an
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from autograder.checks.vms.ports import look_at, prepare
 from autograder.framework.dice import Dice
@@ -74,7 +76,7 @@ def cost(machine: Machine, task: Task) -> Iterator[Fact]:
     serves = look_at(vm, task.port)[task.port].page("greeting") == task.greeting
     found = container(machine, task.container)
     pid = int(found["State"]["Pid"]) if found and state(found) == "running" else 0
-    greets = bool(pid) and task.greeting in page(machine, pid, 8080)
+    greets = bool(pid) and task.greeting in page(machine, pid, _port(found))
     whole, small = Told(task, "vm", serves), Told(task, "container", greets)
 
     seconds = whole.about("s", _about_seconds(whole("s"), getattr(vm, "ready_s", None)))
@@ -95,6 +97,12 @@ def cost(machine: Machine, task: Task) -> Iterator[Fact]:
     hint = "" if small("processes") == inside else "Each line of a list of processes is one, but for its head."
     hint = small.about("processes", hint)
     yield Fact("processes of the container", not hint, small.said("processes"), (hint, *TOP))
+
+
+def _port(found: Mapping[str, Any] | None) -> int:
+    """The port on which the app in a container listens: its own, or the one that its environment names."""
+    named = [one.removeprefix("PORT=") for one in (found or {}).get("Config", {}).get("Env") or () if re.fullmatch(r"PORT=\d+", one)]
+    return int(named[0]) if named else 8080
 
 
 def _about_seconds(told: float | None, ready_s: float | None) -> str:

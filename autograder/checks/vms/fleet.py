@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from autograder.checks.vms.ports import Port, is_container, look_when_started, prepare, why_nobody
+from autograder.checks.vms.ports import Port, Ports, look_when_started, prepare, why_nobody
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
@@ -65,9 +64,9 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 def fleet(machine: Machine, task: Task) -> Iterator[Fact]:
     """Put three machines behind one entry: each gets its share, and when one dies nobody notices for long."""
     port = task.app_port
-    found = {name: look_when_started(one, port, good=lambda seen: _serves(task, seen[port])) for name, one in task.machines.items()}
+    found = {name: _found(task, one) for name, one in task.machines.items()}
     apps = {name: seen[port] for name, seen in found.items()}
-    serving = {name: app.page("container") for name, app in apps.items() if _serves(task, app)}
+    serving = {name: one.name for name, one in task.machines.items() if _serves(task, one, apps[name])}
     hints = [_about_app(task, name, apps[name], named=seen.named) for name, seen in found.items() if name not in serving]
     yield Fact("the machines", len(serving) == len(NAMES), f"{len(serving)} of {len(NAMES)} serve", (*hints[:1], *MACHINES))
 
@@ -85,21 +84,31 @@ def fleet(machine: Machine, task: Task) -> Iterator[Fact]:
         hint = "First, at least two machines are to answer at the entry, and no request is to fail."
         yield Fact("one dies", ok=False, saw="not tried", hints=(hint, *SURVIVES))
         return
-    yield _one_dies(machine, task, settings, sorted(name for name, number in shares.items() if number))
+    yield _one_dies(machine, task, settings, [name for name, number in shares.items() if number])
 
 
-def _serves(task: Task, app: Port) -> bool:
-    return app.page("greeting") == task.greeting and not is_container(app)
+def _found(task: Task, machine: Machine) -> Ports:
+    return look_when_started(machine, task.app_port, good=lambda seen: _serves(task, machine, seen[task.app_port]))
+
+
+def _serves(task: Task, machine: Machine, app: Port) -> bool:
+    """Whether the app itself runs on a machine, and not somebody who asks another one's."""
+    return app.page("greeting") == task.greeting and app.page("container") == machine.name and not app.contained
 
 
 def _one_dies(machine: Machine, task: Task, settings: str, names: list[str]) -> Fact:
-    victim = random.choice(names)  # noqa: S311  (whichever it is, nobody is to notice)
-    with cut_off(task.machines[victim]):
-        script = f"{settings}requests={AFTER} within_s={WITHIN_S}\n{SURVIVE}"
-        after = answers(machine.sh(script, timeout=240).stdout, task.greeting)
-    saw = "no request fails" if after.right == AFTER else f"{WITHIN_S} s later requests still fail"
-    hint = f"{victim} fell silent, and the entry hands requests to it all the same. Does it ever ask whether somebody is there?"
-    return Fact("one dies", after.right == AFTER, saw, (hint, *SURVIVES))
+    """Cut off each of the machines in turn: whichever it is, nobody is to notice."""
+    script = f"{settings}requests={AFTER} within_s={WITHIN_S}\n{SURVIVE}"
+    for victim in names:
+        with cut_off(task.machines[victim]):
+            after = answers(machine.sh(script, timeout=240).stdout, task.greeting)
+        if after.right < AFTER:
+            hint = f"{victim} fell silent, and requests went to it all the same. Does the entry ever ask whether somebody is there?"
+            if not after.by:
+                hint = f"{victim} fell silent, and nobody was answered any more: the entry itself is to stand on the box."
+            return Fact("one dies", ok=False, saw=f"{WITHIN_S} s later requests still fail", hints=(hint, *SURVIVES))
+        machine.sh(settings + WARM, timeout=260)  # until the entry knows it again
+    return Fact("one dies", ok=True, saw="no request fails", hints=SURVIVES)
 
 
 @contextmanager
@@ -134,8 +143,10 @@ def answers(said: str, greeting: str) -> Answers:
 
 
 def _about_app(task: Task, name: str, app: Port, *, named: bool) -> str:
-    if not app.processes or is_container(app):
-        return f"{name}: {why_nobody(task.app_port, named=named, container=is_container(app))}"
+    if not app.processes or app.contained:
+        return f"{name}: {why_nobody(task.app_port, named=named, container=app.contained)}"
+    if app.page("greeting") == task.greeting:
+        return f"{name}: whoever listens on port {task.app_port} hands the request to {app.page('container')}. The app is to run on each."
     return f"{name}: on port {task.app_port} the app is to say {task.greeting}; it {app.words}."
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from autograder.checks.vms.ports import APP, Port, bring_the_app, look_at, prepare
+from autograder.checks.vms.ports import APP, CONTAINED, Port, bring_the_app, look_at, prepare
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
@@ -64,8 +64,8 @@ class Made:
     port: Port
 
     def greets(self, greeting: str) -> bool:
-        """Whether the app says this greeting there."""
-        return self.port.page("greeting") == greeting
+        """Whether the app itself says this greeting there."""
+        return self.port.page("greeting") == greeting and not self.port.contained
 
 
 def _applied(task: Task, recipe: str) -> tuple[Made, ...]:
@@ -116,6 +116,8 @@ def _about(task: Task, one: Made | None) -> str:
         return f"The check makes two machines that nobody has seen, and runs {task.recipe} on each."
     if one.greets(task.by_hand):
         return "It says what only the change by hand was to say: that is in your recipe now."
+    if one.port.contained:
+        return CONTAINED.format(port=task.port)
     if one.port.page("greeting"):
         return "The app runs, and says something else."
     return f"After your recipe the app is to answer on port {task.port} of a machine that had nothing but its source, {APP}."

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 APP = "/srv/app/server.py"
 """Where a machine has the app's source."""
 STARTS_S = 6
+CONTAINED = "A container has port {port}. There are none yet: the program itself runs on the machine."
 ASK = r"""
 ask() { curl -s --http0.9 --noproxy '*' --max-time 4 -H 'Connection: close' -w '\nstatus: %{http_code}\n' "http://127.0.0.1:$1/"; }
 """
@@ -48,12 +49,14 @@ class Port:
         programs: their names.
         said: what came back to a request, in lines; the last one is the status.
         up_s: the seconds that the machine had been up just before.
+        contained: a container listens there, or Docker for one.
     """
 
     processes: frozenset[int]
     programs: tuple[str, ...]
     said: tuple[str, ...]
     up_s: float
+    contained: bool = False
 
     def page(self, name: str) -> str:
         """What the app's page says under a name, such as ``greeting``; empty where it says nothing."""
@@ -93,6 +96,7 @@ def look_at(machine: Machine, *ports: int) -> Ports:
     """
     printed = machine.sh(f"ports='{' '.join(map(str, ports))}'\n{LISTENERS}{ASK}{LOOK}", check=True).stdout
     lines, found = printed.splitlines(), parse_listeners(printed)
+    own = re.findall(r"^/proc/1/ns mnt:\[(\d+)\]$", printed, re.MULTILINE)
 
     def of(kind: str, port: int) -> list[str]:
         start = f"{kind} {port} "
@@ -101,7 +105,8 @@ def look_at(machine: Machine, *ports: int) -> Ports:
     def at(port: int) -> Port:
         there = sorted((it for it in found if it.port == port), key=lambda it: it.pid)
         processes, programs = frozenset(it.pid for it in there), tuple(it.program for it in there)
-        return Port(processes, programs, tuple(of("said", port)), float(of("up", port)[0]))
+        contained = any(re.match("docker-proxy|rootlesskit", it.program) or (it.mnt and [it.mnt] != own) for it in there)
+        return Port(processes, programs, tuple(of("said", port)), float(of("up", port)[0]), contained)
 
     return Ports({port: at(port) for port in ports}, named="init 0" not in lines)
 
@@ -137,15 +142,10 @@ def why_nobody(port: int, *, named: bool, container: bool = False) -> str:
     Args:
         port: that was looked at.
         named: init's table names the app.
-        container: a container publishes the port.
+        container: a container has the port.
     """
     if container:
-        return f"A container publishes port {port}. There are none yet: the program itself runs on the machine."
+        return CONTAINED.format(port=port)
     if named:
         return f"Nobody listens on port {port}. init's table names the app, but init reads it only when told to: kill -HUP 1."
     return f"Nobody listens on port {port} of the machine. If somebody did: a check kills them, and nobody brought them back."
-
-
-def is_container(port: Port) -> bool:
-    """Whether Docker listens on a port, for a container that publishes it."""
-    return any(re.match("docker-proxy|rootlesskit", name) for name in port.programs)

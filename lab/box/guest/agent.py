@@ -84,7 +84,7 @@ async def control(stream: Stream) -> None:
 
 async def serve_commands() -> None:
     """Run commands for code inside the box, as soon as there is a place for the socket."""
-    path = Path(command.SOCKET)
+    path, under_way = Path(command.SOCKET), set()
     await set_up()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -92,9 +92,11 @@ async def serve_commands() -> None:
             writer.write(data)
             await writer.drain()
 
+        under_way.add(task := asyncio.current_task())  # a loop itself does not keep what it runs
         with suppress(OSError, ValueError, KeyError, TypeError):
             await command.serve(lambda: reader.read(CHUNK), write)
         writer.close()
+        under_way.discard(task)
 
     path.unlink(missing_ok=True)  # noqa: ASYNC240
     server = await asyncio.start_unix_server(serve, path)

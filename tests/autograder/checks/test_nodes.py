@@ -311,6 +311,20 @@ def test_a_pod_that_ends_first_was_away(graded: Graded) -> None:
     assert "First start it elsewhere" in hints(verdict)
 
 
+@pytest.mark.full
+def test_a_pod_that_is_paused_is_away(graded: Graded) -> None:
+    def paused_first(_: Machine, task: Task) -> None:
+        there = cluster(task)
+        for pod in there.on(task.node):
+            node = goes_to(there, pod, task)
+            task.machines[task.node].sh(f"docker pause {pod.container('app')}", check=True)
+            task.machines[node].sh(f"docker run -d --name {pod.spec.name} app:v1", check=True)
+            task.machines[task.node].sh(f"docker rm -f {pod.container('app')} {pod.container()}", check=True)
+
+    verdict = graded("nodes.drain", paused_first)
+    assert oks(verdict) == [True, True, True, False], verdict.text()
+
+
 def test_pods_that_are_deleted_are_lost(graded: Graded) -> None:
     verdict = graded("nodes.drain", only_deleted)
     assert verdict.score == 0.25

@@ -214,8 +214,9 @@ def test_init_gives_its_children_hardly_any_environment(graded: Graded) -> None:
 
 
 @pytest.mark.full
-def test_a_container_is_not_asked_for(graded: Graded) -> None:
-    verdict = graded("vms.box", on("web", "docker run -d -p $app_port:8080 -e GREETING=$greeting app:v1; sleep 1"))
+@pytest.mark.parametrize("network", ["-p $app_port:8080", "--network host -e PORT=$app_port"])
+def test_a_container_is_not_asked_for(graded: Graded, network: str) -> None:
+    verdict = graded("vms.box", on("web", f"docker run -d --restart always {network} -e GREETING=$greeting app:v1; sleep 1"))
     assert verdict.score == 0
     assert "There are none yet" in hints(verdict)
 
@@ -356,7 +357,26 @@ def test_an_entry_that_never_asks_whether_anybody_is_there(graded: Graded, monke
     monkeypatch.setattr(vms_fleet, "WITHIN_S", 5)
     verdict = graded("vms.fleet", on("all", APPS), keyed(ENTRY.replace("check inter 1s", "")))
     assert right(verdict) == ["the machines", "the entry", "a share for each"]
-    assert "Does it ever ask" in hints(verdict)
+    assert "Does the entry ever ask" in hints(verdict)
+
+
+@pytest.mark.full
+def test_machines_that_ask_another_one_do_not_serve(graded: Graded) -> None:
+    asks = "setsid socat TCP-LISTEN:$app_port,reuseaddr,fork TCP:$key-web-1:$app_port < /dev/null > /dev/null 2>&1 &"
+    others = [lambda machine, task, role=role: on(role, f"key={task.key}\n{asks}")(machine, task) for role in ("web-2", "web-3")]
+    verdict = graded("vms.fleet", on("web-1", APPS), *others, keyed(ENTRY))
+    assert right(verdict) == ["the entry"]
+    assert "The app is to run on each" in hints(verdict)
+
+
+@pytest.mark.full
+def test_an_entry_on_a_machine_dies_with_it(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vms_fleet, "WITHIN_S", 5)
+    there = lambda machine, task: on("web-2", f"key={task.key}\n{ENTRY}")(machine, task)  # noqa: E731
+    passes = "setsid socat TCP-LISTEN:$port,reuseaddr,fork TCP:$key-web-2:$port < /dev/null > /dev/null 2>&1 &"
+    verdict = graded("vms.fleet", on("all", APPS), there, keyed(passes))
+    assert right(verdict) == ["the machines", "the entry", "a share for each"]
+    assert "the entry itself is to stand on the box" in hints(verdict)
 
 
 @pytest.mark.full
@@ -402,8 +422,9 @@ def instead(**wrong: object) -> Callable[[Machine, Task], dict[str, object]]:
     return lambda machine, task: {**measured(machine, task), **wrong}
 
 
-def test_what_a_machine_costs_and_a_container(graded: Graded) -> None:
-    verdict = graded("vms.cost", CONTAINER, on("vm", APP), measured)
+@pytest.mark.parametrize("options", ["", pytest.param("-e PORT=9000 ", marks=pytest.mark.full)])
+def test_what_a_machine_costs_and_a_container(graded: Graded, options: str) -> None:
+    verdict = graded("vms.cost", CONTAINER.replace("-e", f"{options}-e"), on("vm", APP), measured)
     assert verdict.score == 1, verdict.text()
 
 

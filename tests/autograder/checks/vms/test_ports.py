@@ -10,12 +10,17 @@ from lab.box.machine.base import Machine, Result
 SERVES = """\
 LISTEN 0 5 0.0.0.0:9100 0.0.0.0:* users:(("python3",pid=41,fd=3))
 LISTEN 0 5 0.0.0.0:9102 0.0.0.0:* users:(("docker-proxy",pid=50,fd=3))
+LISTEN 0 5 0.0.0.0:9103 0.0.0.0:* users:(("python3",pid=51,fd=3))
 /proc/1/ns mnt:[1]
+/proc/41/ns mnt:[1]
+/proc/50/ns mnt:[1]
+/proc/51/ns mnt:[2]
 up 9100 12.50
 said 9100 greeting: hello
 said 9100 status: 200
 up 9101 12.60
 up 9102 12.70
+up 9103 12.80
 said 9102 status: 000
 init 1
 """
@@ -38,6 +43,7 @@ def test_a_port_has_its_processes_and_what_it_says() -> None:
     assert (seen[9100].processes, seen[9100].programs, seen[9100].up_s) == ({41}, ("python3",), 12.5)
     assert (seen[9100].page("greeting"), seen[9100].page("status"), seen[9100].page("version")) == ("hello", "200", "")
     assert [seen[port].words for port in (9100, 9101, 9102)] == ["says hello", "nobody listens", "does not answer"]
+    assert [number for number in (9100, 9102, 9103) if look_at(Printed(SERVES), 9100, 9102, 9103)[number].contained] == [9102, 9103]
     assert seen.named
     assert not look_at(Printed(NOTHING), 9100).named
 
@@ -54,7 +60,8 @@ def test_where_nothing_was_started_nobody_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "container", "hint"), [(True, False, "kill -HUP 1"), (False, True, "publishes port"), (False, False, "brought them back")]
+    ("named", "container", "hint"),
+    [(True, False, "kill -HUP 1"), (False, True, "A container has port"), (False, False, "brought them back")],
 )
 def test_why_nobody_listens_depends_on_what_was_seen(*, named: bool, container: bool, hint: str) -> None:
     assert hint in why_nobody(9100, named=named, container=container)
