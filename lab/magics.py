@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 1_000_000
 """Bytes that a cell prints; a page that gets much more stops answering."""
 END_S = 5
+LACKS = (b"Unknown device type", b"Can't initialize ipvs")
 OPTIONS = re.compile(r"^(--[^\s=]*(=\S*|\s+[^\s-]\S*)?(\s+|$))*")
 """The options at the beginning of a line.  What follows them is the shell's, options of its own included, and stays as it was typed."""
 DESCRIPTION = "Run commands in a root shell on your box: those on the lines below %%box, or the one on the line of %box."
@@ -181,6 +182,8 @@ def run(request: Request, variables: dict[str, Any]) -> None:
             variables[request.out] = kept.decode(errors="replace").rstrip("\n")
     if code:
         _say(f"exit code {code}")
+    if said.names_what_a_kernel_lacks and not getattr(machine, "own_kernel", True):
+        _say("This box shares the kernel of a Docker engine, which has no such thing. One with its own: course up --backend microvm")
 
 
 def _gone() -> bool:
@@ -217,9 +220,11 @@ class Output:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._room, self._withheld, self._last = MOST_SHOWN, 0, "\n"
+        self.names_what_a_kernel_lacks = False
 
     def add(self, data: bytes) -> None:
         """Print the next piece."""
+        self.names_what_a_kernel_lacks |= any(words in data for words in LACKS)
         shown = data[: self._room]
         self._room -= len(shown)
         self._withheld += len(data) - len(shown)

@@ -12,9 +12,11 @@ import psutil
 
 from lab.box.build.host_tools import find_program
 from lab.box.core.installation import Installation
+from lab.box.core.instance_dir import InstanceDir, box_record
 from lab.box.drivers.base import Finding
-from lab.box.drivers.registry import BACKENDS
+from lab.box.drivers.registry import BACKENDS, driver_of
 from lab.box.errors import CourseError
+from lab.box.machine.command import Request, run
 
 APT = "sudo apt-get install -y --no-install-recommends"
 BUILD_TOOLS = {
@@ -26,6 +28,16 @@ BUILD_TOOLS = {
     "dpkg-deb": "dpkg",
 }
 """Program and Debian package: what a build runs."""
+DEVICES = ("dummy", "vlan", "ipvlan", "macvlan", "vxlan")
+KERNEL = f"""
+unshare --net sh -c 'ip link add up type bridge; for kind in {" ".join(DEVICES)}; do
+    case $kind in vlan) more="id 5" ;; vxlan) more="id 5 dstport 4789" ;; *) more= ;; esac
+    ip link add link up name new type $kind $more 2>/dev/null && ip link delete new || echo $kind
+done
+ipvsadm -L >/dev/null 2>&1 || echo IPVS'
+"""
+"""A shell script that names what can't be made, in a network of its own."""
+ANSWER_S = 10
 DISK_GB, MEMORY_GB = 8, 2
 
 
@@ -35,7 +47,8 @@ def examine() -> list[Finding]:
         installation = Installation.open()
     except CourseError as error:
         return [_python(), Finding("state directory", ok=False, found=error.why, mend=error.try_next)]
-    return [_python(), _computer(), _room(installation), *_backends(installation), *_shell_tools(), *_build_tools()]
+    tools = [*_shell_tools(), *_build_tools()]
+    return [_python(), _computer(), _room(installation), *_backends(installation), *tools, *_shared_kernel(installation)]
 
 
 def _python() -> Finding:
@@ -67,6 +80,25 @@ def _backends(installation: Installation) -> list[Finding]:
     found = {backend.name: backend.findings(installation) for backend in BACKENDS.values()}
     works = [name for name, findings in found.items() if all(finding.ok for finding in findings if finding.required)]
     return [replace(finding, required=finding.required and not works) for findings in found.values() for finding in findings]
+
+
+def _shared_kernel(installation: Installation) -> list[Finding]:
+    """What the kernel of the box lacks of what tutorials use, where a box runs that shares its host's."""
+    record = box_record(installation)
+    if not record:
+        return []
+    driver = driver_of(InstanceDir(installation, record.backend))
+    if driver.features.own_kernel or not driver.alive():
+        return []
+    said = bytearray()
+    try:
+        run(driver.access.dial("command"), Request(KERNEL, ANSWER_S), lambda _, data: said.extend(data))
+    except CourseError as error:
+        return [Finding("the kernel that your box shares", ok=False, found=error.what, mend=error.try_next, required=False)]
+    lacks = said.decode().split()
+    found = f"it has no {', '.join(lacks)}" if lacks else f"it has {', '.join(DEVICES)} and IPVS"
+    mend = "course up --backend microvm, if you need them"
+    return [Finding("the kernel that your box shares", not lacks, found, mend, required=False)]
 
 
 def _shell_tools() -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -99,6 +100,17 @@ def test_a_virtual_address_is_reached_from_the_box_itself(box: Box) -> None:
         f"iptables -t nat -D {rule} 127.0.0.1:8099; kill $server"
     )
     assert done.stdout == "200", done
+
+
+def test_what_a_shared_kernel_lacks_is_said(running: Running, box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    magics.run(magics.Request("ip link add none type nosuchkind"), {})
+    hint = "One with its own: course up --backend microvm"
+    assert (hint in capsys.readouterr().out) == (not box.own_kernel)
+    named = [finding for finding in json.loads(course("doctor", "--json", env=running.environment).out) if "shares" in finding["name"]]
+    assert len(named) == (not box.own_kernel)
+    if named:
+        lacking = box.sh("ip link add nosuch type dummy && ip link delete nosuch").code != 0
+        assert ("it has no" in named[0]["found"] and "dummy" in named[0]["found"]) == lacking, named
 
 
 def test_a_login_shell_has_a_prompt_and_completes(box: Box) -> None:

@@ -16,6 +16,7 @@ import signal
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 HEADER = struct.Struct("!cI")
@@ -25,8 +26,9 @@ SOCKET = "/run/course/command.sock"
 PIECE = 1 << 16
 """Bytes that a frame of output has at most, and that are passed on at most of what arrives after the shell's end."""
 KILL_AFTER_S = 2
+SHELL, NOT_FOUND = "/bin/bash", 127
 ENVIRONMENT = {
-    "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash", "LANG": "C.UTF-8", "DOCKER_BUILDKIT": "0",
+    "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": SHELL, "LANG": "C.UTF-8", "DOCKER_BUILDKIT": "0",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONUNBUFFERED": "1",
 }  # fmt: skip
 """Without the last, what a Python program prints would be seen when it ends."""
@@ -68,8 +70,7 @@ async def serve(read: Read, write: Write, environment: Mapping[str, str] = ENVIR
         environment: of every command; it starts in the directory HOME.
 
     Raises:
-        OSError: the shell could not be started.
-        ValueError, KeyError: the request makes no sense.
+        ValueError, TypeError: the request makes no sense.
     """
     frames, command = Frames(), None
     try:
@@ -77,7 +78,7 @@ async def serve(read: Read, write: Write, environment: Mapping[str, str] = ENVIR
             for kind, payload in frames.feed(data):
                 if kind == REQUEST and not command:
                     command = Command(write, environment)
-                    await command.start(**json.loads(payload))
+                    await command.begin(json.loads(payload))
                 elif kind == INPUT and command:
                     command.take(payload)
                 elif kind == SIGNAL and command:
@@ -94,16 +95,25 @@ class Command:
 
     Args:
         write: sends bytes to whoever asked.
-        environment: what it finds there, whatever is asked for.
+        environment: what it finds there, whatever is asked for; it starts in the directory HOME, or at the top where there is none.
     """
 
     def __init__(self, write: Write, environment: Mapping[str, str]) -> None:
         self._environment = environment
+        self._home = environment["HOME"] if Path(environment["HOME"]).is_dir() else "/"
         self._write, self._one_at_a_time = write, asyncio.Lock()
-        self._ended, self._timed_out = False, False
+        self._ended, self._timed_out = True, False
         self._wakes: list[asyncio.Event] = []
         self._input: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(self, asked: dict[str, Any]) -> None:
+        """Start it; where that can't be, because its own programs are gone, say, tell so as a shell would."""
+        try:
+            await self.start(**asked)
+        except OSError as error:
+            await self._send(OUTPUT if asked["merged"] else ERRORS, f"{SHELL}: {error.strerror}\n".encode())
+            await self._send(EXIT, json.dumps({"code": NOT_FOUND, "timed_out": False}).encode())
 
     async def start(self, *, script: str, environment: dict[str, str], timeout_s: float, merged: bool, reads: bool) -> None:
         """Start it.
@@ -123,13 +133,18 @@ class Command:
         its_input, inward = os.pipe() if reads else (os.open(os.devnull, os.O_RDONLY), -1)
         try:
             self._process = await asyncio.create_subprocess_exec(
-                "bash", "-c", f'eval "$(</dev/fd/{text})" {text}<&-', executable="/bin/bash",
+                "bash", "-c", f'eval "$(</dev/fd/{text})" {text}<&-', executable=SHELL,
                 stdin=its_input, stdout=its_output, stderr=its_errors, pass_fds=[text], start_new_session=True,
-                cwd=self._environment["HOME"], env={**self._environment, **environment},
+                cwd=self._home, env={**self._environment, **environment},
             )  # fmt: skip
+        except OSError:
+            for descriptor in {output, errors, inward} - {-1}:
+                os.close(descriptor)
+            raise
         finally:
             for descriptor in {text, its_output, its_errors, its_input}:
                 os.close(descriptor)
+        self._ended = False
         loop = asyncio.get_running_loop()
         if reads:
             pipe = os.fdopen(inward, "wb", buffering=0)

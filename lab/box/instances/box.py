@@ -45,6 +45,7 @@ class Box(RemoteMachine):
     def __init__(self, directory: InstanceDir, driver: Driver) -> None:
         super().__init__(driver.access)
         self._directory, self._driver = directory, driver
+        self.own_kernel = driver.features.own_kernel
 
     @contextmanager
     def kernel(self, cwd: str = "/root") -> Iterator[BlockingKernelClient]:

@@ -43,6 +43,7 @@ class Instance(RemoteMachine):
     def __init__(self, directory: InstanceDir, driver: Driver) -> None:
         super().__init__(driver.access)
         self._directory, self._driver = directory, driver
+        self.own_kernel = driver.features.own_kernel
         record = directory.load()
         self.name, self.backend = directory.name, directory.backend
         self.address = record.address if record else ""

@@ -48,6 +48,9 @@ class Machine:
     managed = False
     """Whether its ``memory_mb``, ``ready_s`` and ``stop`` work: only for a machine beside the box, and only from outside the box."""
 
+    own_kernel = True
+    """False where it is known to share the kernel of the computer that it runs on, and to have only what is built into that."""
+
     def end_reason(self) -> str:
         """Why it does not run, where it is known that it does not and won't again; else empty."""
         return ""

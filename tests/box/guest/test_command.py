@@ -114,6 +114,19 @@ def test_a_python_program_is_heard_while_it_runs(machine: Local) -> None:
     assert heard[-1] - heard[0] > 0.3
 
 
+def test_a_shell_that_is_gone_is_told_as_a_shell_would(machine: Local, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lab.box.guest.command.SHELL", str(tmp_path / "bash"))
+    done = machine.sh("ls")
+    assert (done.code, done.stdout, done.stderr) == (127, "", f"{tmp_path}/bash: No such file or directory\n")
+    said = bytearray()
+    assert machine.stream(Request("ls", 9, merged=True), lambda where, data: said.extend(where.encode() + data)) == 127
+    assert said.startswith(b"stdout")
+
+
+def test_where_its_home_is_gone_it_starts_at_the_top(tmp_path: Path) -> None:
+    assert Local(tmp_path / "gone").sh("pwd").stdout == "/\n"
+
+
 def test_its_words_are_in_no_argument(machine: Local) -> None:
     done = machine.sh("pkill -f 'no[-]such' ; echo no-such; tr '\\0' ' ' < /proc/$$/cmdline")
     assert done.code == 0
