@@ -237,6 +237,7 @@ class Output:
             self._print("\n")
         if self._withheld:
             _say(f"… and {self._withheld / 1e6:.1f} MB more, which are not shown. A file takes them: COMMAND > /tmp/output")
+            self._withheld = 0
 
     def _print(self, text: str) -> None:
         if text:
