@@ -7,7 +7,7 @@ Nodes have a ``kind`` (computer, box, pod, container, network, deployment, servi
 ``label``    its name, for people
 ``state``    of a container the engine's word, such as running; of a pod or a deployment the states of its containers; ``gone`` for a
              box that does not run any more, and for what was on it; else empty
-``note``     what else there is to say, such as an exit code or how many copies there are
+``note``     what else there is to say, such as an exit code, why it did not start, or how many copies there are
 ``image``    of a container
 ``address``  of a pod or a container that stands alone: its addresses; of a network its subnet
 ``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
@@ -62,7 +62,7 @@ def _add(result: Graph[str], node: str, kind: str, parent: str, label: str, **mo
 
 def _draw(result: Graph[str], box: Box) -> None:
     if box.end_reason:
-        box = replace(box, containers=tuple(replace(it, state="gone", health="", exit_code=None) for it in box.containers))
+        box = replace(box, containers=tuple(replace(it, state="gone", health="", exit_code=None, trouble="") for it in box.containers))
     here = f"box:{box.name}"
     note = f"since {box.ended}: {box.end_reason}" if box.end_reason else count(len(box.containers), "container")
     _add(result, here, "box", COMPUTER, box.name, state="gone" if box.end_reason else "", note=note)
@@ -132,7 +132,7 @@ def _inner(it: Container, above: Sequence[Container]) -> dict[str, bool]:
 
 def _container(result: Graph[str], it: Container, parent: str, names: Mapping[str, str], shown: Mapping[str, object]) -> None:
     walls = {kind: names.get(it.shares[kind], "one that is gone") for kind in WALLS if kind in it.shares}
-    notes = [it.health, f"code {it.exit_code}" if it.exit_code is not None else ""]
+    notes = [it.health, f"code {it.exit_code}" if it.exit_code is not None else "", it.trouble]
     note = ", ".join(filter(None, notes))
     _add(result, f"container:{it.id}", "container", parent, it.name, state=it.state, note=note, image=it.image, walls=walls, **shown)
 

@@ -26,6 +26,7 @@ from lab.observe.namespace import LOOK_S, WALLS, namespaces
 
 BOX = "box"
 """In ``shares``, in the place of a container's id: the namespace is the machine's own."""
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (what a port is published on, not what listens)
 EVERYTHING = ""
 """In the place of a container's id, for ``Camera.forget``: the machine itself, and all containers."""
 
@@ -47,14 +48,19 @@ class Link:
 
 @dataclass(frozen=True, order=True)
 class Port:
-    """A port that is published: ``host`` on the machine leads to ``inside`` in the container."""
+    """A port that is published: ``host`` on the machine leads to ``inside`` in the container.
+
+    ``address`` is the only one of the machine's at which it does; empty where it does at all of them.
+    """
 
     host: int
     inside: int
     protocol: str = "tcp"
+    address: str = ""
 
     def __str__(self) -> str:
-        return f"{self.host}→{self.inside}" + ("" if self.protocol == "tcp" else f"/{self.protocol}")
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{address}{':' if address else ''}{self.host}→{self.inside}" + ("" if self.protocol == "tcp" else f"/{self.protocol}")
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Container:
         state: the engine's word: created, running, paused, restarting, removing, exited, dead.
         health: healthy, unhealthy or starting; empty where no health check was asked for.
         exit_code: of its last run; nothing where it has never ended, or runs again.
+        trouble: why it did not start, or that memory ran out, in a few words; else empty.
         created: seconds since 1970.
         labels: its labels.
         links: its networks.
@@ -81,6 +88,7 @@ class Container:
     state: str = "running"
     health: str = ""
     exit_code: int | None = None
+    trouble: str = ""
     created: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
@@ -267,11 +275,22 @@ def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Ma
         for key, found in (listed["NetworkSettings"]["Networks"] or {}).items()
         if found["NetworkID"] and key not in ("host", "none")
     )
-    ports = {Port(port["PublicPort"], port["PrivatePort"], port["Type"]) for port in listed["Ports"] if port.get("PublicPort")}
+    ports = {
+        Port(port["PublicPort"], port["PrivatePort"], port["Type"], "" if port["IP"] in EVERYWHERE else port["IP"])
+        for port in listed["Ports"]
+        if port.get("PublicPort")
+    }
     return Container(
         listed["Id"], name, listed["Image"], listed["State"], health[1] if health else "", int(ended[1]) if ended else None,
-        listed["Created"], listed["Labels"] or {}, tuple(links), tuple(sorted(ports)), shares,
+        _trouble(details["State"], listed["State"]), listed["Created"], listed["Labels"] or {}, tuple(links), tuple(sorted(ports)), shares,
     )  # fmt: skip
+
+
+def _trouble(found: Mapping[str, Any], state: str) -> str:
+    if found.get("OOMKilled"):
+        return "a program in it was killed for want of memory" if state == "running" else "killed for want of memory"
+    why = str(found.get("Error") or "").strip().removesuffix(": unknown").split(": ")
+    return "" if state in ("running", "paused") else ": ".join(why[-2:])
 
 
 def _network(found: Mapping[str, Any]) -> Network:

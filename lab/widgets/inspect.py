@@ -10,6 +10,16 @@ from lab.box.machine import Machine
 from lab.picture.graph import Graph
 from lab.picture.text import words
 
+LOOK_S = 20.0
+LOOK_INSIDE = r"""
+ss -Hltunp | while read -r kind state queue more address peer program; do
+    program=${program#*\"}; echo "$address $kind ${program%%\"*}"
+done
+echo --
+ip -o link | while read -r number name rest; do
+    [ "$name" = lo: ] || echo "${name%%[@:]*}  MTU $(echo "$rest" | grep -o "mtu [0-9]*" | cut -d" " -f2)"
+done"""
+"""For a shell in a container's network, with the machine's own programs."""
 LINES, BYTES = 50, 16_000
 """How much of a log is shown, at most."""
 MODES = {"network": "NetworkMode", "ipc": "IpcMode", "pid": "PidMode", "uts": "UTSMode"}
@@ -69,12 +79,30 @@ def _container(machine: Machine, container: str) -> Parts:
         "memory": _limit(found["HostConfig"]["Memory"]),
         "mounts": ", ".join(f"{mount.get('Name') or mount.get('Source')} on {mount['Destination']}" for mount in found["Mounts"]) or "none",
     }
+    if state.get("Error"):
+        facts["trouble"] = state["Error"]
     listed = "\n".join(f"{name:<10} {value}" for name, value in facts.items())
     return [
         ("The engine says", listed),
+        *_seen_from_inside(machine, state["Pid"]),
         ("A command that makes one like it", command(found, api.inspect_image(found["Image"])["Config"])),
         (f"Its last {LINES} lines", logs or "It has said nothing."),
     ]
+
+
+def _seen_from_inside(machine: Machine, process: int) -> Parts:
+    """Where programs listen in a container's network, and how big its packets may be: as the kernel has it, not the engine."""
+    if not process:
+        return []
+    done = machine.sh(f"nsenter --target {process} --net sh -c '{LOOK_INSIDE}'", timeout=LOOK_S)
+    listens, _, links = done.stdout.partition("--\n")
+    where = "\n".join(_listener(*line.split(maxsplit=1)) for line in listens.splitlines()) or "nobody"
+    return [("Who listens, in its network", where), ("Its network cards", links.strip() or "none")]
+
+
+def _listener(address: str, program: str = "") -> str:
+    only = ", for programs in the same network alone" if address.startswith(("127.", "[::1]")) else ""
+    return f"{address:<22} {program}{only}"
 
 
 def _limit(memory: int) -> str:

@@ -7,11 +7,13 @@ logs. The live pictures that are open show each request and who answered it; not
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import RemoteDisconnected
 from statistics import quantiles
 
 import requests
@@ -24,6 +26,12 @@ from lab.widgets.topology import TopologyView
 TIMEOUT_S = 10.0
 SHOWN_AFTER_S = 1.0
 MOST = 10_000
+BROKEN = {
+    RemoteDisconnected: "closed without an answer",  # as the way into a box does where nobody listens
+    ConnectionRefusedError: "refused: nobody listens there",
+    ConnectionResetError: "reset: it was broken off",
+    socket.gaierror: "there is no such name",
+}
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,20 @@ def _ask(url: str) -> Request:
     except requests.Timeout:
         trouble = f"no answer within {TIMEOUT_S:g} s"
     except requests.RequestException as error:
-        trouble = type(error).__name__
+        trouble = _broken(error)
     return Request(name, time.monotonic() - began, by, trouble)
+
+
+def _broken(error: BaseException) -> str:
+    """Why a request failed that had no answer, in the words of a network."""
+    reasons = [error]
+    while reasons:
+        one = reasons.pop()
+        for kind, words in BROKEN.items():
+            if isinstance(one, kind):
+                return words
+        reasons += [it for it in (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args) if isinstance(it, BaseException)]
+    return type(error).__name__
 
 
 class _Announcer:

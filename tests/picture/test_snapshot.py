@@ -171,6 +171,31 @@ def test_one_that_restarts_says_with_which_code_it_ended(bare: Machine) -> None:
     until("it to restart", lambda: states(bare) == {"again": ("restarting", "", 4)}, timeout_s=120)
 
 
+def test_why_one_did_not_start_and_which_ran_out_of_memory(bare: Machine) -> None:
+    bare.sh(
+        """
+        docker run -d --name first -p 8098:80 base sleep 1000
+        docker run -d --name taken -p 8098:80 base sleep 1000
+        docker run -d --name typo base slepe 1000
+        docker run --name greedy -m 20m base sh -c 'exec tail /dev/zero'
+        docker run -d --name parent -m 20m base sh -c 'tail /dev/zero; exec sleep 1000'
+        """
+    )
+    until("the child to be killed", lambda: seen(bare)["parent"].trouble, timeout_s=60)
+    troubles = {name: (it.state, it.trouble) for name, it in seen(bare).items()}
+    assert troubles["first"] == ("running", "")
+    assert troubles["taken"] == ("created", "Bind for 0.0.0.0:8098 failed: port is already allocated")
+    assert troubles["typo"][0] == "created"
+    assert "slepe" in troubles["typo"][1]
+    assert troubles["greedy"] == ("exited", "killed for want of memory")
+    assert troubles["parent"] == ("running", "a program in it was killed for want of memory")
+
+
+def test_a_port_that_is_published_at_one_address_alone(bare: Machine) -> None:
+    bare.sh("docker run -d --name web -p 127.0.0.1:8097:8080 -p 8098:80/udp base sleep 1000", check=True)
+    assert sorted(map(str, seen(bare)["web"].ports)) == ["127.0.0.1:8097→8080", "8098→80/udp"]
+
+
 def test_names_ports_and_networks(bare: Machine) -> None:
     bare.sh(
         """

@@ -103,6 +103,20 @@ def test_the_command_connects_to_the_same_networks(bare: Box) -> None:
         assert after["Networks"]["back"] == ["one", "two"]
 
 
+def test_who_listens_on_localhost_alone_is_said(bare: Box) -> None:
+    server = "import socket; s = socket.create_server(('127.0.0.1', 8080)); s.accept()"
+    bare.sh(f'docker run -d --name web -p 8080:8080 app:v1 python3 -c "{server}"; docker run -d --name all app:v1; sleep 2', check=True)
+    seen = graph(snapshot(bare))
+    for name, where in (("web", "127.0.0.1:8080 tcp"), ("all", "0.0.0.0:8080 tcp")):
+        (node,) = (node for node, label in seen.nodes(data="label") if label == name)
+        told = dict(details({f"box:{bare.status().name}": bare}, seen, node)[1])
+        (line,) = told["Who listens, in its network"].splitlines()
+        assert line.startswith(where)
+        assert "python3" in line
+        assert line.endswith("for programs in the same network alone") == (name == "web")
+        assert "eth0  MTU 1500" in told["Its network cards"]
+
+
 def test_the_command_makes_a_member_of_the_same_pod(bare: Box) -> None:
     bare.sh("docker run -d --name pod --ipc shareable pause", check=True)
     bare.sh("docker run -d --name it --network container:pod --ipc container:pod --pid container:pod base sleep 1000", check=True)

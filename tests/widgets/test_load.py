@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +80,53 @@ def test_what_fails_is_counted_by_its_reason(box: Box, web: str) -> None:
     box.sh("docker rm -f load-web", check=True)
     gone = load(web, 3)
     assert (gone.answered, sum(gone.failed.values())) == ({}, 3)
+
+
+@contextmanager
+def serving(answer: Callable[[socket.socket], object]) -> Iterator[str]:
+    """The address of somebody who does this with whoever connects."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection = listener.accept()[0]
+                    with connection:
+                        answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def says(status: str) -> Callable[[socket.socket], object]:
+    return lambda connection: (connection.recv(1000), connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()))
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (says("503 Service Unavailable"), "503 Service Unavailable"),
+        (lambda connection: connection.recv(1000), "closed without an answer"),
+        (
+            lambda connection: connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
+            "reset: it was broken off",
+        ),
+        (lambda _: time.sleep(0.6), "no answer within 0.3 s"),
+    ],
+    ids=["5xx", "closed", "reset", "silent"],
+)
+def test_each_way_to_fail_has_its_words(answer: Callable[[socket.socket], object], why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.widgets.load.TIMEOUT_S", 0.3 if "0.3" in why else 9.0)
+    with serving(answer) as address:
+        assert load(address, 1).failed == {why: 1}
+
+
+def test_nobody_there_and_no_such_name_have_theirs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert load(f"http://127.0.0.1:{port}", 2).failed == {"refused: nobody listens there": 2}
+    assert load("http://nosuch.invalid", 1).failed == {"there is no such name": 1}
 
 
 @pytest.mark.parametrize(("n", "at_once"), [(0, 1), (-1, 1), (10**6, 1), (1, 0)])
