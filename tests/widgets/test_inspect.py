@@ -107,12 +107,12 @@ def test_who_listens_on_localhost_alone_is_said(bare: Box) -> None:
     server = "import socket; s = socket.create_server(('127.0.0.1', 8080)); s.accept()"
     bare.sh(f'docker run -d --name web -p 8080:8080 app:v1 python3 -c "{server}"; docker run -d --name all app:v1; sleep 2', check=True)
     seen = graph(snapshot(bare))
-    for name, where in (("web", "127.0.0.1:8080 tcp"), ("all", "0.0.0.0:8080 tcp")):
+    for name, where in (("web", "127.0.0.1:8080 "), ("all", "0.0.0.0:8080 ")):
         (node,) = (node for node, label in seen.nodes(data="label") if label == name)
         told = dict(details({f"box:{bare.status().name}": bare}, seen, node)[1])
         (line,) = told["Who listens, in its network"].splitlines()
         assert line.startswith(where)
-        assert "python3" in line
+        assert "tcp python3" in line
         assert line.endswith("for programs in the same network alone") == (name == "web")
         assert "eth0  MTU 1500" in told["Its network cards"]
 
@@ -140,7 +140,8 @@ def test_details_of_a_container_are_what_its_engine_says(bare: Box) -> None:
     bare.sh("until docker logs web | grep -q 60; do sleep 0.05; done")
     title, parts = shown(bare, graph(snapshot(bare)), f"container:{made.id}")
     assert title == "container web"
-    assert list(parts) == ["In words", "The engine says", "A command that makes one like it", f"Its last {LINES} lines"]
+    inside = ["Who listens, in its network", "Its network cards"]
+    assert list(parts) == ["In words", "The engine says", *inside, "A command that makes one like it", f"Its last {LINES} lines"]
     assert parts["In words"].startswith("container web  (running)  base")
     facts = dict(line.split(maxsplit=1) for line in parts["The engine says"].splitlines() if not line.startswith("host name"))
     assert facts["id"] == made.id[:12]

@@ -30,6 +30,8 @@ ROLES = ("n1", "n2", "n3")
 CAPACITY_MI = 384
 CPU, MEMORY = "2", f"{CAPACITY_MI}Mi"
 LOOKS = 2
+GRACE_S = 3.0
+"""Seconds from the moment when a paused pod goes on, because it is to end, to its end."""
 EMPTY = (
     "Each pod on it is started on another node that has room, and removed here.",
     "Cluster(*nodes) finds the pods that run on its nodes; it has a method for this.",
@@ -158,11 +160,11 @@ def _clock(machine: Machine) -> Clock:
 def _ended(machine: Machine, pods: Sequence[str], clock: Clock) -> dict[str, float]:
     """When each pod last ended on a machine, by the clock here and the pod's name; read from the events that the engine remembers.
 
-    A pod that was paused, and did not go on, ended when it was paused: it answers nobody from then on.
+    A pod that was paused, and went on only to be ended, ended when it was paused: it answers nobody from then on.
     """
     now = time.time() + clock.ahead_s
     filters = {"type": "container", "event": ["die", "pause", "unpause"]}
-    found, paused = {}, {}
+    found, paused, resumed = {}, {}, {}
     for event in machine.docker.api.events(since=0, until=f"{now:.6f}", filters=filters, decode=True):
         name, image, moment = event["Actor"]["Attributes"]["name"], event["from"], event["timeNano"] / 1e9 - clock.ahead_s
         for pod in pods:
@@ -171,7 +173,8 @@ def _ended(machine: Machine, pods: Sequence[str], clock: Clock) -> dict[str, flo
             if event["Action"] == "pause":
                 paused[pod] = moment
             elif event["Action"] == "unpause":
-                paused.pop(pod, None)
+                resumed[pod] = moment
             else:
-                found[pod] = paused.get(pod, moment)
+                went_on = moment - resumed.get(pod, moment) > GRACE_S
+                found[pod] = moment if went_on else paused.get(pod, moment)
     return found

@@ -160,7 +160,7 @@ def test_a_container_that_does_not_go_on_running_is_none(graded: Graded, how: st
 
 
 @pytest.mark.full
-def test_a_wall_towards_another_container_is_to_stand_as_well(graded: Graded) -> None:
+def test_a_wall_towards_another_container_is_to_stand_as_well(graded: Graded, box: Box) -> None:
     def joined(machine: Machine, task: Task) -> None:
         kind = "ipc" if task.leave_out != "ipc" else "net"
         option = {"ipc": f"--ipc container:o-{task.mine}", "net": f"--network container:o-{task.mine}"}[kind]
@@ -168,6 +168,7 @@ def test_a_wall_towards_another_container_is_to_stand_as_well(graded: Graded) ->
         machine.sh(f"docker run -d --name {task.mine} {FLAGS[task.leave_out]} {option} base sleep 1000", check=True)
 
     verdict = graded("containers.walls", joined)
+    box.sh("docker ps -aq --filter name=^o- | xargs docker rm -f", check=True)
     assert not verdict.facts[-1].ok
     assert "A wall towards another container is gone" in hints(verdict)
 

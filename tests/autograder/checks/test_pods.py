@@ -215,8 +215,9 @@ sleep 1
     ],
     ids=["another program", "another way in"],
 )
-def test_what_looks_like_it_and_is_not_it(graded: Graded, script: str, seen: list[bool], hint: str) -> None:
+def test_what_looks_like_it_and_is_not_it(graded: Graded, box: Box, script: str, seen: list[bool], hint: str) -> None:
     verdict = graded("pods.localhost", script)
+    box.sh("docker rm -f stranger")
     assert oks(verdict) == seen, verdict.text(hints=3)
     assert hint in hints(verdict)
 
@@ -392,6 +393,11 @@ PREPARED = f"""
 docker run --name $init -v $pod-data:/data base sh -c "sleep 0.2; echo $word > /data/word"
 docker run -d --name $app -v $pod-data:/data app:v1 sh -c 'GREETING=$(cat /data/word) {SERVE}'
 """
+ENDLESS = (
+    PREPARED.replace("run --name $init", "run -d --name $init")
+    .replace('word"', 'word; sleep 999"')
+    .replace("\ndocker", "\nsleep 1; docker")
+)
 PAGE = """
 docker run --name $init -v /root/$pod:/data base sh -c "echo $word > /data/index.html"
 docker run -d --name $app -v /root/$pod:/www:ro base busybox httpd -f -p 8080 -h /www
@@ -448,7 +454,7 @@ def test_first_this_then_that(graded: Graded, way: object) -> None:
             [False, False, True, False],
             "init has not ended",
         ),
-        (PREPARED.replace("run --name", "run -d --name").replace('word"', 'word; sleep 999"'), [False, False, True, True], "a sidecar"),
+        (ENDLESS, [False, False, True, True], "a sidecar"),
         (PREPARED.replace('word"', 'word; exit 3"'), [False, False, True, True], "It has failed"),
         (PREPARED + "docker start -a $init", [True, False, True, True], "the app was there already"),
         (PREPARED.replace("$pod-data:/data base", "$pod-x:/data base"), [True, True, False, False], "is in its own file system"),

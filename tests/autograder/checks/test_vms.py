@@ -167,7 +167,7 @@ def test_three_programs_that_come_back(graded: Graded, way: str) -> None:
 
 
 def test_a_list_that_init_has_not_read(graded: Graded) -> None:
-    verdict = graded("vms.box", on("web", INIT))
+    verdict = graded("vms.box", on("web", f"sleep 1.5; {INIT}"))  # init looks once a second whether it was told, by the test before
     assert verdict.score == 0
     assert "kill -HUP 1" in hints(verdict)
 
