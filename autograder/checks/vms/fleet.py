@@ -16,7 +16,7 @@ from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 
 REQUESTS, FAIR = 300, 60
-AFTER, WITHIN_S = 60, 15
+AFTER, WITHIN_S = 30, 15
 NEARLY_ALL = 0.85
 NAMES = ("web-1", "web-2", "web-3")
 SEND = r"""
@@ -107,7 +107,6 @@ def _one_dies(machine: Machine, task: Task, settings: str, names: list[str]) -> 
             if not after.by:
                 hint = f"{victim} fell silent, and nobody was answered any more: the entry itself is to stand on the box."
             return Fact("one dies", ok=False, saw=f"{WITHIN_S} s later requests still fail", hints=(hint, *SURVIVES))
-        machine.sh(settings + WARM, timeout=260)  # until the entry knows it again
     return Fact("one dies", ok=True, saw="no request fails", hints=SURVIVES)
 
 
