@@ -370,8 +370,7 @@ def test_machines_that_ask_another_one_do_not_serve(graded: Graded) -> None:
 
 
 @pytest.mark.full
-def test_an_entry_on_a_machine_dies_with_it(graded: Graded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vms_fleet, "WITHIN_S", 5)
+def test_an_entry_on_a_machine_dies_with_it(graded: Graded) -> None:
     there = lambda machine, task: on("web-2", f"key={task.key}\n{ENTRY}")(machine, task)  # noqa: E731
     passes = "setsid socat TCP-LISTEN:$port,reuseaddr,fork TCP:$key-web-2:$port < /dev/null > /dev/null 2>&1 &"
     verdict = graded("vms.fleet", on("all", APPS), there, keyed(passes))
