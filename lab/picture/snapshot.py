@@ -270,8 +270,9 @@ def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Ma
     health = re.search(r"\((?:health: )?(healthy|unhealthy|starting)\)$", listed["Status"])
     own = {name, listed["Id"][:12]}
     aliases = {key: set(found.get("Aliases") or ()) - own for key, found in details["NetworkSettings"]["Networks"].items()}
+    runs = listed["State"] in ("running", "paused")  # one whose start has failed is listed with an address that it has not
     links = (
-        Link(found["NetworkID"], found["IPAddress"], tuple(sorted(aliases.get(key, ()))))
+        Link(found["NetworkID"], found["IPAddress"] if runs else "", tuple(sorted(aliases.get(key, ()))))
         for key, found in (listed["NetworkSettings"]["Networks"] or {}).items()
         if found["NetworkID"] and key not in ("host", "none")
     )

@@ -186,6 +186,7 @@ def test_why_one_did_not_start_and_which_ran_out_of_memory(bare: Machine) -> Non
     assert troubles["first"] == ("running", "")
     assert troubles["taken"] == ("created", "Bind for 0.0.0.0:8098 failed: port is already allocated")
     assert troubles["typo"][0] == "created"
+    assert [link.address for name in ("taken", "typo") for link in seen(bare)[name].links] == ["", ""]
     assert "slepe" in troubles["typo"][1]
     assert troubles["greedy"] == ("exited", "killed for want of memory")
     assert troubles["parent"] == ("running", "a program in it was killed for want of memory")
