@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from docker.errors import NotFound
 
+from lab.box.machine.base import Result
 from lab.observe.namespace import WALLS, walls
 from lab.picture.graph import graph
 from lab.picture.snapshot import BOX, Box, Camera, Container, snapshot
@@ -216,7 +217,7 @@ def test_names_ports_and_networks(bare: Machine) -> None:
     front = next(link for link in web.links if networks[link.network].name == "front")
     assert front.address.startswith("10.77.0.")
     assert networks[front.network].subnet == "10.77.0.0/24"
-    assert [str(port) for port in web.ports] == ["53→53", "53→53/udp", "81→80", "82→80"]
+    assert [str(port) for port in web.ports] == ["53→53", "53→53/udp", "81→80", "127.0.0.1:82→80"]
     assert lonely.links == lonely.ports == ()
     assert {"bridge", "host", "none", "front", "back"} == {network.name for network in machine.networks}
 
@@ -278,7 +279,7 @@ def test_what_is_known_is_not_asked_again_until_it_is_forgotten(bare: Machine) -
 
 def test_a_machine_without_a_shell_is_not_taken_for_one_without_walls(bare: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     bare.sh("docker run -d --name one --network host pause && docker run -d --name two --network host pause", check=True)
-    monkeypatch.setattr(type(bare), "_command", lambda *_: ["sh", "-c", "echo no way >&2; exit 255"])
+    monkeypatch.setattr(type(bare), "sh", lambda *_, **__: Result(255, "", "no way\n"))
     with pytest.raises(OSError, match="no shell on the machine: no way"):
         Camera(bare).take()
 
