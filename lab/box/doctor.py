@@ -16,7 +16,7 @@ from lab.box.core.instance_dir import InstanceDir, box_record
 from lab.box.drivers.base import Finding
 from lab.box.drivers.registry import BACKENDS, driver_of
 from lab.box.errors import CourseError
-from lab.box.machine.command import Request, run
+from lab.box.machine.command import Request, collect
 
 APT = "sudo apt-get install -y --no-install-recommends"
 BUILD_TOOLS = {
@@ -90,9 +90,8 @@ def _shared_kernel(installation: Installation) -> list[Finding]:
     driver = driver_of(InstanceDir(installation, record.backend))
     if driver.features.own_kernel or not driver.alive():
         return []
-    said = bytearray()
     try:
-        run(driver.access.dial("command"), Request(KERNEL, ANSWER_S), lambda _, data: said.extend(data))
+        said = collect(driver.access.dial("command"), Request(KERNEL, ANSWER_S, merged=True))[1]
     except CourseError as error:
         return [Finding("the kernel that your box shares", ok=False, found=error.what, mend=error.try_next, required=False)]
     lacks = said.decode().split()

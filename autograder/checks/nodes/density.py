@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from autograder.checks.nodes.placement import Placement, look, nodes_from, pods_from
 from autograder.framework.dice import Dice
@@ -101,7 +102,7 @@ def density(machine: Machine, task: Task) -> Iterator[Fact]:  # noqa: ARG001  (t
 
 def _full(placement: Placement, there: Sequence[PodSpec], left: Sequence[str]) -> Fact:
     what = "what runs on node"
-    if over := [phrase for phrase in placement.overcommitted if phrase.startswith("node ")]:
+    if over := replace(placement, nodes={"node": placement.nodes["node"]}).overcommitted:
         return Fact(what, ok=False, saw=over[0], hints=(f"{over[0]}.", *FULL))
     first = f"There is room for {left[0]} yet." if left else "Nothing of it runs there."
     return Fact(what, bool(there) and not left, f"{len(there)} services", (first, *FULL))

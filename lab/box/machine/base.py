@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from lab.box.core.inside import BOX
 from lab.box.errors import CourseError, NotManaged, WaitTimeout
-from lab.box.machine.command import Request, Show, run
+from lab.box.machine.command import Request, Show, collect, run
 
 if TYPE_CHECKING:
     import docker
@@ -119,7 +119,7 @@ class Machine:
             CourseError: *check* is set and it failed.
             KeyboardInterrupt: as ``stream``.
         """
-        code, said, complained, timed_out = self._run(Request(command, timeout, stdin=stdin))
+        code, said, complained, timed_out = collect(self._ask_for_command(), Request(command, timeout, stdin=stdin))
         result = Result(code, said.decode(errors="replace"), complained.decode(errors="replace"))
         if timed_out:
             raise WaitTimeout(f"A command took longer than {timeout:g} s and was ended: {command[:80]}", result.stdout[-500:])
@@ -146,12 +146,6 @@ class Machine:
         if timed_out:
             raise WaitTimeout(f"A command took longer than {request.timeout_s:g} s and was ended: {request.script[:80]}", "")
         return code
-
-    def _run(self, request: Request) -> tuple[int, bytes, bytes, bool]:
-        """Exit code, output, errors, and whether the time was up."""
-        parts: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
-        code, timed_out = run(self._ask_for_command(), request, lambda where, data: parts[where].extend(data))
-        return code, bytes(parts["stdout"]), bytes(parts["stderr"]), timed_out
 
     def put(self, local: str | Path, remote: str) -> None:
         """Copy a file or a directory to the machine, as *remote*; root owns the copy.  Python's and Jupyter's caches are left out.
@@ -201,7 +195,7 @@ class Machine:
             path.chmod(member.mode & 0o755 | 0o600)
 
     def _moved(self, command: str, data: bytes, complaint: str) -> bytes:
-        code, said, complained, timed_out = self._run(Request(command, SHELL_TIMEOUT_S * 5, stdin=data))
+        code, said, complained, timed_out = collect(self._ask_for_command(), Request(command, SHELL_TIMEOUT_S * 5, stdin=data))
         if timed_out:
             raise WaitTimeout(complaint, f"It took longer than {SHELL_TIMEOUT_S * 5:g} s.", "course status")
         if code:

@@ -87,6 +87,17 @@ def run(connection: socket.socket, request: Request, show: Show) -> tuple[int, b
                 conversation.interrupt()
 
 
+def collect(connection: socket.socket, request: Request) -> tuple[int, bytes, bytes, bool]:
+    """Run a command as ``run`` does, and keep what it says.
+
+    Returns:
+        Its exit code, its output, its errors, and whether its time was up.
+    """
+    said: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+    code, timed_out = run(connection, request, lambda where, data: said[where].extend(data))
+    return code, bytes(said["stdout"]), bytes(said["stderr"]), timed_out
+
+
 class Interrupted(Exception):
     """An interrupt was passed on, and has done its work."""
 

@@ -23,7 +23,7 @@ from lab.box.core.progress import Progress
 from lab.box.drivers.microvm import kvm
 from lab.box.drivers.microvm.qemu import VirtualMachine, hardware_key
 from lab.box.errors import BuildError, CourseError
-from lab.box.machine.command import Request, run
+from lab.box.machine.command import Request, collect
 from lab.box.wait import wait_for
 
 COMMAND_S = 120
@@ -131,7 +131,6 @@ def _warm(installation: Installation, access: Access, wait: Callable[[str, Calla
 
 
 def _succeeds(access: Access, command: str) -> None:
-    said = bytearray()
-    code, _ = run(access.dial("command"), Request(command, COMMAND_S, merged=True), lambda _, data: said.extend(data))
+    code, said, _, _ = collect(access.dial("command"), Request(command, COMMAND_S, merged=True))
     if code:
         raise ConnectionError(said.decode(errors="replace").strip() or f"{command}: exit code {code}")
