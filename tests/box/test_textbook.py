@@ -61,6 +61,19 @@ def test_an_address_that_nobody_has_fails_at_once(box: Box) -> None:
     assert time.monotonic() - began < 2 * RESOLVER_S
 
 
+@pytest.mark.above
+def test_a_machine_routes_to_the_containers_of_another(box: Box) -> None:
+    far = machines.create("far")
+    try:
+        network = "docker network create --subnet 172.29.0.0/16 behind && docker run -d --network behind --ip 172.29.0.5 app:v1"
+        address = far.sh(f"{network} > /dev/null && hostname -i", check=True).stdout.split()[-1]
+        there = f"ip route add 172.29.0.0/16 via {address} && curl -sS --retry 9 --retry-connrefused http://172.29.0.5:8080/"
+        done = box.sh(f"{there}; code=$?; ip route delete 172.29.0.0/16; exit $code")
+    finally:
+        machines.delete("far")
+    assert "greeting: Hello, world." in done.stdout, done
+
+
 def test_what_tutorials_take_for_granted_is_there(box: Box) -> None:
     assert box.sh(f"for tool in {TOOLS}; do command -v $tool > /dev/null || echo $tool; done").stdout == ""
 

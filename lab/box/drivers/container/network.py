@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import docker
     from docker.models.networks import Network
 
-NO_ADDRESS_HERE = {"com.docker.network.bridge.inhibit_ipv4": "true"}
-"""The engine's computer gets none on the bridge."""
+LEADS_NOWHERE = {"com.docker.network.bridge.inhibit_ipv4": "true", "com.docker.network.bridge.enable_ip_masquerade": "false"}
+"""The engine's computer gets no address on the bridge, and lends it none.  A network that is ``internal`` would drop what machines send to
+the networks behind one another, because its rules know this segment's addresses alone."""
 
 
 def segment(outer: docker.DockerClient, installation: Installation) -> Network:
@@ -39,8 +40,8 @@ def segment(outer: docker.DockerClient, installation: Installation) -> Network:
         for third in range(256):
             try:
                 return outer.networks.create(
-                    f"course-{installation.owner}-segment-{secrets.token_hex(2)}", driver="bridge", internal=True, check_duplicate=True,
-                    labels={engine.OWNER_LABEL: installation.owner}, options=NO_ADDRESS_HERE, ipam=_pool(f"10.30.{third}.0/24"),
+                    f"course-{installation.owner}-segment-{secrets.token_hex(2)}", driver="bridge", check_duplicate=True,
+                    labels={engine.OWNER_LABEL: installation.owner}, options=LEADS_NOWHERE, ipam=_pool(f"10.30.{third}.0/24"),
                 )  # fmt: skip
             except docker.errors.APIError as error:
                 why = str(error.explanation)
