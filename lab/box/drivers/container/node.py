@@ -55,7 +55,7 @@ def run(
     def start(**privileges: Any) -> Container:
         return outer.containers.run(
             image, detach=True, name=full_name, hostname=name, labels=labels, stop_signal="SIGKILL",
-            volumes={volume.name: {"bind": "/var/lib/docker", "mode": "rw"}}, **network, **privileges,
+            volumes={volume.name: {"bind": "/var/lib/docker", "mode": "rw"}}, cgroupns="private", **network, **privileges,
         )  # fmt: skip
 
     try:
