@@ -21,7 +21,7 @@ from lab.box import lifecycle
 from lab.box.core.installation import Installation
 from lab.box.instances.box import Box
 from lab.box.wait import wait_for
-from lab.picture.snapshot import Camera, snapshot
+from lab.picture.camera import Camera, snapshot
 from tests.support.jupyter import jupyterlab, open_notebook
 
 if TYPE_CHECKING:

@@ -152,6 +152,7 @@ def run(request: Request, variables: dict[str, Any]) -> None:
         WaitTimeout: it took too long.
     """
     from lab.box import connect  # noqa: PLC0415  (looked up when it is used: a test, or a later `course up`, may have changed it)
+    from lab.picture.feed import look_beside_docker  # noqa: PLC0415  (a notebook whose first cell is %%box need not wait for it)
 
     environment = {name.rpartition(".")[2]: _text(name, variables) for name in request.take}
     machine = variables.get(request.on) if request.on else connect()
@@ -178,6 +179,7 @@ def run(request: Request, variables: dict[str, Any]) -> None:
         return
     finally:
         said.end()
+        look_beside_docker()
         if request.out:
             variables[request.out] = kept.decode(errors="replace").rstrip("\n")
     if code:

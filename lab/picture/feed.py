@@ -1,8 +1,9 @@
 """What keeps a picture live: a feed takes a new snapshot of a machine whenever its engine tells of an event.
 
-All who look at the same machine in this process share one feed.  A feed has two threads.  One reads the engine's events.  The other waits
-until a burst of events has ended, takes one snapshot, and hands it to the subscribers.  Nothing is polled, with one exception: where no
-event comes for a while the engine is asked whether it is there, because a connection to an engine that hangs looks like one without events.
+All who look at the same machine in this process share one feed.  A feed has three threads.  One reads the engine's events, one hears of
+what changes beside Docker.  The third waits until a burst of events has ended, takes one snapshot, and hands it to the subscribers.
+Nothing is polled, with one exception: where no event comes for a while the engine is asked whether it is there, because a connection to an
+engine that hangs looks like one without events.
 
 As long as a feed can't see its machine, it says since when and why, and tries again.  So it recovers by itself, whether the stream broke,
 the engine was restarted, or the box was rewound.  A machine that is known not to run any more is shown as gone, with what was on it.
@@ -13,17 +14,23 @@ The threads end with the last subscriber, and never write to standard error.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
+from lab.box.errors import CourseError
 from lab.box.machine import Machine
+from lab.box.machine.command import Request, run
 from lab.box.machine.unix_http import open_connection
+from lab.picture.beside_docker import WATCH
+from lab.picture.camera import BESIDE_DOCKER, EVERYTHING, Camera
 from lab.picture.events import ANSWER_S, EventStream, change
-from lab.picture.snapshot import EVERYTHING, Box, Camera
+from lab.picture.snapshot import Box
 
 SETTLE_S = 0.02
 """Seconds after an event until a snapshot is taken: most events come in bursts."""
@@ -37,6 +44,8 @@ DELETED_S = 4.0
 """Seconds after a machine was lost until it is asked once more what became of it: one that is deleted ends before it is forgotten."""
 RECENTLY_STARTED_S = 1.5
 """Seconds after a container's start until its walls are looked at again: its program may have left a namespace meanwhile."""
+FOREVER_S = 1e6
+"""Seconds that a watch may take."""
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +81,14 @@ class Feed:
         self._machine = machine
         self._seen = Seen(None, time.time(), "looking for the first time")
         self._stream_error, self._asked_once_more = "", False
-        self._wake, self._closed = threading.Event(), threading.Event()
+        self._wake, self._closed, self._opened = threading.Event(), threading.Event(), threading.Event()
+        self._watched: socket.socket | None = None
         self._stream = EventStream(machine.docker_host, self._closed)
         self._lock = threading.Lock()
         self._changed: set[str] = set()
         self._recently_started: dict[str, float] = {}
         self._late_look = inf
-        self._threads = [threading.Thread(target=work, name="topology", daemon=True) for work in (self._listen, self._look)]
+        self._threads = [threading.Thread(target=work, name="topology", daemon=True) for work in (self._listen, self._watch, self._look)]
         for thread in self._threads:
             thread.start()
 
@@ -92,11 +102,20 @@ class Feed:
         self._wake.set()
         self._notify(event=True)
 
+    def look_beside_docker(self) -> None:
+        """Look again, and once more a little later, at what others than Docker have on the machine."""
+        with self._lock:
+            self._changed.add(BESIDE_DOCKER)
+            self._recently_started[BESIDE_DOCKER] = time.monotonic() + RECENTLY_STARTED_S
+        self._wake.set()
+
     def close(self) -> None:
         """End the threads."""
         self._closed.set()
         self._wake.set()
+        self._opened.set()
         self._stream.cut()
+        self._cut_watch()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(ANSWER_S)
@@ -121,6 +140,27 @@ class Feed:
             self._changed.add(EVERYTHING)
         self._stream_error = ""
         self._wake.set()
+        self._opened.set()
+
+    def _watch(self) -> None:
+        """Hear of what changes beside Docker, from each time that the engine's stream is opened until the machine tells no more."""
+        while True:
+            self._opened.wait()
+            self._opened.clear()
+            if self._closed.is_set():
+                return
+            try:
+                self._watched = self._machine.ask_for_command()
+                if self._closed.is_set():  # the cut came before there was anything to cut
+                    self._cut_watch()
+                run(self._watched, Request(WATCH, FOREVER_S), lambda *_: self.look_beside_docker())
+            except (CourseError, OSError):
+                log.debug("what is beside Docker is not watched", exc_info=True)
+
+    def _cut_watch(self) -> None:
+        if watched := self._watched:
+            with suppress(OSError):
+                watched.shutdown(socket.SHUT_RDWR)
 
     def _event(self, event: dict[str, Any]) -> None:
         found = change(event)
@@ -265,3 +305,9 @@ def poke() -> None:
     """Have all feeds take a new snapshot: something happened of which no engine tells, such as an answer that a learner gave."""
     for feed in list(_feeds.values()):
         feed.poke()
+
+
+def look_beside_docker() -> None:
+    """Have all feeds look at what others than Docker have: commands were run that may have changed it."""
+    for feed in list(_feeds.values()):
+        feed.look_beside_docker()

@@ -1,6 +1,6 @@
 """The graph that is drawn: what is inside what, and what leads where.  No input and no output: the same snapshot gives the same graph.
 
-Nodes have a ``kind`` (computer, box, pod, container, network, deployment, service) and these attributes, all of them always there:
+Nodes have a ``kind`` (computer, box, pod, container, namespace, network, deployment, service) and these attributes, always all of them:
 
 ===========  ========================================================================================================
 ``parent``   the node that it is drawn in; empty at the top
@@ -9,17 +9,19 @@ Nodes have a ``kind`` (computer, box, pod, container, network, deployment, servi
              box that does not run any more, and for what was on it; else empty
 ``note``     what else there is to say, such as an exit code, why it did not start, or how many copies there are
 ``image``    of a container
-``address``  of a pod or a container that stands alone: its addresses; of a network its subnet
+``address``  of a pod, a namespace, or a container that stands alone: its addresses; of a network its subnet
 ``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
 ``walls``    of a container: by kind, from whom no wall separates it: ``the box`` or a container's name; kinds with a wall are left out
+``process``  of a container that runs and that Docker has not made: its first process; else 0
 ``inner``    of every container of a pod but the first: by kind, whether a wall stands between it and those before it in the pod
 ===========  ========================================================================================================
 
-Edges have a ``kind``: ``attached`` (pod or container → network), ``named`` (service → pod or container) and ``published`` (box → pod or
-container).
+Edges have a ``kind``: ``attached`` (pod, container or namespace → network), ``named`` (service → pod or container) and ``published``
+(box → pod or container).
 
-Containers that share a network namespace are a **pod**.  A **service** is a name on a network to which more than one of them answers.  A
-**deployment** is a label that several have: ``deployment``, or what Docker Compose and Swarm write.
+Containers that share a network namespace are a **pod**.  A **namespace** is one for networks that has a name, and no container in it.  A
+**service** is a name on a network to which more than one of them answers.  A **deployment** is a label that several have:
+``deployment``, or what Docker Compose and Swarm write.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def graph(snapshot: Snapshot) -> Graph[str]:
 
 
 def _add(result: Graph[str], node: str, kind: str, parent: str, label: str, **more: object) -> None:
-    empty: dict[str, object] = {"state": "", "note": "", "image": "", "address": "", "ports": "", "walls": {}, "inner": {}}
+    empty: dict[str, object] = {"state": "", "note": "", "image": "", "address": "", "ports": "", "walls": {}, "inner": {}, "process": 0}
     result.add_node(node, kind=kind, parent=parent, label=label, **(empty | more))
 
 
@@ -77,6 +79,11 @@ def _draw(result: Graph[str], box: Box) -> None:
     for root, members in units.items():
         if ports := _ports(members):
             result.add_edge(here, nodes[root], kind="published", ports=ports)
+    for one in box.namespaces:
+        node = f"namespace:{box.name}/{one.name}"
+        note = ", ".join(one.cards) or "without a network card"
+        state = "gone" if box.end_reason else ""
+        _add(result, node, "namespace", here, one.name, state=state, note=note, address=", ".join(one.addresses))
     _networks(result, box, here, {container.id: nodes[root] for root, members in units.items() for container in members})
 
 
@@ -132,9 +139,10 @@ def _inner(it: Container, above: Sequence[Container]) -> dict[str, bool]:
 
 def _container(result: Graph[str], it: Container, parent: str, names: Mapping[str, str], shown: Mapping[str, object]) -> None:
     walls = {kind: names.get(it.shares[kind], "one that is gone") for kind in WALLS if kind in it.shares}
-    notes = [it.health, f"code {it.exit_code}" if it.exit_code is not None else "", it.trouble]
+    notes = [f"by {it.runtime}" if it.runtime else "", it.health, f"code {it.exit_code}" if it.exit_code is not None else "", it.trouble]
     note = ", ".join(filter(None, notes))
-    _add(result, f"container:{it.id}", "container", parent, it.name, state=it.state, note=note, image=it.image, walls=walls, **shown)
+    more = {"state": it.state, "note": note, "image": it.image, "walls": walls, "process": it.process}
+    _add(result, f"container:{it.id}", "container", parent, it.name, **more, **shown)
 
 
 def _pod_name(members: Sequence[Container]) -> str:
@@ -146,7 +154,8 @@ def _pod_name(members: Sequence[Container]) -> str:
 
 def _networks(result: Graph[str], box: Box, here: str, nodes: Mapping[str, str]) -> None:
     named: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-    attached = {(link.network, nodes[one.id]): one for one in box.containers for link in one.links}
+    attached = {(link.network, nodes[one.id]): None for one in box.containers for link in one.links}
+    attached |= {(link.network, f"namespace:{box.name}/{one.name}"): None for one in box.namespaces for link in one.links}
     used = {network for network, _ in attached}
     for network in box.networks:
         if network.name in NO_NETWORKS or (network.name == "bridge" and network.id not in used):
@@ -167,7 +176,7 @@ def _networks(result: Graph[str], box: Box, here: str, nodes: Mapping[str, str])
 
 
 def _network(box: Box, network: str) -> str:
-    return f"network:{box.name}/{network[:12]}"
+    return f"network:{box.name}/{network}"
 
 
 def _ports(members: Sequence[Container]) -> str:

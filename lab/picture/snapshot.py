@@ -1,34 +1,12 @@
-"""What is on a machine at a moment, as plain data: its containers, the walls between them, and its networks.
-
-Walls are not read from labels or options.  The engine says which process is a container's first one, and the kernel gives each namespace of
-that process a number.  Two containers with the same number have no wall of that kind between them, whatever they were made with.  Only
-where no process runs, the options that the container was made with are taken instead.
-
-A snapshot costs one request for each kind of object, and these are made side by side.  What an engine never changes about a container is
-kept by ``Camera`` from one snapshot to the next, so that the next one asks only about new containers.
-"""
+"""What is on a machine at a moment, as plain data: its containers, the walls between them, and its networks."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any
-
-from lab.box.machine.base import API_VERSION, Machine
-from lab.box.machine.unix_http import open_connection
-from lab.box.parallel import AT_ONCE
-from lab.observe.namespace import LOOK_S, WALLS, namespaces
 
 BOX = "box"
 """In ``shares``, in the place of a container's id: the namespace is the machine's own."""
-EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (what a port is published on, not what listens)
-EVERYTHING = ""
-"""In the place of a container's id, for ``Camera.forget``: the machine itself, and all containers."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +58,8 @@ class Container:
         links: its networks.
         ports: that are published.
         shares: by kind, whose namespace it uses where it has none of its own: another container's id, or ``BOX``.
+        runtime: what runs it, where that is not Docker: Podman, containerd, runc or crun; else empty.
+        process: the id of its first process where it runs, and that is not Docker's doing; else 0.
     """
 
     id: str
@@ -94,16 +74,37 @@ class Container:
     links: tuple[Link, ...] = ()
     ports: tuple[Port, ...] = ()
     shares: Mapping[str, str] = field(default_factory=dict)
+    runtime: str = ""
+    process: int = 0
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network of an engine; ``subnet`` is empty where it has none."""
+    """A network of an engine, or a bridge that somebody else has made; ``subnet`` is empty where it has none."""
 
     id: str
     name: str
     driver: str = "bridge"
     subnet: str = ""
+
+
+@dataclass(frozen=True)
+class NetworkNamespace:
+    """A network namespace with a name (``ip netns``), and without a container.
+
+    Args:
+        name: under ``/run/netns``.
+        number: the kernel's.
+        cards: its network cards in words, with the other end where that is known, such as ``eth0 ↔ veth-red``.
+        addresses: of all of them.
+        links: the bridges that it is on.
+    """
+
+    name: str
+    number: str
+    cards: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class Box:
     Args:
         name: its host name.
         containers: oldest first.
-        networks: that its engine has.
+        networks: that its engine has, and bridges that others have made.
+        namespaces: for networks, that nobody but their name holds.
         end_reason: what became of it; the rest is as it was before it ended.  Empty where it runs.
         ended: the time of day when it was found to have ended, such as ``12:03:59``; empty where it runs.
     """
@@ -121,6 +123,7 @@ class Box:
     name: str
     containers: tuple[Container, ...] = ()
     networks: tuple[Network, ...] = ()
+    namespaces: tuple[NetworkNamespace, ...] = ()
     end_reason: str = ""
     ended: str = ""
 
@@ -130,170 +133,3 @@ class Snapshot:
     """Some machines at a moment."""
 
     boxes: tuple[Box, ...]
-
-
-def snapshot(*machines: Machine) -> Snapshot:
-    """What is there now.
-
-    Args:
-        machines: to look at, side by side.
-
-    Raises:
-        docker.errors.DockerException, OSError, CourseError: a machine or its engine doesn't answer.
-    """
-    with ThreadPoolExecutor(len(machines) or 1) as pool:
-        return Snapshot(tuple(pool.map(lambda machine: Camera(machine).take(), machines)))
-
-
-@dataclass(frozen=True)
-class _PrivilegeCache:
-    """What is kept of a container between two snapshots: the engine's long answer, and the kernel's number by kind of namespace."""
-
-    details: Mapping[str, Any]
-    numbers: Mapping[str, str]
-
-
-class Camera:
-    """Takes snapshots of one machine, one after the other.
-
-    Args:
-        machine: to look at.
-        client: to ask with; the machine's own where none is given.
-    """
-
-    def __init__(self, machine: Machine, client: Any = None) -> None:
-        self._machine = machine
-        self._api = (client or machine.docker).api
-        self._name = ""
-        self._known: dict[str, _PrivilegeCache] = {}
-        self._outside: Mapping[str, str] = {}
-
-    def forget(self, container: str = EVERYTHING) -> None:
-        """Forget what is kept of a container, so that the next snapshot asks about it again.
-
-        Args:
-            container: its id, if it was started or connected to something; ``EVERYTHING`` for the machine itself and all that is on it.
-        """
-        if container == EVERYTHING:
-            self._known.clear()
-            self._name = ""
-        else:
-            self._known.pop(container, None)
-
-    def take(self) -> Box:
-        """The machine as it is now.
-
-        Raises:
-            docker.errors.DockerException, OSError, CourseError: the machine or its engine doesn't answer.
-        """
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            networks = pool.submit(self._api.networks)
-            name = pool.submit(lambda: self._name or str(self._api.info()["Name"]))
-            listed = self._api.containers(all=True)
-            newcomers = [found["Id"] for found in listed if found["Id"] not in self._known]
-            parts = pool.map(self._inspected, (newcomers[at::AT_ONCE] for at in range(min(AT_ONCE, len(newcomers)))))
-            details = {found["Id"]: found for part in parts for found in part}
-            self._name = name.result()
-        numbers = self._numbers({key: int(found["State"]["Pid"]) for key, found in details.items() if found["State"]["Pid"]})
-        self._known |= {key: _PrivilegeCache(found, numbers.get(key, {})) for key, found in details.items()}
-        self._known = {found["Id"]: self._known[found["Id"]] for found in listed if found["Id"] in self._known}
-        listed = sorted((found for found in listed if found["Id"] in self._known), key=self._made)
-        return Box(self._name, self._containers(listed), tuple(sorted(map(_network, networks.result()), key=lambda one: one.name)))
-
-    def _made(self, listed: Mapping[str, Any]) -> tuple[str, str]:
-        """For sorting by age.  The engine's list has whole seconds, and a pod is made within one; its long answer has fractions of them."""
-        return str(self._known[listed["Id"]].details["Created"]).removesuffix("Z"), listed["Id"]
-
-    def _inspected(self, containers: Sequence[str]) -> list[dict[str, Any]]:
-        """The engine's long answers, without containers that were removed meanwhile.  Docker's client would take four times as long."""
-        found = []
-        with closing(open_connection(self._machine.docker_host, LOOK_S)) as connection:
-            for container in containers:
-                connection.request("GET", f"/v{API_VERSION}/containers/{container}/json")
-                answer = connection.getresponse()
-                said = answer.read()
-                if answer.status == HTTPStatus.OK:
-                    found.append(json.loads(said))
-                elif answer.status != HTTPStatus.NOT_FOUND:
-                    raise ConnectionError(f"{answer.status} {answer.reason}")
-        return found
-
-    def _numbers(self, processes: Mapping[str, int]) -> dict[str, dict[str, str]]:
-        """The kernel's numbers for the namespaces of some processes, by the same keys; the machine's own are kept in passing."""
-        if not processes:
-            return {}
-        found = namespaces(self._machine, *processes.values())
-        self._outside = found[1]
-        return {key: found.get(pid, {}) for key, pid in processes.items()}
-
-    def _containers(self, listed: Sequence[Mapping[str, Any]]) -> tuple[Container, ...]:
-        known = [self._known[found["Id"]] for found in listed]
-        shares = shared(
-            [(one["Id"], it.numbers if one["State"] in ("running", "paused") else {}) for one, it in zip(listed, known, strict=True)],
-            {one["Id"]: it.details["HostConfig"] for one, it in zip(listed, known, strict=True)},
-            self._outside,
-        )
-        return tuple(_container(one, it.details, shares[one["Id"]]) for one, it in zip(listed, known, strict=True))
-
-
-def shared(
-    numbers: Iterable[tuple[str, Mapping[str, str]]], options: Mapping[str, Mapping[str, Any]], outside: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
-    """Whose namespaces each container uses, by its id and the kind of namespace, where it has none of its own.
-
-    Args:
-        numbers: for each container, the oldest first, its id and the numbers of its namespaces; no numbers where nothing runs.
-        options: what each was made with (the engine's ``HostConfig``), which counts where there are no numbers.
-        outside: the machine's own numbers.
-    """
-    first: dict[tuple[str, str], str] = dict.fromkeys(outside.items(), BOX)
-    found: dict[str, dict[str, str]] = {}
-    for container, own in numbers:
-        if own:
-            owners = {kind: first.setdefault((kind, own[kind]), container) for kind in WALLS if kind in own}
-        else:
-            owners = {kind: _asked_for(kind, options[container]) or container for kind in WALLS}
-        found[container] = {kind: owner for kind, owner in owners.items() if owner != container}
-    return found
-
-
-def _asked_for(kind: str, options: Mapping[str, Any]) -> str:
-    """Whose namespace a container was told to join: an id, ``BOX``, or nobody's."""
-    mode = str(options.get({"net": "NetworkMode", "ipc": "IpcMode", "pid": "PidMode", "uts": "UTSMode"}.get(kind, ""), ""))
-    return BOX if mode == "host" else mode.partition("container:")[2]
-
-
-def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Mapping[str, str]) -> Container:
-    names = (name[1:] for name in listed["Names"] or () if name.count("/") == 1)  # others are what a --link calls it
-    name = next(names, listed["Id"][:12])
-    ended = re.match(r"(?:Exited|Restarting) \((\d+)\)", listed["Status"])
-    health = re.search(r"\((?:health: )?(healthy|unhealthy|starting)\)$", listed["Status"])
-    own = {name, listed["Id"][:12]}
-    aliases = {key: set(found.get("Aliases") or ()) - own for key, found in details["NetworkSettings"]["Networks"].items()}
-    runs = listed["State"] in ("running", "paused")  # one whose start has failed is listed with an address that it has not
-    links = (
-        Link(found["NetworkID"], found["IPAddress"] if runs else "", tuple(sorted(aliases.get(key, ()))))
-        for key, found in (listed["NetworkSettings"]["Networks"] or {}).items()
-        if found["NetworkID"] and key not in ("host", "none")
-    )
-    ports = {
-        Port(port["PublicPort"], port["PrivatePort"], port["Type"], "" if port["IP"] in EVERYWHERE else port["IP"])
-        for port in listed["Ports"]
-        if port.get("PublicPort")
-    }
-    return Container(
-        listed["Id"], name, listed["Image"], listed["State"], health[1] if health else "", int(ended[1]) if ended else None,
-        _trouble(details["State"], listed["State"]), listed["Created"], listed["Labels"] or {}, tuple(links), tuple(sorted(ports)), shares,
-    )  # fmt: skip
-
-
-def _trouble(found: Mapping[str, Any], state: str) -> str:
-    if found.get("OOMKilled"):
-        return "a program in it was killed for want of memory" if state == "running" else "killed for want of memory"
-    why = str(found.get("Error") or "").strip().removesuffix(": unknown").split(": ")
-    return "" if state in ("running", "paused") else ": ".join(why[-2:])
-
-
-def _network(found: Mapping[str, Any]) -> Network:
-    subnets = [setting.get("Subnet", "") for setting in found["IPAM"]["Config"] or ()]
-    return Network(found["Id"], found["Name"], found["Driver"], subnets[0] if subnets else "")

@@ -95,7 +95,7 @@ class _Box:
         """Draw the box below the height *top*.  Returns its width, and the height at which it ends."""
         inside = self._children[box]
         kinds = {node: self._graph.nodes[node]["kind"] for node in inside}
-        bands = [("", [node for node in inside if kinds[node] in ("pod", "container")])]
+        bands = [("", [node for node in inside if kinds[node] in ("pod", "container", "namespace")])]
         bands += [(node, self._children[node]) for node in inside if kinds[node] == "deployment"]
         lanes = [node for node in inside if kinds[node] in ("service", "network")]
         published = [node for node in self._graph.successors(box) if self._graph.edges[box, node]["kind"] == "published"]
@@ -143,8 +143,10 @@ class _Box:
             return
         shown = self._graph.nodes[unit]
         self._page.rect(x, y, WIDTH, self._height(unit), "pod")
-        self._page.text(x + 8, y + 14, f"pod {shown['label']}", "b")
+        self._page.text(x + 8, y + 14, f"{shown['kind']} {shown['label']}", "b")
         self._page.text(x + 8, y + 27, f"{shown['address']}  {shown['ports']}".strip(), "s", 30)
+        if shown["kind"] == "namespace":
+            self._page.text(x + 8, y + 40, says(shown), "s", 30)
         for number, container in enumerate(self._children[unit]):
             height = y + HEAD * 2 - 8 + number * (HEIGHT + WALL)
             if number:

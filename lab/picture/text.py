@@ -10,7 +10,7 @@ from lab.picture.graph import THE_BOX, Graph
 
 LONGEST = 60
 """Letters at most of a name."""
-ORDER = {"deployment": 0, "pod": 1, "container": 1, "service": 2, "network": 3}
+ORDER = {"deployment": 0, "pod": 1, "container": 1, "namespace": 1, "service": 2, "network": 3}
 """In which order the nodes inside one node are told."""
 
 

@@ -7,19 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.box.machine import Machine
+from lab.observe.firewall import RULES, dropping
 from lab.picture.graph import Graph
 from lab.picture.text import words
 
 LOOK_S = 20.0
-LOOK_INSIDE = r"""
+LOOK_INSIDE = rf"""
 ss -Hltunp | while read -r kind state queue more address peer program; do
-    program=${program#*\"}; echo "$address $kind ${program%%\"*}"
+    program=${{program#*\"}}; echo "$address $kind ${{program%%\"*}}"
 done
 echo --
 ip -o link | while read -r number name rest; do
-    [ "$name" = lo: ] || echo "${name%%[@:]*}  MTU $(echo "$rest" | grep -o "mtu [0-9]*" | cut -d" " -f2)"
-done"""
-"""For a shell in a container's network, with the machine's own programs."""
+    [ "$name" = lo: ] || echo "${{name%%[@:]*}}  MTU $(echo "$rest" | grep -o "mtu [0-9]*" | cut -d" " -f2)"
+done
+echo --
+ip -o -4 addr show scope global | while read -r number name kind address rest; do echo "${{address%/*}}"; done
+echo --
+{RULES}
+"""
+"""For a shell in a container's network, with the machine's own programs.  It is put between single quotes."""
 LINES, BYTES = 50, 16_000
 """How much of a log is shown, at most."""
 MODES = {"network": "NetworkMode", "ipc": "IpcMode", "pid": "PidMode", "uts": "UTSMode"}
@@ -47,15 +53,18 @@ def details(machines: Mapping[str, Machine], graph: Graph[str], node: str) -> tu
     """
     if node not in graph:
         return "It is gone", []
-    about: Parts = [("In words", words(graph, node))]
-    title = f"{graph.nodes[node]['kind']} {graph.nodes[node]['label']}"
-    if graph.nodes[node]["kind"] != "container":
-        return title, about
-    machine = machines.get(_box_of(graph, node))
+    shown, machine = graph.nodes[node], machines.get(_box_of(graph, node))
+    title, about = f"{shown['kind']} {shown['label']}", [("In words", words(graph, node))]
     try:
-        return title, about + (_container(machine, node.partition(":")[2]) if machine else [])
+        if machine and shown["kind"] == "namespace":
+            about += _seen_from_inside(machine, f"ip netns exec {shlex.quote(shown['label'])}", _bridges(graph, node))
+        elif machine and shown["process"]:
+            about += [("Its process", str(shown["process"])), *_seen_from_inside(machine, _enter(shown["process"]), _bridges(graph, node))]
+        elif machine and shown["kind"] == "container" and "/" not in node:
+            about += _container(machine, node.partition(":")[2], _bridges(graph, node))
     except Exception as error:  # noqa: BLE001  (gone meanwhile, or an engine that does not answer: that is what there is to know)
-        return title, [*about, ("The engine says", str(getattr(error, "explanation", None) or error)[:300])]
+        about.append(("The engine says", str(getattr(error, "explanation", None) or error)[:300]))
+    return title, about
 
 
 def _box_of(graph: Graph[str], node: str) -> str:
@@ -64,7 +73,25 @@ def _box_of(graph: Graph[str], node: str) -> str:
     return node
 
 
-def _container(machine: Machine, container: str) -> Parts:
+def _bridges(graph: Graph[str], node: str) -> list[str]:
+    """The bridges, by their names in the kernel, that a container or its pod is on."""
+    pod = graph.nodes[node]["parent"]
+    on = {network for unit in (node, pod) for network, edge in graph[unit].items() if edge["kind"] == "attached"}
+    return [_bridge(network.rpartition("/")[2], graph.nodes[network]["label"]) for network in on]
+
+
+def _bridge(network: str, label: str) -> str:
+    """The name of a network's bridge in the kernel; Docker's first one has its own."""
+    if network.startswith("bridge "):
+        return label
+    return "docker0" if label == "bridge" else f"br-{network[:12]}"
+
+
+def _enter(process: int) -> str:
+    return f"nsenter --target {process} --net"
+
+
+def _container(machine: Machine, container: str, bridges: Sequence[str]) -> Parts:
     api = machine.docker.api
     found = api.inspect_container(container)
     logs = api.logs(container, tail=LINES)[-BYTES:].decode(errors="replace")
@@ -84,20 +111,30 @@ def _container(machine: Machine, container: str) -> Parts:
     listed = "\n".join(f"{name:<10} {value}" for name, value in facts.items())
     return [
         ("The engine says", listed),
-        *_seen_from_inside(machine, state["Pid"]),
+        *(_seen_from_inside(machine, _enter(state["Pid"]), bridges) if state["Pid"] else ()),
         ("A command that makes one like it", command(found, api.inspect_image(found["Image"])["Config"])),
         (f"Its last {LINES} lines", logs or "It has said nothing."),
     ]
 
 
-def _seen_from_inside(machine: Machine, process: int) -> Parts:
-    """Where programs listen in a container's network, and how big its packets may be: as the kernel has it, not the engine."""
-    if not process:
-        return []
-    done = machine.sh(f"nsenter --target {process} --net sh -c '{LOOK_INSIDE}'", timeout=LOOK_S)
-    listens, _, links = done.stdout.partition("--\n")
+def _seen_from_inside(machine: Machine, enter: str, bridges: Sequence[str]) -> Parts:
+    """What the kernel has for a network: where programs listen, how big packets may be, and which rules drop some, there or here.
+
+    Args:
+        machine: that it is on.
+        enter: what runs a program in it.
+        bridges: of the machine, that it is on.
+    """
+    printed = machine.sh(f"{enter} sh -c '{LOOK_INSIDE}'; echo --; {RULES}", timeout=LOOK_S).stdout
+    listens, links, addresses, inside, outside = printed.split("--\n")
     where = "\n".join(_listener(*line.split(maxsplit=1)) for line in listens.splitlines()) or "nobody"
-    return [("Who listens, in its network", where), ("Its network cards", links.strip() or "none")]
+    drops = [f"in its network: {rule}" for rule in dropping(inside)]
+    drops += [f"on the machine: {rule}" for rule in dropping(outside, addresses.split(), bridges)]
+    return [
+        ("Who listens, in its network", where),
+        ("Its network cards", links.strip() or "none"),
+        ("Firewall rules that drop", "\n".join(drops) or "none that concerns it"),
+    ]
 
 
 def _listener(address: str, program: str = "") -> str:

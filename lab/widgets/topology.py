@@ -42,7 +42,8 @@ TWIN_EVERY_S = 3.0
 """Seconds between two renewals of the still picture, and from a change to the renewal at the latest."""
 LEGEND = (
     ("st-running", "running"), ("st-paused", "paused"), ("st-restarting", "restarting"), ("st-exited", "exited, dead, or gone"),
-    ("pod", "a pod: containers that share a network"), ("wall up", "a wall that stands between two of them"),
+    ("pod", "a pod: containers that share a network; or a network namespace without any"),
+    ("wall up", "a wall that stands between two of them"),
     ("wall", "a wall that is gone: they share that"), ("deployment", "a deployment: copies of one thing"),
     ("lane", "a network, a service, or published ports; lines lead to what is on it"),
 )  # fmt: skip

@@ -162,7 +162,7 @@ def test_an_interrupt_reaches_the_command(box: Box) -> None:
             raise KeyboardInterrupt  # as if it was pressed now
 
     with pytest.raises(KeyboardInterrupt):
-        command.run(box._ask_for_command(), Request("trap 'echo tidy; exit' INT; echo here; while :; do sleep 0.1; done", 99), show)
+        command.run(box.ask_for_command(), Request("trap 'echo tidy; exit' INT; echo here; while :; do sleep 0.1; done", 99), show)
     assert heard == b"here\ntidy\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import tempfile
 import threading
 import time
@@ -17,11 +18,14 @@ from typing import Any, ClassVar
 
 import pytest
 
+from lab.box.errors import BoxNotRunning
 from lab.box.instances.box import Box as Learners
 from lab.box.machine import Machine
-from lab.picture import events, feed
+from lab.picture import beside_docker, events, feed
+from lab.picture.beside_docker import BesideDocker
+from lab.picture.camera import snapshot
 from lab.picture.feed import Feed, Seen, follow, leave, poke
-from lab.picture.snapshot import BOX, snapshot
+from lab.picture.snapshot import BOX
 from tests.support.course import until
 
 on_container = pytest.mark.parametrize("running", ["container"], indirect=True)
@@ -161,8 +165,8 @@ class Fake(Machine):
     asked: list[str]
     over: threading.Event
 
-    def __init__(self, socket: Path) -> None:
-        self._socket, self.fate = socket, ""
+    def __init__(self, engine: Path) -> None:
+        self._socket, self.fate = engine, ""
 
     def end_reason(self) -> str:
         return self.fate
@@ -170,6 +174,9 @@ class Fake(Machine):
     @property
     def docker_host(self) -> str:
         return f"unix://{self._socket}"
+
+    def ask_for_command(self) -> socket.socket:
+        raise BoxNotRunning("This machine runs no command.", "", "")
 
 
 @pytest.fixture
@@ -182,8 +189,9 @@ Serve = Callable[..., Fake]
 
 
 @pytest.fixture
-def serve(place: Path) -> Iterator[Serve]:
-    """Serve an engine that isn't one."""
+def serve(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Serve an engine that isn't one, on a machine that has nothing beside it."""
+    monkeypatch.setattr(beside_docker, "look", lambda _: BesideDocker())
     with ExitStack() as stack:
 
         def start(kind: type[Engine] = Engine, *streams: bytes) -> Fake:
@@ -255,7 +263,7 @@ def test_two_share_one_feed_which_ends_with_the_last(bare: Learners) -> None:
     until("the first look", lambda: one.names == [])
     assert follow(bare, other) is shared
     assert other.names == []  # at once
-    assert len(threads()) == 2
+    assert len(threads()) == 3
     leave(bare, one)
     heard = len(one.notified)
     bare.docker.containers.create("pause", name="web")
@@ -300,6 +308,24 @@ def test_a_poke_has_everybody_look_again(bare: Learners) -> None:
         poke()
         assert len(every.notified) > heard
         until("another look", lambda: follower.last.since > before)
+
+
+@on_container
+def test_what_others_than_docker_do_is_seen_at_once(bare: Learners) -> None:
+    def namespaces() -> list[str]:
+        return [one.name for one in follower.last.box.namespaces] if follower.last.box else ["nothing is seen"]
+
+    def bridges() -> list[str]:
+        return [one.name for one in follower.last.box.networks if one.driver not in ("bridge", "host", "null")]
+
+    with following(bare) as follower:
+        until("the first look", lambda: namespaces() == [])
+        time.sleep(1)  # the watch begins at the same time
+        bare.sh("ip netns add red && ip link add br9 type bridge", check=True)
+        until("both to be seen", lambda: (namespaces(), bridges()) == (["red"], ["br9"]))
+        bare.sh("crun --root /run/crun list; ip netns delete red; ip link delete br9", check=True)
+        until("both to be gone", lambda: (namespaces(), bridges()) == ([], []))
+    until("the watch to end", lambda: bare.sh("pgrep -x inotifywait; pgrep -f '[i]p -o monitor'").stdout == "")
 
 
 # Bad days of a box
@@ -402,7 +428,7 @@ def test_a_stream_that_is_cut_in_the_middle_of_an_event_is_read_anew(serve: Serv
 def test_what_is_no_event_costs_a_stream_and_no_thread(serve: Serve, piece: bytes) -> None:
     with following(serve(Engine, piece)) as follower:
         until("it to be seen", lambda: follower.names == [] and any(seen.stale for seen in follower.notified))
-        assert len(threads()) == 2
+        assert len(threads()) == 3
 
 
 @pytest.mark.usefixtures("hasty")

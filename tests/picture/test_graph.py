@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from lab.picture.camera import shared
 from lab.picture.graph import Graph, graph
-from lab.picture.snapshot import BOX, Box, Container, Link, Network, Port, Snapshot, shared
+from lab.picture.snapshot import BOX, Box, Container, Link, Network, NetworkNamespace, Port, Snapshot
 
-ATTRIBUTES = {"kind", "parent", "label", "state", "note", "image", "address", "ports", "walls", "inner"}
+ATTRIBUTES = {"kind", "parent", "label", "state", "note", "image", "address", "ports", "walls", "inner", "process"}
 NETS = (Network("net-a", "front", subnet="10.1.0.0/24"), Network("net-b", "back", subnet="10.2.0.0/24"))
 BRIDGE, HOST, NONE = Network("net-0", "bridge", subnet="10.0.0.0/24"), Network("net-h", "host", "host"), Network("net-n", "none", "null")
 SWARM, COMPOSE = "com.docker.swarm.service.name", "com.docker.compose.service"
@@ -47,6 +48,7 @@ def edges(found: Graph[str], kind: str) -> list[tuple[str, str]]:
     return [(source, target) for source, target, shown in found.edges(data=True) if shown["kind"] == kind]
 
 
+RED = NetworkNamespace("red", "4026532780", ("eth0 ↔ v-red", "x"), ("10.9.0.1",), (Link("bridge br9", "10.9.0.1"),))
 BUSY = Snapshot((
     Box("one", (
         one("web-pause", links=(Link("net-a", "10.1.0.2", ("web",)), Link("net-b", "10.2.0.2")), ports=(Port(80, 8080),)),
@@ -55,7 +57,7 @@ BUSY = Snapshot((
         one("db", state="exited", exit_code=1, links=(Link("net-b", ""),)),
     ), (BRIDGE, *NETS, HOST, NONE)),
     Box("two", (inside("lonely", "gone"), one("plain", labels={COMPOSE: "plain"}))),
-    Box("three"),
+    Box("three", networks=(Network("bridge br9", "br9", "a bridge"),), namespaces=(RED,)),
 ))  # fmt: skip
 
 
@@ -69,9 +71,20 @@ def test_every_node_has_all_attributes() -> None:
     found = graph(BUSY)
     assert all(set(shown) == ATTRIBUTES for _, shown in found.nodes(data=True))
     assert {shown["kind"] for _, shown in found.nodes(data=True)} == {
-        "computer", "box", "pod", "container", "network", "deployment", "service",
+        "computer", "box", "pod", "container", "namespace", "network", "deployment", "service",
     }  # fmt: skip
     assert {shown["kind"] for *_, shown in found.edges(data=True)} == {"attached", "named", "published"}
+
+
+def test_a_namespace_without_a_container_tells_its_cards_and_is_on_its_bridge() -> None:
+    found = graph(BUSY)
+    assert found.nodes["namespace:three/red"]["note"] == "eth0 ↔ v-red, x"
+    assert ("namespace:three/red", "network:three/bridge br9") in edges(found, "attached")
+
+
+def test_who_runs_a_container_is_said_where_it_is_not_docker() -> None:
+    found = of("container", drawn(one("web", runtime="Podman", process=7, exit_code=1, state="exited")))
+    assert (found["web"]["note"], found["web"]["process"]) == ("by Podman, code 1", 7)
 
 
 def test_parents_come_before_children() -> None:

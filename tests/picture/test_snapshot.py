@@ -12,8 +12,9 @@ from docker.errors import NotFound
 
 from lab.box.machine.base import Result
 from lab.observe.namespace import WALLS, walls
+from lab.picture.camera import Camera, snapshot
 from lab.picture.graph import graph
-from lab.picture.snapshot import BOX, Box, Camera, Container, snapshot
+from lab.picture.snapshot import BOX, Box, Container
 from lab.picture.text import text
 from tests.support.course import until
 

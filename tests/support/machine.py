@@ -32,7 +32,7 @@ class Local(Machine):
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def _ask_for_command(self) -> socket.socket:
+    def ask_for_command(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         served = asyncio.run_coroutine_threadsafe(self._serve(theirs), loop())
         _under_way.add(served)  # a loop itself does not keep what it runs

@@ -41,11 +41,12 @@ until=$(($(date +%s) + within_s))
 while :; do
   send $requests 60 "--fail --fail-early" > /tmp/$key-after
   [ "$(grep -cx "greeting: $greeting" /tmp/$key-after)" = $requests ] && break
-  [ "$(date +%s)" -lt $until ] || break
+  [ "$(date +%s)" -lt $until ] || { send 6 40 > /tmp/$key-after; break; }
   sleep 0.5
 done
 cat /tmp/$key-after; rm -f /tmp/$key-after
 """
+"""Makes requests until all of them are answered.  Where that takes too long, a few more tell whether anybody is answered at all."""
 WALL = "iptables -t mangle {} PREROUTING ! -i lo -p tcp ! --dport 22 -j DROP"
 """Drops what comes in, as if the machine had lost its power.  Port 22 stays open, because the check itself comes in by it."""
 MACHINES = ("Each machine runs the same: what you did for one, in a loop over three.", "What init keeps is still there tomorrow.")

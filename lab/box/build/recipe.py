@@ -27,7 +27,7 @@ NETWORK = (
     "iproute2", "iptables", "ipvsadm", "ipset", "conntrack", "nftables", "iputils-ping", "bind9-dnsutils", "dnsmasq-base", "aardvark-dns",
     "socat", "netcat-openbsd", "curl", "tcpdump", "bridge-utils", "net-tools", "autossh",
 )  # fmt: skip
-CONVENIENCE = ("less", "nano", "jq", "strace", "lsof", "bash-completion", "netbase")
+CONVENIENCE = ("less", "nano", "jq", "strace", "lsof", "inotify-tools", "bash-completion", "netbase")
 FOR_IMAGES = ("catatonit", "haproxy")
 
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio-rng", "overlay")

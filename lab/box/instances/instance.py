@@ -93,9 +93,10 @@ class Instance(RemoteMachine):
         wait_for(what, self._access.ping, timeout_s=ENGINE_S, every_s=0.1, alive=lambda: self.alive)
         return super().docker
 
-    def _ask_for_command(self) -> socket.socket:
+    def ask_for_command(self) -> socket.socket:
+        """A connection to the agent's ``command``, of a machine that runs."""
         self._require_running()
-        return super()._ask_for_command()
+        return super().ask_for_command()
 
     def url(self, port: int) -> str:
         """A web address on your computer that reaches a port of the machine; see ``Box.url``."""

@@ -38,7 +38,8 @@ class RemoteMachine(Machine):
         """The ``ssh`` command that opens a root shell on the machine."""
         return self._access.ssh
 
-    def _ask_for_command(self) -> socket.socket:
+    def ask_for_command(self) -> socket.socket:
+        """A connection to the agent's ``command``, through the relay."""
         return self._access.dial("command")
 
     def url(self, port: int) -> str:

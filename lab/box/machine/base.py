@@ -95,7 +95,7 @@ class Machine:
         """For ``DOCKER_HOST``."""
         raise NotImplementedError
 
-    def _ask_for_command(self) -> socket.socket:
+    def ask_for_command(self) -> socket.socket:
         """A connection to the agent's ``command``; see ``guest/command.py``."""
         raise NotImplementedError
 
@@ -119,7 +119,7 @@ class Machine:
             CourseError: *check* is set and it failed.
             KeyboardInterrupt: as ``stream``.
         """
-        code, said, complained, timed_out = collect(self._ask_for_command(), Request(command, timeout, stdin=stdin))
+        code, said, complained, timed_out = collect(self.ask_for_command(), Request(command, timeout, stdin=stdin))
         result = Result(code, said.decode(errors="replace"), complained.decode(errors="replace"))
         if timed_out:
             raise WaitTimeout(f"A command took longer than {timeout:g} s and was ended: {command[:80]}", result.stdout[-500:])
@@ -142,7 +142,7 @@ class Machine:
             BoxNotRunning: the connection broke off, as when the command shut the machine down.
             KeyboardInterrupt: it was interrupted here, got that signal there, and has ended.
         """
-        code, timed_out = run(self._ask_for_command(), request, show)
+        code, timed_out = run(self.ask_for_command(), request, show)
         if timed_out:
             raise WaitTimeout(f"A command took longer than {request.timeout_s:g} s and was ended: {request.script[:80]}", "")
         return code
@@ -195,7 +195,7 @@ class Machine:
             path.chmod(member.mode & 0o755 | 0o600)
 
     def _moved(self, command: str, data: bytes, complaint: str) -> bytes:
-        code, said, complained, timed_out = collect(self._ask_for_command(), Request(command, SHELL_TIMEOUT_S * 5, stdin=data))
+        code, said, complained, timed_out = collect(self.ask_for_command(), Request(command, SHELL_TIMEOUT_S * 5, stdin=data))
         if timed_out:
             raise WaitTimeout(complaint, f"It took longer than {SHELL_TIMEOUT_S * 5:g} s.", "course status")
         if code:

@@ -29,7 +29,8 @@ class LocalMachine(Machine):
         """For ``DOCKER_HOST``."""
         return "unix:///run/docker.sock"
 
-    def _ask_for_command(self) -> socket.socket:
+    def ask_for_command(self) -> socket.socket:
+        """A connection to the agent's ``command`` on this very machine."""
         return connected(SOCKET)
 
     def url(self, port: int) -> str:

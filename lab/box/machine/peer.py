@@ -65,7 +65,8 @@ class Peer(Machine):
         """
         return f"unix://{self._forwarded('docker', '/run/docker.sock')}"
 
-    def _ask_for_command(self) -> socket.socket:
+    def ask_for_command(self) -> socket.socket:
+        """A connection to the agent's ``command`` of the neighbour, through SSH."""
         try:
             return connected(self._forwarded("command", SOCKET))
         except BoxNotRunning:  # the connection that it led through has ended

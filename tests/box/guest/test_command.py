@@ -202,7 +202,7 @@ def test_who_waits_ends_it_too(machine: Local, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.usefixtures("gone")
 def test_who_leaves_hangs_it_up(machine: Local) -> None:
-    connection = machine._ask_for_command()
+    connection = machine.ask_for_command()
     words = b'{"script": "sleep 997; sleep 997", "environment": {}, "timeout_s": 99, "merged": false, "reads": false}'
     connection.sendall(pack(b"R", words))
     time.sleep(0.5)
@@ -210,12 +210,12 @@ def test_who_leaves_hangs_it_up(machine: Local) -> None:
 
 
 def test_a_connection_that_breaks_off_is_said(machine: Local, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = machine._ask_for_command()
+    ours = machine.ask_for_command()
 
     def broken() -> object:
         threading.Timer(0.3, ours.shutdown, [2]).start()
         return ours
 
-    monkeypatch.setattr(machine, "_ask_for_command", broken)
+    monkeypatch.setattr(machine, "ask_for_command", broken)
     with pytest.raises(BoxNotRunning, match="broke off"):
         machine.sh("sleep 2")
