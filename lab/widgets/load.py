@@ -27,7 +27,7 @@ TIMEOUT_S = 10.0
 SHOWN_AFTER_S = 1.0
 MOST = 10_000
 BROKEN = {
-    RemoteDisconnected: "closed without an answer",  # as the way into a box does where nobody listens
+    RemoteDisconnected: "closed without an answer",
     ConnectionRefusedError: "refused: nobody listens there",
     ConnectionResetError: "reset: it was broken off",
     socket.gaierror: "there is no such name",
@@ -101,9 +101,11 @@ def _ask(url: str) -> Request:
     began = time.monotonic()
     by = trouble = ""
     try:
-        answer = requests.get(url, headers={"X-Request-Id": name, "Connection": "close"}, timeout=TIMEOUT_S)
+        answer = requests.get(url, headers={"X-Request-Id": name, "Connection": "close", "Accept": "text/html, */*"}, timeout=TIMEOUT_S)
         by = dict(line.partition(": ")[::2] for line in answer.text.splitlines()).get("container", "")
         trouble = "" if answer.ok else f"{answer.status_code} {answer.reason}"
+        if "X-Refused" in answer.headers:  # by the way into the box, which itself listens
+            trouble = BROKEN[ConnectionRefusedError]
     except requests.Timeout:
         trouble = f"no answer within {TIMEOUT_S:g} s"
     except requests.RequestException as error:

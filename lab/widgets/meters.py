@@ -45,6 +45,7 @@ class Meters(ipywidgets.HTML):  # type: ignore[misc]
         self._every_s, self._until = every_s, time.monotonic() + for_s
         self._seen: dict[str, deque[Usage]] = {}
         self._start_s: dict[str, float] = {}
+        self._absent: dict[str, str] = {}
         self._note = "looking …"
         self._closed = threading.Event()
         self._draw()
@@ -85,6 +86,7 @@ class Meters(ipywidgets.HTML):  # type: ignore[misc]
         found = {}
         for name in self._names:
             details = self._inspect(name)
+            self._absent[name] = "does not run" if details else "there is no such container"
             if details and details["State"]["Pid"]:
                 found[details["Id"]] = name
                 created, started = (_moment(text) for text in (details["Created"], details["State"]["StartedAt"]))
@@ -103,7 +105,7 @@ class Meters(ipywidgets.HTML):  # type: ignore[misc]
 
     def _words(self, name: str) -> tuple[str, str, str, str]:
         if not self._seen.get(name):
-            return ("does not run", "", "", "")
+            return (self._absent.get(name, ""), "", "", "")
         last = self._seen[name][-1]
         started = f"{self._start_s[name]:.2f} s" if name in self._start_s else ""
         return (f"{last.memory_mb:.1f} MB", f"{last.cpus:.2f}", str(last.processes), started)
@@ -150,7 +152,7 @@ def meters(machine: Machine, *names: str, every_s: float = 1.0, for_s: float = 1
 
     Args:
         machine: that the containers are on.
-        names: of the containers; one that does not run is shown as such, and its figures appear once it does.
+        names: of the containers; one that is not there, or does not run, is shown as such, and its figures appear once it does.
         every_s: seconds between two readings.
         for_s: seconds after which the readings end by themselves.
 

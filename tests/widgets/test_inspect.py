@@ -140,7 +140,7 @@ def test_details_of_a_container_are_what_its_engine_says(bare: Box) -> None:
     bare.sh("until docker logs web | grep -q 60; do sleep 0.05; done")
     title, parts = shown(bare, graph(snapshot(bare)), f"container:{made.id}")
     assert title == "container web"
-    inside = ["Who listens, in its network", "Its network cards"]
+    inside = ["Who listens, in its network", "Its network cards", "Firewall rules that drop"]
     assert list(parts) == ["In words", "The engine says", *inside, "A command that makes one like it", f"Its last {LINES} lines"]
     assert parts["In words"].startswith("container web  (running)  base")
     facts = dict(line.split(maxsplit=1) for line in parts["The engine says"].splitlines() if not line.startswith("host name"))

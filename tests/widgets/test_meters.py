@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -27,12 +28,13 @@ def busy(box: Box) -> Iterator[str]:
 
 @pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
 def test_a_busy_container_is_seen_beside_the_box(box: Box, busy: str) -> None:
-    shown = meters(box, busy, "meters-none", every_s=0.5, for_s=60)
+    box.docker.containers.create("pause", name="meters-made")
+    shown = meters(box, busy, "meters-none", "meters-made", every_s=0.5, for_s=60)
     try:
         until("a share of the processor", lambda: 0.2 < shown._seen[busy][-1].cpus < 0.8 if busy in shown._seen else False, timeout_s=40)
         text = shown.text()
-        assert "meters-none" in text
-        assert "does not run" in text
+        assert re.search("meters-none +there is no such container", text)
+        assert re.search("meters-made +does not run", text)
         assert shown._seen[busy][-1].memory_mb < shown._seen[THE_BOX][-1].memory_mb
         assert shown._seen[busy][-1].processes >= 1
         assert 0 <= shown._start_s[busy] < 60

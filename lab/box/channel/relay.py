@@ -19,6 +19,7 @@ import base64
 import hmac
 import json
 import os
+import re
 import secrets
 import socket
 import sys
@@ -40,6 +41,13 @@ DENIED = (
     b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="box"\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n'
     b"This port belongs to somebody's box. Its owner's address for it, box.url(port), holds the password.\n"
 )
+
+REFUSED = (
+    b"HTTP/1.1 502 Bad Gateway\r\nX-Refused: 1\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+    b"Nobody listens on port %d of the box. Who does listen there is told by: ss -ltn\n"
+)
+"""For whoever can show it.  Other programs find the connection closed, as they would without the relay."""
+WANTS_PAGE = re.compile(rb"^accept:.*text/html", re.IGNORECASE | re.MULTILINE)
 
 
 class Relay:
@@ -137,7 +145,7 @@ class Relay:
                     if passed := without_password(head, expected):
                         stream = self._mux.open(f"tcp:{port}")
                         await stream.write(passed)
-                        await pipe_both_ways(stream, reader, writer)
+                        await pipe_both_ways(stream, reader, writer, if_refused=REFUSED % port if WANTS_PAGE.search(head) else b"")
                         return
                     writer.write(DENIED)
 

@@ -14,6 +14,7 @@ wherever they stand, so a payload that holds one is cut in two.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import struct
@@ -288,8 +289,18 @@ class Link:
             self._loop.remove_writer(self._write_fd)
 
 
-async def pipe_both_ways(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass bytes both ways between a stream and a socket until both directions have ended or either broke."""
+REFUSED = f"[Errno {errno.ECONNREFUSED}]"
+
+
+async def pipe_both_ways(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, if_refused: bytes = b"") -> None:
+    """Pass bytes both ways between a stream and a socket until both directions have ended or either broke.
+
+    Args:
+        stream: one side.
+        reader: of the other side.
+        writer: likewise.
+        if_refused: what the socket is told where nobody listens at the stream's other end.
+    """
 
     async def outward() -> None:
         while data := await reader.read(CHUNK):
@@ -307,6 +318,8 @@ async def pipe_both_ways(stream: Stream, reader: asyncio.StreamReader, writer: a
     try:
         await asyncio.gather(*pumps)
     except OSError as error:
+        if if_refused and REFUSED in str(error):
+            writer.write(if_refused)
         stream.reset(str(error))
     finally:
         for pump in pumps:

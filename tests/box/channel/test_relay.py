@@ -495,11 +495,14 @@ def test_a_body_passes_behind_its_head(directory: Path, size: int) -> None:
     through_the_gate(directory, visit)
 
 
-def test_a_port_that_nobody_serves_ends_the_connection(directory: Path) -> None:
+def test_a_port_that_nobody_serves_ends_the_connection_and_a_browser_is_told(directory: Path) -> None:
     async def main() -> None:
         async with relayed(directory) as box:
             gate = Gate(await box.ask("url 1"), [])
             assert await gate.raw(b"GET / HTTP/1.1\r\n" + gate.guard + b"\r\n") == b""
+            said = await gate.raw(b"GET / HTTP/1.1\r\nAccept: text/html\r\n" + gate.guard + b"\r\n")
+            assert said.startswith(b"HTTP/1.1 502 ")
+            assert b"Nobody listens on port 1 of the box." in said
 
     run(main())
 
