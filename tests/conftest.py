@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -29,6 +30,9 @@ from lab.box.errors import CourseError
 from lab.box.instances.box import Box
 from tests.support.course import HOME, WORKER, prepare_template, state_directory
 from tests.support.engine import answering_engine, private_engine, why_not
+
+hypothesis.settings.register_profile("course", deadline=None, database=None, print_blob=True)
+hypothesis.settings.load_profile("course")
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
