@@ -49,7 +49,7 @@ lock: .venv/.place ## resolve all dependencies again (ARGS=--upgrade for newer o
 	@$(COMPILE) $(ARGS) --python-platform x86_64-manylinux_2_28 --python-version 3.13 --no-annotate lock/box.in -o lab/box/guest/requirements.txt
 
 clean: ## remove what these targets made here (not your boxes: `course down` does that)
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	@find lab tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 packages-lab:
