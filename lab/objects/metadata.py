@@ -31,14 +31,18 @@ class Metadata:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-def metadata(fields: Fields) -> Metadata:
+def metadata(fields: Fields, *name: str) -> Metadata:
     """The metadata that a part of a manifest describes.
+
+    Args:
+        fields: that part.
+        name: where none needs to be there: what it is called without.
 
     Raises:
         UsageError: it makes no sense; names the field by its path, and by its line if there is one.
     """
-    name, namespace = fields.name("name", rule=LONG_NAME, most=253), fields.name("namespace", "default")
-    found = Metadata(name, namespace, label_pairs(fields, "labels"), fields.pairs("annotations"))
+    called, namespace = fields.name("name", *name, rule=LONG_NAME, most=253), fields.name("namespace", "default")
+    found = Metadata(called, namespace, label_pairs(fields, "labels"), fields.pairs("annotations"))
     for key in found.annotations:
         _label_name(fields, "annotations", key)
     fields.done()

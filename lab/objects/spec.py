@@ -8,7 +8,7 @@ those of Kubernetes.  ``docs/manifests.md`` has a table of what is read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ from lab.objects.container import ContainerSpec, Context, container
 from lab.objects.manifest.documents import documents
 from lab.objects.manifest.fields import LONG_NAME, Fields, no_duplicates
 from lab.objects.manifest.position import WHOLE, Position
-from lab.objects.metadata import label_pairs, metadata
+from lab.objects.metadata import Metadata, label_pairs, metadata
 from lab.objects.quantity import NOTHING, Resources
 from lab.objects.security import PodSecurity, pod_security
 from lab.objects.volume import Volume, volume
@@ -30,7 +30,8 @@ PAUSE = "pause"
 """The name of the container that is in every pod, and in no manifest."""
 OTHER_PAUSE = "POD"
 """Its name in a pod that has a container called pause itself; no container of a manifest can be called that."""
-VERSIONS = {"Pod": "v1", "ConfigMap": "v1", "Secret": "v1"}
+CONFIGS = ("ConfigMap", "Secret")
+VERSIONS = {"Pod": "v1", "ConfigMap": "v1", "Secret": "v1", "Deployment": "apps/v1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,14 +131,7 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
     Raises:
         UsageError: it is not a Pod's, or asks for what is not supported; names the field by its path, and by its line in YAML.
     """
-    if not isinstance(manifest, str | Mapping):
-        what = f"This is not a manifest: {type(manifest).__name__}."
-        raise UsageError(what, "It is text, or a mapping.", "of a file: Path('pod.yaml').read_text(); of bytes: .decode()")
-    if isinstance(manifest, str):
-        wholes = [(it.content, Position(document=it.node)) for it in documents(manifest)]
-    else:
-        wholes = [(dict(manifest), WHOLE)]
-    parts = [part for content, position in wholes for part in _items(content, position)]
+    parts, source = objects(manifest, ("Pod", *CONFIGS))
     pods = [it for it in parts if it.peek("kind") == "Pod"]
     others = [it for it in parts if it.peek("kind") != "Pod"]
     if len(pods) > 1:
@@ -146,15 +140,47 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
     if not pods:
         raise UsageError("There is no Pod here.", "A ConfigMap or a Secret alone is not run.", "add a document with kind: Pod")
     found = _pod(pods[0], configs(others))
-    for it in (*pods, *others):
-        it.refuse_unread()
-    source = [content for content, _ in wholes]
+    refuse_unread(parts)
     # Not written before all of it was looked at: what YAML reads need not be JSON.
+    return replace(found, source=json.dumps(source))
+
+
+def objects(manifest: str | Mapping[str, Any], kinds: tuple[str, ...]) -> tuple[list[Fields], dict[str, Any]]:
+    """The objects that a manifest describes.
+
+    Args:
+        manifest: YAML, or the mapping that it stands for.
+        kinds: that are read there; the first one is what the manifest is about.
+
+    Returns:
+        Each object; and the whole as one mapping, a ``List`` where there are several documents.
+
+    Raises:
+        UsageError: it is not YAML, or holds an object of another kind.
+    """
+    if not isinstance(manifest, str | Mapping):
+        what = f"This is not a manifest: {type(manifest).__name__}."
+        raise UsageError(what, "It is text, or a mapping.", "of a file: Path('pod.yaml').read_text(); of bytes: .decode()")
+    if isinstance(manifest, str):
+        wholes = [(it.content, Position(document=it.node)) for it in documents(manifest)]
+    else:
+        wholes = [(dict(manifest), WHOLE)]
+    source = [content for content, _ in wholes]
     whole = source[0] if len(source) == 1 else {"apiVersion": "v1", "kind": "List", "items": source}
-    return replace(found, source=json.dumps(whole))
+    return [part for content, position in wholes for part in _items(content, position, kinds)], whole
 
 
-def _items(content: object, position: Position) -> Iterator[Fields]:
+def refuse_unread(parts: Iterable[Fields]) -> None:
+    """Refuse what nobody has asked for in the objects of a manifest: called once, at its end.
+
+    Raises:
+        UsageError: there is something.
+    """
+    for it in parts:
+        it.refuse_unread()
+
+
+def _items(content: object, position: Position, kinds: tuple[str, ...]) -> Iterator[Fields]:
     """The objects that a document describes: one, or those in its list.
 
     Raises:
@@ -164,14 +190,12 @@ def _items(content: object, position: Position) -> Iterator[Fields]:
     kind, version = fields.take("kind", str), fields.take("apiVersion", str)
     if kind == "List":
         for number, item in enumerate(fields.take("items", list, [])):
-            yield from _items(item, position.of("items", number))
-    elif VERSIONS.get(kind) == version:
+            yield from _items(item, position.of("items", number), kinds)
+    elif kind in kinds and VERSIONS[kind] == version:
         yield Fields(content, position, kind)
     else:
-        what = f"This is a {kind} of {version}, and not a Pod"
-        raise UsageError(
-            f"{what}: {fields.at('kind')}.", "A Pod is read here, with its ConfigMaps and Secrets.", "write apiVersion: v1, kind: Pod"
-        )
+        what, wanted = f"This is a {kind} of {version}, and not a {kinds[0]}", f"write apiVersion: {VERSIONS[kinds[0]]}, kind: {kinds[0]}"
+        raise UsageError(f"{what}: {fields.at('kind')}.", f"A {kinds[0]} is read here, with its ConfigMaps and Secrets.", wanted)
 
 
 def _aliases(fields: Fields) -> Iterator[tuple[str, str]]:
@@ -190,7 +214,22 @@ def _aliases(fields: Fields) -> Iterator[tuple[str, str]]:
 def _pod(whole: Fields, known: Configs) -> PodSpec:
     for key in ("kind", "apiVersion"):
         whole.take(key, str)
-    about, fields = metadata(whole.inside("metadata", "ObjectMeta")), whole.inside("spec", "PodSpec")
+    found = pod_spec(metadata(whole.inside("metadata", "ObjectMeta")), whole.inside("spec", "PodSpec"), known)
+    whole.done()
+    return found
+
+
+def pod_spec(about: Metadata, fields: Fields, known: Configs) -> PodSpec:
+    """The pod that a part of a manifest describes.
+
+    Args:
+        about: what the pod is called.
+        fields: that part.
+        known: the ConfigMaps and Secrets that it can use.
+
+    Raises:
+        UsageError: it makes no sense.
+    """
     security = pod_security(fields.inside("securityContext", "PodSecurityContext"))
     types = {"volumes": "Volume", "initContainers": "Container", "containers": "Container"}
     parts = {key: list(fields.each(key, kind)) for key, kind in types.items()}
@@ -221,5 +260,4 @@ def _pod(whole: Fields, known: Configs) -> PodSpec:
         source="",
     )  # fmt: skip
     fields.done()
-    whole.done()
     return found
