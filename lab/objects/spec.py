@@ -132,14 +132,8 @@ def read(manifest: str | Mapping[str, Any]) -> PodSpec:
         UsageError: it is not a Pod's, or asks for what is not supported; names the field by its path, and by its line in YAML.
     """
     parts, source = objects(manifest, ("Pod", *CONFIGS))
-    pods = [it for it in parts if it.peek("kind") == "Pod"]
-    others = [it for it in parts if it.peek("kind") != "Pod"]
-    if len(pods) > 1:
-        why = f"The second one begins in line {pods[1].position.line}." if pods[1].position.line else "Each is a manifest of its own."
-        raise UsageError("There are several pods in this manifest, and this reads one.", why, "text.split('\\n---\\n'), and read each")
-    if not pods:
-        raise UsageError("There is no Pod here.", "A ConfigMap or a Secret alone is not run.", "add a document with kind: Pod")
-    found = _pod(pods[0], configs(others))
+    pod, others = one_of_a_kind(parts, "Pod")
+    found = _pod(pod, configs(others))
     refuse_unread(parts)
     # Not written before all of it was looked at: what YAML reads need not be JSON.
     return replace(found, source=json.dumps(source))
@@ -168,6 +162,23 @@ def objects(manifest: str | Mapping[str, Any], kinds: tuple[str, ...]) -> tuple[
     source = [content for content, _ in wholes]
     whole = source[0] if len(source) == 1 else {"apiVersion": "v1", "kind": "List", "items": source}
     return [part for content, position in wholes for part in _items(content, position, kinds)], whole
+
+
+def one_of_a_kind(parts: Iterable[Fields], kind: str) -> tuple[Fields, list[Fields]]:
+    """The one object of a kind among those of a manifest; and the others.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    there = list(parts)
+    wanted, others = ([it for it in there if (it.peek("kind") == kind) is so] for so in (True, False))
+    if len(wanted) > 1:
+        line, many = wanted[1].position.line, f"several {kind.lower()}s"
+        why = f"The second one begins in line {line}." if line else "Each is a manifest of its own."
+        raise UsageError(f"There are {many} in this manifest, and this reads one.", why, "text.split('\\n---\\n'), and read each")
+    if not wanted:
+        raise UsageError(f"There is no {kind} here.", "A ConfigMap or a Secret alone is not run.", f"add a document with kind: {kind}")
+    return wanted[0], others
 
 
 def refuse_unread(parts: Iterable[Fields]) -> None:

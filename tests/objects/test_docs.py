@@ -9,9 +9,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.objects.deployment_spec import read_deployment
 from lab.objects.manifest.fields import Fields
 from lab.objects.manifest.known_fields import FREE, KNOWN, SAY_NOTHING, WRITTEN_BY_A_CLUSTER
 from lab.objects.spec import read
+from tests.objects.test_deployment_spec import ALL
 from tests.objects.test_real import RUN
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def understood(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     monkeypatch.setattr(Fields, "done", watched)
     for file in RUN:
         read(file.read_text())
+    read_deployment(ALL)
     return seen
 
 

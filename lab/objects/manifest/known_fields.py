@@ -10,6 +10,12 @@ KNOWN: dict[str, tuple[str, ...]] = {
     name: tuple(fields.split())
     for name, fields in {
         "Pod": "apiVersion kind metadata spec status",
+        "Deployment": "apiVersion kind metadata spec status",
+        "DeploymentSpec": """minReadySeconds paused progressDeadlineSeconds replicas revisionHistoryLimit selector strategy template""",
+        "LabelSelector": "matchExpressions matchLabels",
+        "DeploymentStrategy": "rollingUpdate type",
+        "RollingUpdateDeployment": "maxSurge maxUnavailable",
+        "PodTemplateSpec": "metadata spec",
         "ConfigMap": "apiVersion binaryData data immutable kind metadata",
         "Secret": "apiVersion data immutable kind metadata stringData type",
         "List": "apiVersion items kind metadata",
@@ -71,6 +77,7 @@ SAY_NOTHING: dict[str, dict[str, tuple[object, ...]]] = {
         "preemptionPolicy": ("PreemptLowerPriority",), "priority": (0,), "schedulerName": ("default-scheduler",),
         "serviceAccount": ("default",), "serviceAccountName": ("default",), "setHostnameAsFQDN": (False,),
     },
+    "DeploymentSpec": {"paused": (False,)},
     "Container": {"terminationMessagePath": ("/dev/termination-log",), "terminationMessagePolicy": ("File",)},
     "ContainerPort": {"hostIP": ("0.0.0.0",)},  # noqa: S104  (what a cluster takes it for where it is left out)
     "ObjectFieldSelector": {"apiVersion": ("v1",)},
@@ -80,7 +87,10 @@ SAY_NOTHING: dict[str, dict[str, tuple[object, ...]]] = {
 }  # fmt: skip
 """Values that say what holds here anyway, by the object's type and the field: those are passed over."""
 
-WRITTEN_BY_A_CLUSTER = {"Pod": ("status",), "ObjectMeta": ("creationTimestamp", "generation", "managedFields", "selfLink", "uid")}
+WRITTEN_BY_A_CLUSTER = {
+    "Pod": ("status",), "Deployment": ("status",),
+    "ObjectMeta": ("creationTimestamp", "generation", "managedFields", "selfLink", "uid"),
+}  # fmt: skip
 """Fields that a cluster writes by itself; what a manifest has there it passes over, and so do we."""
 
 VOLUME_SOURCES = frozenset(KNOWN["Volume"]) - {"name"}
