@@ -27,9 +27,10 @@ from lab.box.errors import CourseError
 from lab.box.machine import Machine
 from lab.box.machine.command import Request, run
 from lab.box.machine.unix_http import open_connection
+from lab.observe.event_stream import ANSWER_S, EventStream
 from lab.picture.beside_docker import WATCH
 from lab.picture.camera import BESIDE_DOCKER, EVERYTHING, Camera
-from lab.picture.events import ANSWER_S, EventStream, change
+from lab.picture.events import change
 from lab.picture.snapshot import Box
 
 SETTLE_S = 0.02

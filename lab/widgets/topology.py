@@ -24,8 +24,8 @@ import traitlets
 from IPython.display import DisplayHandle, display
 
 from lab.box.machine import Machine
+from lab.observe.event_stream import ANSWER_S
 from lab.picture.elements import Element, changes, elements
-from lab.picture.events import ANSWER_S
 from lab.picture.feed import Seen, follow, leave
 from lab.picture.graph import Graph, graph
 from lab.picture.snapshot import Snapshot

@@ -21,7 +21,8 @@ import pytest
 from lab.box.errors import BoxNotRunning
 from lab.box.instances.box import Box as Learners
 from lab.box.machine import Machine
-from lab.picture import beside_docker, events, feed
+from lab.observe import event_stream
+from lab.picture import beside_docker, feed
 from lab.picture.beside_docker import BesideDocker
 from lab.picture.camera import snapshot
 from lab.picture.feed import Feed, Seen, follow, leave, poke
@@ -76,7 +77,7 @@ def _leaves_nothing(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits of a second and less, where a learner's engine is given more."""
-    for module in (events, feed):
+    for module in (event_stream, feed):
         monkeypatch.setattr(module, "ANSWER_S", 1.0)
     monkeypatch.setattr(feed, "QUIET_S", 0.5)
     monkeypatch.setattr(feed, "RETRY_S", 0.2)
@@ -514,7 +515,7 @@ def test_where_nothing_happens_the_engine_is_asked_and_nobody_is_told(serve: Ser
 
 @pytest.mark.usefixtures("hasty")
 def test_leaving_while_the_stream_is_being_opened_ends_the_threads(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine, follower, feeds, real = serve(), Follower(), list[Feed](), events.open_connection
+    machine, follower, feeds, real = serve(), Follower(), list[Feed](), event_stream.open_connection
     at_the_door = threading.Event()
 
     def slow(address: str, timeout_s: float) -> Any:
@@ -523,7 +524,7 @@ def test_leaving_while_the_stream_is_being_opened_ends_the_threads(serve: Serve,
         time.sleep(0.1)
         return real(address, timeout_s)
 
-    for module in (events, feed):
+    for module in (event_stream, feed):
         monkeypatch.setattr(module, "open_connection", slow)
     feeds.append(follow(machine, follower))
     assert at_the_door.wait(5)
