@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -38,6 +39,7 @@ class DeploymentSpec:
         selector: labels that all its pods have.
         template: the manifest of one copy, with ``metadata`` and ``spec``, and without a name.
         beside: the ConfigMaps and Secrets that it uses, as manifests.
+        source: the manifest that this was read from, all of it.
         max_unavailable: how many copies may be missing during an update: a number, or a share such as ``25%``.
         max_surge: how many copies there may be too many during an update; likewise.
         recreate: whether all copies of an old template end before the first one of the new begins.
@@ -51,6 +53,7 @@ class DeploymentSpec:
     selector: Mapping[str, str]
     template: Mapping[str, Any] = field(repr=False)
     beside: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    source: Mapping[str, Any] = field(default_factory=dict, repr=False)
     max_unavailable: int | str = QUARTER
     max_surge: int | str = QUARTER
     recreate: bool = False
@@ -71,12 +74,27 @@ class DeploymentSpec:
         surge, missing = resolve(self.max_surge, self.replicas, up=True), resolve(self.max_unavailable, self.replicas, up=False)
         return Wish(self.replicas, self.hash, missing or int(not surge), surge, self.min_ready_s)
 
-    def pod(self, name: str) -> PodSpec:
-        """One copy of the present template, with the label that tells which template it is."""
+    def pod(self, name: str, labels: Mapping[str, str]) -> PodSpec:
+        """One copy of the present template.
+
+        Args:
+            name: of the pod.
+            labels: beside its own, and the one that tells which template it is.
+        """
         about = {**self.template.get("metadata", {}), "name": name}
-        about["labels"] = {**about.get("labels", {}), HASH: self.hash}
+        about["labels"] = {**about.get("labels", {}), HASH: self.hash, **labels}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": self.template["spec"]}
         return read({"apiVersion": "v1", "kind": "List", "items": [pod, *self.beside]} if self.beside else pod)
+
+    def amended(self, **fields: Any) -> DeploymentSpec:
+        """The same Deployment, with other values for some fields of its ``spec``.
+
+        Raises:
+            UsageError: it makes no sense with them.
+        """
+        whole = deepcopy(dict(self.source))
+        _deployment_of(whole)["spec"] |= fields
+        return read_deployment(whole)
 
 
 def read_deployment(manifest: str | Mapping[str, Any]) -> DeploymentSpec:
@@ -106,17 +124,26 @@ def read_deployment(manifest: str | Mapping[str, Any]) -> DeploymentSpec:
     if pod.restart != "Always":
         why = "What ends for good is no service. (A Job is for that, and none is made here.)"
         raise UsageError(f"{template.at('spec', 'restartPolicy')}: a Deployment's pods restart Always.", why, "take it out")
-    items = source["items"] if source["kind"] == "List" else [source]
     found = DeploymentSpec(
         name=about.name,
         selector=selector,
-        template=next(it for it in items if it["kind"] == "Deployment")["spec"]["template"],
-        beside=tuple(it for it in items if it["kind"] != "Deployment"),
+        template=_deployment_of(source)["spec"]["template"],
+        beside=tuple(it for it in _objects(source) if it["kind"] != "Deployment"),
+        source=source,
         **_numbers(fields),
     )
     whole.done()
     refuse_unread(parts)
     return found
+
+
+def _objects(source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The objects of a manifest; a list in a list is looked into."""
+    return [one for it in source["items"] for one in _objects(it)] if source["kind"] == "List" else [dict(source)]
+
+
+def _deployment_of(source: Mapping[str, Any]) -> dict[str, Any]:
+    return next(it for it in _objects(source) if it["kind"] == "Deployment")
 
 
 def _numbers(fields: Fields) -> dict[str, Any]:

@@ -104,6 +104,11 @@ class Pod:
         return self._identity.name(name)
 
     @property
+    def key(self) -> str:
+        """No other pod has it, whatever their names."""
+        return self._identity.key
+
+    @property
     def walls(self) -> Between:
         """The walls between pause and its containers, as the kernel has them.
 

@@ -64,16 +64,16 @@ def test_all_that_is_read() -> None:
     found = read_deployment(ALL)
     assert (found.min_ready_s, found.deadline_s, found.history) == (2, 60, 3)
     assert found.wish == Wish(5, found.hash, 0, 3, 2)
-    pod = found.pod("web-1")
+    pod = found.pod("web-1", {})
     assert pod.containers[0].env == {"GREETING": "good day"}
     assert pod.labels == {"app": "web", HASH: found.hash}
 
 
 def test_a_copy_is_the_template_with_a_name() -> None:
     found = read_deployment(WEB)
-    pod = found.pod(f"web-{found.hash}-abcde")
+    pod = found.pod(f"web-{found.hash}-abcde", {"owner": "me"})
     assert [it.name for it in pod.containers] == ["app", "log"]
-    assert pod.labels == {"app": "web", "tier": "front", HASH: found.hash}
+    assert pod.labels == {"app": "web", "tier": "front", HASH: found.hash, "owner": "me"}
     assert pod.named("other").labels == pod.labels
 
 
@@ -140,3 +140,15 @@ def test_two_in_one_text_are_too_many_and_none_too_few() -> None:
         read_deployment(f"{WEB}\n---\n{WEB}")
     with pytest.raises(UsageError, match="There is no Deployment here"):
         read_deployment(ALL.partition("---\n")[2])
+
+
+IN_A_LIST = "apiVersion: v1\nkind: List\nitems:\n- " + WEB.strip().replace("\n", "\n  ")
+
+
+@pytest.mark.parametrize("manifest", [WEB, ALL, IN_A_LIST])
+def test_one_field_is_amended_and_the_rest_stays(manifest: str) -> None:
+    found = read_deployment(manifest)
+    more = found.amended(replicas=7)
+    assert (more.replicas, more.hash, more.beside, more.min_ready_s) == (7, found.hash, found.beside, found.min_ready_s)
+    with pytest.raises(UsageError, match="-1 is out of range"):
+        found.amended(replicas=-1)

@@ -40,6 +40,7 @@ class Run:
     started: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     ready: bool = False
+    ready_since: float | None = None
     why: str = ""
 
     def begin(self) -> None:
@@ -56,7 +57,9 @@ class Run:
         if self.ended.is_set():
             return
         started = self.started.is_set()
-        known = {"id": self.id, "began": self.began, "started": started, "ready": started and self.ready, "why": self.why}
+        self.ready_since = (self.ready_since or time.time()) if started and self.ready else None
+        known = {"id": self.id, "began": self.began, "started": started, "why": self.why}
+        known |= {"ready": self.ready_since is not None, "ready_since": self.ready_since}
         written = HOME / f".{self.id}.{threading.get_ident()}"
         written.write_text(json.dumps(known) + "\n")
         written.replace(HOME / f"{self.id}.json")

@@ -1,0 +1,130 @@
+"""The pods of Deployments as they are: looked at on the nodes, never remembered.
+
+One request to each node's engine lists all containers; whose pod they are of stands in their labels.  When a container got ready is asked
+only once, and again when something has happened to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lab.box.parallel import in_parallel
+from lab.objects.deployment_spec import HASH
+from lab.objects.engine import inspect
+from lab.objects.kubelet import client as kubelet
+from lab.objects.kubelet.orders import KEY, ORDERS
+from lab.objects.options import MANIFEST, NODE, PART, Identity
+from lab.objects.pod import Pod
+from lab.objects.rollout import Replica
+from lab.objects.spec import PodSpec, read
+from lab.objects.watch import EVERYTHING
+
+if TYPE_CHECKING:
+    from lab.objects.node import Node
+
+OWNER, UID = "course.deployment", "course.deployment.uid"
+"""Labels of a pod: the name of its Deployment, and a number that no other Deployment has or had."""
+ALIVE = ("created", "running", "paused", "restarting")
+"""The engine's words for a container that has not ended for good."""
+Listed = Mapping[str, Any]
+"""What the engine's list says of a container."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A pod that was found on a node.
+
+    Args:
+        pod: to be deleted, or started again.
+        owner: the uid of its Deployment; empty where it has none.
+        replica: it, as ``rollout.step`` takes it.
+        started: whether all its containers were started once.
+    """
+
+    pod: Pod
+    owner: str
+    replica: Replica
+    started: bool
+
+    @property
+    def key(self) -> str:
+        """No other pod has it, whatever their names."""
+        return self.pod.key
+
+
+class Observer:
+    """Looks at the pods of one node.
+
+    Args:
+        node: to look at.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._api: Any = node.machine.docker.api
+        self._specs: dict[str, PodSpec] = {}
+        self._began: dict[str, float] = {}
+
+    def forget(self, container: str) -> None:
+        """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong."""
+        if container == EVERYTHING:
+            self._began.clear()
+        else:
+            self._began.pop(container, None)
+
+    def look(self) -> list[Seen]:
+        """The pods that are on the node now.
+
+        Raises:
+            docker.errors.DockerException, OSError, CourseError: the node does not answer.
+        """
+        pods: defaultdict[str, dict[str, Listed]] = defaultdict(dict)
+        for it in self._api.containers(all=True, filters={"label": f"{NODE}={self._node.name}"}):
+            pods[it["Labels"][KEY]][it["Labels"][PART]] = it
+        self._specs = {key: self._specs.get(key) or _spec(parts.values()) for key, parts in pods.items()}
+        running = [it for parts in pods.values() for it in parts.values() if it["State"] == "running"]
+        self._learn([it["Id"] for it in running if it["Id"] not in self._began])
+        probed = [it["Id"] for it in running if ORDERS in it["Labels"]]
+        findings = kubelet.findings(self._node.machine, probed)
+        return [self._seen(key, parts, findings) for key, parts in pods.items()]
+
+    def _learn(self, containers: Collection[str]) -> None:
+        """Ask when some containers were started."""
+        for it in filter(None, in_parallel(lambda one: inspect(self._api, one), containers)):
+            self._began[it["Id"]] = datetime.fromisoformat(it["State"]["StartedAt"]).timestamp()
+
+    def _seen(self, key: str, parts: Mapping[str, Listed], findings: Mapping[str, Mapping[str, Any]]) -> Seen:
+        spec = self._specs[key]
+        labels = next(iter(parts.values()))["Labels"]
+        mains = [parts.get(it.name, {}) for it in (*spec.sidecars, *spec.containers)]
+        everyone = [parts.get(name, {}) for name in (spec.pause, *(it.name for it in spec.everyone))]
+        times = [self._ready_since(it, findings) for it in mains]
+        replica = Replica(
+            name=spec.name,
+            template=labels.get(HASH, ""),
+            node=self._node.name,
+            created=min(float(it["Created"]) for it in parts.values()),
+            ready_since=None if None in times else max(filter(None, times), default=None),
+            failed=not all(everyone) or parts[spec.pause]["State"] not in ALIVE or any(it["State"] not in ALIVE for it in mains),
+        )
+        started = all(it.get("State") != "created" for it in mains)
+        return Seen(Pod(self._node.machine, Identity(spec, key, self._node.name)), labels.get(UID, ""), replica, started)
+
+    def _ready_since(self, it: Listed, findings: Mapping[str, Mapping[str, Any]]) -> float | None:
+        if it.get("State") != "running" or it["Id"] not in self._began:
+            return None
+        began = self._began[it["Id"]]
+        if json.loads(it["Labels"].get(ORDERS, "{}")).get("probes"):
+            found = findings.get(it["Id"], {})
+            since: float | None = found.get("ready_since")
+            return since if since and since >= began else None
+        return began
+
+
+def _spec(parts: Iterable[Listed]) -> PodSpec:
+    return read(json.loads(next(iter(parts))["Labels"][MANIFEST]))

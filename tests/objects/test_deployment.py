@@ -1,0 +1,217 @@
+"""A Deployment on a real machine: whatever happens, there are in the end as many pods as it wants."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from lab.box.errors import CourseError, UsageError
+from lab.box.instances.box import Box
+from lab.box.machine import Machine
+from lab.objects.deployment import Controller, Deployment
+from lab.objects.node import Node
+from lab.objects.pod import Pod
+from lab.objects.replicas import Seen
+from lab.objects.store import Store
+from tests.support.course import until
+
+pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: app, image: "app:v1", resources: {requests: {memory: 16Mi}}}
+"""
+PROBED = WEB.replace(
+    "requests: {memory: 16Mi}}", "requests: {memory: 16Mi}}, readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}"
+)
+WITH_SIDECAR = f'{WEB}      - {{name: log, image: base, command: [sleep, "1000"]}}\n'
+STRANGER = """
+apiVersion: v1
+kind: Pod
+metadata: {name: stranger, labels: {app: web}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: app, image: "app:v1"}]
+"""
+PATIENCE_S = 90.0
+
+
+def node(machine: Machine, memory: str = "1Gi") -> Node:
+    return Node("n1", machine, cpu="8", memory=memory)
+
+
+@pytest.fixture
+def it(box: Box) -> Iterator[Node]:
+    """A node without Deployments; none is left on it."""
+    yield node(box)
+    for name in Store(box, "deployment").all():
+        Deployment(name, node(box)).delete()
+    with Controller(node(box)):
+        until("all pods to be gone", lambda: not box.docker.api.containers(all=True, filters={"label": "course.deployment"}))
+
+
+def names(web: Deployment) -> set[str]:
+    return {one.replica.name for one in web.pods()}
+
+
+def good(web: Deployment) -> list[Seen]:
+    """The pods that are ready."""
+    return [one for one in web.pods() if one.replica.ready_since and not one.replica.failed]
+
+
+def fulfilled(web: Deployment) -> bool:
+    wish, pods = web.spec, web.pods()
+    return len(pods) == wish.replicas == len(good(web)) and all(one.replica.template == wish.hash for one in pods)
+
+
+def settled(web: Deployment) -> set[str]:
+    """The names of its pods, as soon as all is as it is wanted."""
+    until("all to be as it is wanted", lambda: fulfilled(web), timeout_s=PATIENCE_S)
+    return names(web)
+
+
+@contextmanager
+def counted(web: Deployment) -> Iterator[Callable[[], tuple[int, int]]]:
+    """The least and the most pods that were ready, and there, while the ``with`` block lasted."""
+    over, ready, there = threading.Event(), list[int](), list[int]()
+
+    def count() -> None:
+        while not over.is_set():
+            pods = web.pods()
+            ready.append(sum(one.replica.ready_since is not None and not one.replica.failed for one in pods))
+            there.append(len(pods))
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield lambda: (min(ready), max(there))
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_copies_of_one_template_scale_as_one(it: Node) -> None:
+    web = Deployment.apply(WITH_SIDECAR, it)
+    with Controller(it):
+        three = settled(web)
+        assert len({one.pod.address for one in web.pods()}) == 3
+        assert {tuple(part.name for part in one.pod.status().containers) for one in web.pods()} == {("app", "log")}
+        web.scale(5)
+        five = settled(web)
+        assert three < five
+        web.scale(2)
+        assert settled(web) < three
+
+
+def test_what_is_lost_comes_back_and_strangers_live(it: Node) -> None:
+    web = Deployment.apply(WEB, it)
+    stranger = Pod.create(it.machine, STRANGER, node="n1").start()
+    by_hand = it.machine.docker.containers.run("app:v1", detach=True, labels={"app": "web"})
+    with Controller(it):
+        first = settled(web)
+        pods = web.pods()
+        it.machine.sh(f"docker rm -f {pods[0].pod.container()}; docker kill {pods[1].pod.container('app')}", check=True)
+        until("both to be replaced", lambda: fulfilled(web) and len(names(web) - first) == 2, timeout_s=PATIENCE_S)
+    assert stranger.status().phase == "Running"
+    by_hand.reload()
+    assert by_hand.status == "running"
+    by_hand.remove(force=True)
+    stranger.delete(grace_s=0)
+
+
+def test_an_update_keeps_enough_ready_all_the_time(it: Node) -> None:
+    web = Deployment.apply(PROBED.replace("replicas: 3", "replicas: 3\n  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}"), it)
+    with Controller(it):
+        old = settled(web)
+        with counted(web) as seen:
+            Deployment.apply(web.spec.amended(template=_with_image(web, "app:v2")).source, it)
+            new = settled(web)
+        least, most = seen()
+    assert not old & new
+    assert least >= 3
+    assert most <= 5  # one that is being removed is still there
+    assert [number for number, _ in web.history()] == [1, 2]
+
+
+def test_an_update_that_can_not_be_made_stops_and_is_undone(it: Node) -> None:
+    web = Deployment.apply(WEB, it)
+    with Controller(it) as controller:
+        old = settled(web)
+        Deployment.apply(WEB.replace("app:v1", "nosuch:v9"), it)
+        until("that to be said", lambda: "No such image: nosuch:v9" in controller.notes.get("web", ""), timeout_s=PATIENCE_S)
+        assert names(web) == old
+        assert len(good(web)) == 3
+        web.undo()
+        assert settled(web) == old
+        until("nothing to be said any more", lambda: "web" not in controller.notes)
+        with pytest.raises(UsageError, match="There is no earlier revision 7"):
+            web.undo(7)
+
+
+def test_another_controller_goes_on_where_one_has_stopped(it: Node) -> None:
+    web = Deployment.apply(WEB, it)
+    controller = Controller(it).start()
+    until("the first pod", lambda: bool(names(web)), timeout_s=PATIENCE_S)
+    with pytest.raises(UsageError, match="Another controller is at work there"):
+        Controller(it).start()
+    controller.stop()
+    web.scale(4)
+    time.sleep(1)
+    before = names(web)
+    assert len(before) <= 3  # nobody sees to it
+    with Controller(it):
+        settled(web)
+
+
+@pytest.mark.full
+def test_an_engine_that_was_restarted_gets_its_pods_back(it: Node) -> None:
+    web = Deployment.apply(WEB, it)
+    with Controller(it):
+        settled(web)
+        it.machine.sh("killall dockerd", check=True)
+        until("the engine to be back", lambda: it.machine.sh("docker ps").code == 0, timeout_s=PATIENCE_S)
+        settled(web)
+
+
+def test_what_fits_nowhere_waits_and_says_why(it: Node) -> None:
+    small = node(it.machine, "40Mi")
+    web = Deployment.apply(WEB, small)
+    with Controller(small) as controller:
+        until("two to run", lambda: len(good(web)) == 2, timeout_s=PATIENCE_S)
+        until("the third to be explained", lambda: "too little memory: 16Mi asked, 8Mi free" in controller.notes.get("web", ""))
+        web.scale(2)
+        settled(web)
+
+
+def test_a_deployment_that_is_deleted_takes_its_pods_along(it: Node) -> None:
+    web = Deployment.apply(WEB, it)
+    with Controller(it):
+        settled(web)
+        web.delete()
+        until("its pods to be gone", lambda: not it.machine.docker.api.containers(all=True), timeout_s=PATIENCE_S)
+        with pytest.raises(CourseError, match="There is no Deployment web"):
+            web.scale(1)
+
+
+def test_two_with_one_selector_are_refused(it: Node) -> None:
+    Deployment.apply(WEB, it)
+    with pytest.raises(UsageError, match="The Deployment web has the same selector"):
+        Deployment.apply(WEB.replace("name: web}", "name: shop}"), it)
+
+
+def _with_image(web: Deployment, image: str) -> dict[str, object]:
+    template = dict(web.spec.template)
+    return {**template, "spec": {**template["spec"], "containers": [{**template["spec"]["containers"][0], "image": image}]}}
