@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
 
 HOME = "/var/lib/course/objects"
+WISHES, NOTES = "deployment", "deployment-note"
+"""The kinds of what is kept: Deployments, and what their controller has to say of each."""
 
 
 class Store:

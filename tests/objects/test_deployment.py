@@ -9,14 +9,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab.box.errors import CourseError, UsageError
+from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.instances.box import Box
 from lab.box.machine import Machine
-from lab.objects.deployment import Controller, Deployment
+from lab.objects.controller import Controller
+from lab.objects.deployment import Deployment
 from lab.objects.node import Node
 from lab.objects.pod import Pod
 from lab.objects.replicas import Seen
-from lab.objects.store import Store
+from lab.objects.store import WISHES, Store
 from tests.support.course import until
 
 pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
@@ -57,7 +58,7 @@ def node(machine: Machine, memory: str = "1Gi") -> Node:
 def it(box: Box) -> Iterator[Node]:
     """A node without Deployments; none is left on it."""
     yield node(box)
-    for name in Store(box, "deployment").all():
+    for name in Store(box, WISHES).all():
         Deployment(name, node(box)).delete()
     with Controller(node(box)):
         until("all pods to be gone", lambda: not box.docker.api.containers(all=True, filters={"label": "course.deployment"}))
@@ -72,14 +73,9 @@ def good(web: Deployment) -> list[Seen]:
     return [one for one in web.pods() if one.replica.ready_since and not one.replica.failed]
 
 
-def fulfilled(web: Deployment) -> bool:
-    wish, pods = web.spec, web.pods()
-    return len(pods) == wish.replicas == len(good(web)) and all(one.replica.template == wish.hash for one in pods)
-
-
 def settled(web: Deployment) -> set[str]:
     """The names of its pods, as soon as all is as it is wanted."""
-    until("all to be as it is wanted", lambda: fulfilled(web), timeout_s=PATIENCE_S)
+    web.wait(PATIENCE_S)
     return names(web)
 
 
@@ -124,7 +120,7 @@ def test_what_is_lost_comes_back_and_strangers_live(it: Node) -> None:
         first = settled(web)
         pods = web.pods()
         it.machine.sh(f"docker rm -f {pods[0].pod.container()}; docker kill {pods[1].pod.container('app')}", check=True)
-        until("both to be replaced", lambda: fulfilled(web) and len(names(web) - first) == 2, timeout_s=PATIENCE_S)
+        until("both to be replaced", lambda: web.status().fulfilled and len(names(web) - first) == 2, timeout_s=PATIENCE_S)
     assert stranger.status().phase == "Running"
     by_hand.reload()
     assert by_hand.status == "running"
@@ -148,15 +144,17 @@ def test_an_update_keeps_enough_ready_all_the_time(it: Node) -> None:
 
 def test_an_update_that_can_not_be_made_stops_and_is_undone(it: Node) -> None:
     web = Deployment.apply(WEB, it)
-    with Controller(it) as controller:
+    with Controller(it):
         old = settled(web)
         Deployment.apply(WEB.replace("app:v1", "nosuch:v9"), it)
-        until("that to be said", lambda: "No such image: nosuch:v9" in controller.notes.get("web", ""), timeout_s=PATIENCE_S)
+        until("that to be said", lambda: "No such image: nosuch:v9" in web.status().note, timeout_s=PATIENCE_S)
+        with pytest.raises(WaitTimeout, match=r"(?s)3 of 3 .*No such image"):
+            web.wait(0.5)
         assert names(web) == old
         assert len(good(web)) == 3
         web.undo()
         assert settled(web) == old
-        until("nothing to be said any more", lambda: "web" not in controller.notes)
+        until("nothing to be said any more", lambda: not web.status().note)
         with pytest.raises(UsageError, match="There is no earlier revision 7"):
             web.undo(7)
 
@@ -181,17 +179,19 @@ def test_an_engine_that_was_restarted_gets_its_pods_back(it: Node) -> None:
     web = Deployment.apply(WEB, it)
     with Controller(it):
         settled(web)
+        first = names(web)
         it.machine.sh("killall dockerd", check=True)
         until("the engine to be back", lambda: it.machine.sh("docker ps").code == 0, timeout_s=PATIENCE_S)
+        until("pods with walls of their own", lambda: not names(web) & first, timeout_s=PATIENCE_S)
         settled(web)
 
 
 def test_what_fits_nowhere_waits_and_says_why(it: Node) -> None:
     small = node(it.machine, "40Mi")
     web = Deployment.apply(WEB, small)
-    with Controller(small) as controller:
+    with Controller(small):
         until("two to run", lambda: len(good(web)) == 2, timeout_s=PATIENCE_S)
-        until("the third to be explained", lambda: "too little memory: 16Mi asked, 8Mi free" in controller.notes.get("web", ""))
+        until("the third to be explained", lambda: "too little memory: 16Mi asked, 8Mi free" in web.status().note)
         web.scale(2)
         settled(web)
 
@@ -215,3 +215,10 @@ def test_two_with_one_selector_are_refused(it: Node) -> None:
 def _with_image(web: Deployment, image: str) -> dict[str, object]:
     template = dict(web.spec.template)
     return {**template, "spec": {**template["spec"], "containers": [{**template["spec"]["containers"][0], "image": image}]}}
+
+
+def test_how_far_it_is_is_told(it: Node) -> None:
+    web = Deployment.apply(WEB, it)
+    assert repr(web.status()).splitlines()[2].split() == ["web", "0", "of", "3", "0", "0", "0"]
+    with pytest.raises(WaitTimeout, match="a controller has to run"):
+        web.wait(0.2)

@@ -1,0 +1,216 @@
+"""The loop that sees to Deployments.
+
+It reads what is wanted, compares it with the pods that there are, and does what ``rollout.step`` says.  It remembers nothing that it could
+look up.  So it does not matter what it has missed: when it begins anew it goes on where another one has stopped, and while there is none,
+the pods run on as they are.
+
+A controller is told when something may have changed, looks, and acts; in between it does nothing at all.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from http.client import HTTPException
+from typing import Any, Self
+
+from docker.errors import DockerException
+
+from lab.box.errors import CourseError, UsageError
+from lab.box.parallel import AT_ONCE, in_parallel
+from lab.objects.deployment_spec import DeploymentSpec, read_deployment
+from lab.objects.node import Node, schedule
+from lab.objects.pod import Pod
+from lab.objects.replicas import OWNER, UID, Observer, Seen
+from lab.objects.rollout import Replica, next_look_s, step
+from lab.objects.spec import PodSpec
+from lab.objects.store import NOTES, WISHES, Store
+from lab.objects.watch import EVERYTHING, RETRY_S, Watch
+
+SETTLE_S = 0.02
+"""Seconds after a change until it is looked at: most come in bursts."""
+LOCK_S = 10.0
+"""Seconds in which a machine tells whether another controller is at work."""
+MOST_PATIENCE_S = 60.0
+"""Seconds between two attempts to make a pod that can't be made, at most; they begin with one second."""
+LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""Of a pod's name; no vowels, so that no word comes out."""
+
+
+class Controller:
+    """Sees to it that there are as many pods as Deployments want.
+
+    Args:
+        nodes: that the pods can go to; the first one's machine keeps the wishes.
+    """
+
+    def __init__(self, *nodes: Node) -> None:
+        schedule((), nodes)  # refuses two of one name
+        self._nodes, self._store = nodes, Store(nodes[0].machine, WISHES)
+        self._observers = {node.name: Observer(node) for node in nodes}
+        self._wake, self._closed = threading.Event(), threading.Event()
+        self._lock = threading.Lock()
+        self._beginning: dict[str, tuple[str, PodSpec, Replica]] = {}
+        self._ending: set[str] = set()
+        self._failures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+        self._watches: list[Watch] = []
+        self._hands = ThreadPoolExecutor(AT_ONCE)
+        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
+        self._notes = Store(nodes[0].machine, NOTES)
+        self._noted: dict[str, str] = {}
+
+    def start(self) -> Self:
+        """Begin.
+
+        Raises:
+            UsageError: another controller is at work.
+        """
+        for node in self._nodes:
+            lock = f"{self._store.home}/.controller" if node is self._nodes[0] else ""
+            self._watches.append(Watch(node.machine, partial(self._changed, self._observers[node.name]), self._store.home, lock))
+        first = self._watches[0]
+        first.decided.wait(LOCK_S)
+        if first.taken:
+            self.stop()
+            why = "Two would each make what the other one has made already."
+            raise UsageError("Another controller is at work there.", why, "stop that one first: controller.stop()")
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End; the pods run on, and nobody sees to them."""
+        self._closed.set()
+        self._wake.set()
+        for watch in self._watches:
+            watch.close()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+        self._hands.shutdown(wait=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _changed(self, observer: Observer, what: str) -> None:
+        observer.forget(what)
+        self._wake.set()
+
+    def _run(self) -> None:
+        patience: float | None = 0.0
+        while not self._closed.is_set():
+            self._wake.wait(patience)
+            self._closed.wait(SETTLE_S)
+            self._wake.clear()
+            try:
+                patience = self.reconcile()
+            except (CourseError, OSError, HTTPException, DockerException):  # a node does not answer: whatever it was, look again
+                for observer in self._observers.values():
+                    observer.forget(EVERYTHING)
+                patience = RETRY_S
+
+    def reconcile(self) -> float | None:
+        """Compare what there is with what is wanted, and begin what is to be done.
+
+        Returns:
+            Seconds until it is to be compared again, although nothing has changed; nothing where there is no such time.
+        """
+        wishes = {it["uid"]: read_deployment(it["manifest"]) for it in self._store.all().values()}
+        seen = [one for pods in in_parallel(lambda observer: observer.look(), self._observers.values()) for one in pods]
+        with self._lock:
+            ours = [one for one in seen if one.owner and one.key not in self._ending]
+            for one in ours:
+                if one.owner not in wishes:
+                    self._end(one)
+                elif not one.started and not one.replica.failed and one.replica.name not in self._beginning:
+                    self._do(one.pod.start)  # whoever made it was stopped in between
+            waits = [self._reconcile(uid, spec, ours, seen) for uid, spec in wishes.items()]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _reconcile(self, uid: str, spec: DeploymentSpec, ours: Iterable[Seen], everything: Iterable[Seen]) -> float | None:
+        """Do for one Deployment what is to be done; as ``reconcile``."""
+        now, wish = time.time(), spec.wish
+        pods = {one.replica.name: one for one in ours if one.owner == uid}
+        begun = [replica for owner, _, replica in self._beginning.values() if owner == uid and replica.name not in pods]
+        there = [*(replace(one.replica, failed=one.replica.failed and name not in self._beginning) for name, one in pods.items()), *begun]
+        todo = step(wish, there, now)
+        for name in todo.delete:
+            if name in pods and name not in self._beginning:
+                self._end(pods[name])
+        patience = self._patience_s(uid, wish.template, now)
+        if not todo.create:
+            self._note(spec.name, "")
+        elif not patience:
+            self._begin(uid, spec, todo.create, everything)
+        waits = [patience or None, next_look_s(wish, there, now)]
+        return min((wait for wait in waits if wait), default=None)
+
+    def _note(self, name: str, why: str) -> None:
+        """Write down why a Deployment has fewer pods than it wants, for ``Deployment.status``."""
+        if self._noted.get(name, "") != why:
+            self._noted[name] = why
+            self._do(partial(self._notes.put, name, {"why": why}))
+
+    def _patience_s(self, uid: str, template: str, now: float) -> float:
+        """Seconds until a template that could not be made into a pod is tried again: twice as many after each failure."""
+        failures = self._failures.get((uid, template), [])
+        return max(0.0, failures[-1] + min(MOST_PATIENCE_S, 2.0 ** (len(failures) - 1)) - now) if failures else 0.0
+
+    def _begin(self, uid: str, spec: DeploymentSpec, number: int, everything: Iterable[Seen]) -> None:
+        """Make some pods, on the nodes that have room."""
+        held: defaultdict[str, list[PodSpec]] = defaultdict(list)
+        for one in everything:
+            held[one.replica.node].append(one.pod.spec)
+        seen = {one.replica.name for one in everything}
+        for _, other, replica in self._beginning.values():
+            if replica.name not in seen:
+                held[replica.node].append(other)
+        names = [f"{spec.name}-{spec.hash}-{''.join(secrets.choice(LETTERS) for _ in range(5))}" for _ in range(number)]
+        copies = {name: spec.pod(name, {OWNER: spec.name, UID: uid}) for name in names}
+        plan = schedule(list(copies.values()), self._nodes, held)
+        if plan.pending:
+            self._note(spec.name, next(iter(plan.pending.values())))
+        for name, place in plan.placements.items():
+            node = next(node for node in self._nodes if node.name == place)
+            self._beginning[name] = (uid, copies[name], Replica(name, spec.hash, place, time.time()))
+            self._do(partial(_make, node, copies[name])).add_done_callback(partial(self._begun, name, spec))
+
+    def _begun(self, name: str, spec: DeploymentSpec, made: Future[Any]) -> None:
+        """A pod was made, or could not be."""
+        with self._lock:
+            uid, *_ = self._beginning.pop(name)
+            if error := made.exception():
+                self._failures[uid, spec.hash].append(time.time())
+                self._note(spec.name, str(error))
+            else:
+                self._failures.pop((uid, spec.hash), None)
+        self._wake.set()
+
+    def _end(self, one: Seen) -> None:
+        self._ending.add(one.key)
+        self._do(one.pod.delete).add_done_callback(lambda _: self._ended(one.key))
+
+    def _ended(self, key: str) -> None:
+        with self._lock:
+            self._ending.discard(key)
+        self._wake.set()
+
+    def _do(self, work: Callable[[], object]) -> Future[Any]:
+        """Have something done beside the loop, which must not wait for it."""
+        future: Future[Any] = Future()
+        with suppress(RuntimeError):  # after the end, what was left is found by the next controller
+            return self._hands.submit(work)
+        future.cancel()
+        return future
+
+
+def _make(node: Node, copy: PodSpec) -> None:
+    Pod.create(node.machine, copy, node=node.name).start()
