@@ -1,0 +1,134 @@
+"""``reach(box)``: who can connect to whom, tried for real.
+
+From the network of each container, and from the machine itself, a connection is made to each port on which somebody listens.  What rules,
+routes and listening addresses come to is seen in the only way that is certain.  What was tried is a connection, and not a request: whether
+a program behind it answers is another question.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from lab.box.errors import CourseError
+from lab.box.machine import Machine
+from lab.box.parallel import in_parallel
+from lab.observe import connect_from
+from lab.observe.connect_from import NO_WAY, OPEN, REFUSED, SILENT
+from lab.observe.namespace import LOOK_S
+from lab.picture.camera import snapshot
+from lab.picture.graph import THE_BOX, graph
+from lab.report import table
+
+TIMEOUT_S = 1.0
+"""Seconds after which a connection that nobody has answered counts as silent."""
+SIGNS = {OPEN: "yes", REFUSED: "refused", SILENT: "silent", NO_WAY: "no way"}
+SIGNS_SAY = "silent: nobody answers, as where a rule drops it   refused: nobody is there, or a rule says so   no way: no route leads there"
+OWN_ADDRESSES = "ip -o -4 addr show scope global | awk '{print $4}' | cut -d/ -f1"
+TRY = "python3 -I -S /dev/fd/9 9<<'END_OF_PROGRAM'\n{program}\nEND_OF_PROGRAM"
+
+
+@dataclass(frozen=True)
+class Door:
+    """A port on which somebody listens: whose it is, its address, and its number."""
+
+    owner: str
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.owner}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Who can connect to whom.
+
+    Args:
+        doors: on which somebody listens.
+        tried: by the name of who has tried, what became of it at each door: ``open``, ``refused``, ``silent`` or ``no way``.
+    """
+
+    doors: tuple[Door, ...]
+    tried: Mapping[str, Sequence[str]]
+
+    def open(self, by: str, owner: str, port: int) -> bool:
+        """Whether somebody can connect to a port of somebody.
+
+        Raises:
+            CourseError: nobody of these names was tried, or nobody listens there.
+        """
+        for number, door in enumerate(self.doors):
+            if (door.owner, door.port) == (owner, port) and by in self.tried:
+                return self.tried[by][number] == OPEN
+        there = ", ".join(map(str, self.doors)) or "none"
+        raise CourseError(f"Nothing was tried from {by} to {owner}:{port}.", f"Listened on is: {there}.", "look at the table for the names")
+
+    def __repr__(self) -> str:
+        if not self.doors:
+            return "Nobody listens on a port that others could see."
+        rows = [(by, *(SIGNS[word] for word in words)) for by, words in self.tried.items()]
+        return f"{table(('from', *map(str, self.doors)), *rows)}\n{SIGNS_SAY}"
+
+    def _repr_html_(self) -> str:
+        if not self.doors:
+            return escape(repr(self))
+        heads = "".join(f'<th scope="col" title="{escape(door.address)}">{escape(str(door))}</th>' for door in self.doors)
+        rows = "".join(
+            f'<tr><th scope="row">{escape(by)}</th>{"".join(f"<td>{SIGNS[word]}</td>" for word in words)}</tr>'
+            for by, words in self.tried.items()
+        )
+        return f'<table aria-label="Who can connect to whom"><tr><th scope="col">from</th>{heads}</tr>{rows}</table><p>{SIGNS_SAY}</p>'
+
+
+def reach(machine: Machine, timeout_s: float = TIMEOUT_S) -> Reach:
+    """Try who can connect to whom on a machine; to be the last expression of a cell.
+
+    Pods count as one, because their containers share a network.  Programs that use the machine's own network are the machine's.
+
+    Args:
+        machine: to try it on.
+        timeout_s: seconds after which a connection that nobody has answered counts as silent.
+
+    Raises:
+        CourseError: the machine does not answer.
+    """
+    own = machine.sh(OWN_ADDRESSES, timeout=LOOK_S).stdout.split()
+    places: list[dict[str, object]] = [{"name": THE_BOX, "network": "/proc/1/ns/net", "addresses": own}]
+    places += _places(machine)
+    asked = json.dumps({"places": places, "timeout_s": timeout_s}).encode()
+    script = TRY.format(program=Path(connect_from.__file__).read_text())
+    told = json.loads(machine.sh(script, timeout=LOOK_S + timeout_s * len(places), check=True, stdin=asked).stdout)
+    return Reach(tuple(Door(*door) for door in told["doors"]), told["tried"])
+
+
+def _places(machine: Machine) -> Iterator[dict[str, object]]:
+    """The networks of containers, of pods, and those that have a name, with their addresses."""
+    shown: dict[str, dict[str, Any]] = dict(graph(snapshot(machine)).nodes.items())
+    units = [node for node, it in shown.items() if it["kind"] in ("pod", "container", "namespace") and it["address"]]
+    dockers = [node.partition(":")[2] for node in units if shown[node]["kind"] != "namespace" and not _process(shown, node)]
+    processes = dict(zip(dockers, in_parallel(lambda one: _first_process(machine, one), dockers), strict=True))
+    for node in units:
+        it, key = shown[node], node.partition(":")[2]
+        process = _process(shown, node) or processes.get(key)
+        network = f"/run/netns/{it['label']}" if it["kind"] == "namespace" else f"/proc/{process}/ns/net"
+        yield {"name": it["label"], "network": network, "addresses": it["address"].split(", ")}
+
+
+def _process(shown: Mapping[str, Mapping[str, Any]], node: str) -> int:
+    """The first process of what Docker has not made; 0 for what it has made."""
+    members = [it for key, it in shown.items() if node in (key, it["parent"])]
+    return next((int(it["process"]) for it in members if it["process"]), 0)
+
+
+def _first_process(machine: Machine, container: str) -> int:
+    from docker.errors import NotFound  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
+
+    with suppress(NotFound):
+        return int(machine.docker.api.inspect_container(container)["State"]["Pid"])
+    return 0
