@@ -26,9 +26,10 @@ from docker.errors import DockerException
 from lab.box.errors import CourseError, UsageError
 from lab.box.parallel import AT_ONCE, in_parallel
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
+from lab.objects.labels import OWNER, UID
 from lab.objects.node import Node, schedule
 from lab.objects.pod import Pod
-from lab.objects.replicas import OWNER, UID, Observer, Seen
+from lab.objects.replicas import Observer, Seen
 from lab.objects.rollout import Replica, next_look_s, step
 from lab.objects.spec import PodSpec
 from lab.objects.store import NOTES, WISHES, Store

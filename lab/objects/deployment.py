@@ -207,4 +207,4 @@ class Deployment:
         else:
             revisions = kept["revisions"]
         content = {"uid": kept["uid"], "manifest": spec.source, "revisions": revisions[-spec.history - 1 :], "changed": time.time()}
-        self._store.put(self.name, content)
+        self._store.put(self.name, {**content, "replicas": spec.replicas, "hash": spec.hash})  # for whoever wants no more than to show it

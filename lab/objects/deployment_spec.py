@@ -16,13 +16,12 @@ from typing import Any
 
 from lab.box.errors import UsageError
 from lab.objects.config import configs
+from lab.objects.labels import TEMPLATE
 from lab.objects.manifest.fields import Fields
 from lab.objects.metadata import label_pairs, metadata
 from lab.objects.rollout import Wish, resolve
 from lab.objects.spec import CONFIGS, PodSpec, objects, one_of_a_kind, pod_spec, read, refuse_unread
 
-HASH = "pod-template-hash"
-"""The label by which pods of one template are told from those of another."""
 MOST = 1000
 """Copies that a box is not asked to exceed; long before, it has no memory left."""
 SHARE = re.compile(r"\d{1,3}%")
@@ -82,7 +81,7 @@ class DeploymentSpec:
             labels: beside its own, and the one that tells which template it is.
         """
         about = {**self.template.get("metadata", {}), "name": name}
-        about["labels"] = {**about.get("labels", {}), HASH: self.hash, **labels}
+        about["labels"] = {**about.get("labels", {}), TEMPLATE: self.hash, **labels}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": self.template["spec"]}
         return read({"apiVersion": "v1", "kind": "List", "items": [pod, *self.beside]} if self.beside else pod)
 

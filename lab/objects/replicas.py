@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lab.box.parallel import in_parallel
-from lab.objects.deployment_spec import HASH
 from lab.objects.engine import inspect
 from lab.objects.kubelet import client as kubelet
 from lab.objects.kubelet.orders import KEY, ORDERS
+from lab.objects.labels import TEMPLATE, UID
 from lab.objects.options import MANIFEST, NODE, PART, Identity
 from lab.objects.pod import Pod
 from lab.objects.rollout import Replica
@@ -27,8 +27,6 @@ from lab.objects.watch import EVERYTHING
 if TYPE_CHECKING:
     from lab.objects.node import Node
 
-OWNER, UID = "course.deployment", "course.deployment.uid"
-"""Labels of a pod: the name of its Deployment, and a number that no other Deployment has or had."""
 ALIVE = ("created", "running", "paused", "restarting")
 """The engine's words for a container that has not ended for good."""
 Listed = Mapping[str, Any]
@@ -106,7 +104,7 @@ class Observer:
         times = [self._ready_since(it, findings) for it in mains]
         replica = Replica(
             name=spec.name,
-            template=labels.get(HASH, ""),
+            template=labels.get(TEMPLATE, ""),
             node=self._node.name,
             created=min(float(it["Created"]) for it in parts.values()),
             ready_since=None if None in times else max(filter(None, times), default=None),

@@ -3,6 +3,8 @@
 That is: containers of Podman, of containerd (``ctr``), and of the runtimes themselves (``runc``, ``crun``); network namespaces with a name
 (``ip netns``); and bridges.  All of it is read where it is kept: the runtimes list their containers, Podman's store has names and images,
 and the kernel has network cards.  Nothing is changed.
+
+The course's own objects are looked at in passing: what its kubelet has found out, and the Deployments that are wished for.
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ from datetime import datetime
 from typing import Any
 
 from lab.box.machine import Machine
+from lab.objects import store
+from lab.objects.kubelet import orders
 from lab.observe.namespace import LOOK_S, namespaces
-from lab.picture.snapshot import Container, Link, Network, NetworkNamespace
+from lab.picture.snapshot import NOT_READY, Container, Link, Network, NetworkNamespace, Wished
 
 STORE = "/var/lib/containers/storage/overlay-containers"
 """Podman's."""
+FINDINGS, KEPT = str(orders.HOME), f"{store.HOME}/{store.WISHES}"
+"""What the course's own kubelet has found out, and the Deployments that are wished for."""
 ROUTER = "uplink"
 """A bridge that each machine of the course has, and that is none: it leads to a router which is not there."""
 LOOK = rf"""
@@ -34,6 +40,8 @@ done
 echo "== podman"; cat {STORE}/containers.json
 echo "== started"; ls -d {STORE}/*/userdata/config.json
 echo "== cards"; ip -d -j addr
+echo "== findings"; cat {FINDINGS}/*.json
+echo "== wishes"; cat {KEPT}/*.json
 for name in $(ls netns); do echo "== cards $(stat -Lc %i netns/$name) $name"; ip -n $name -d -j addr; done
 """
 """Prints sections, each below a line with its kind, and words that say more about it."""
@@ -42,8 +50,9 @@ STATES = "/run/crun /run/runc /run/containerd/runc"
 """Where runtimes keep what they know of their containers, but for Docker's."""
 DOCKERS_OWN = r" (veth[0-9a-f]{7}|br-[0-9a-f]{12}|docker0)[@:]"
 WATCH = rf"""
-mkdir -p /run/netns {STATES} {STORE}
+mkdir -p /run/netns {STATES} {STORE} {FINDINGS} {KEPT}
 inotifywait -mq -e create,delete --format changed /run/netns {STORE} &
+inotifywait -mq -e moved_to,delete --format changed {FINDINGS} {KEPT} &
 inotifywait -mqr -e create,delete,moved_to --format changed {STATES} &
 ip -o monitor link address | grep --line-buffered -Ev '{DOCKERS_OWN}'
 """
@@ -60,6 +69,8 @@ class BesideDocker:
         outside: the machine's own numbers; empty where no such container runs.
         bridges: all that there are, Docker's among them.
         namespaces: all that have a name, those of containers among them.
+        findings: what probes say, by the id of a container of Docker's.
+        wishes: the Deployments that the machine keeps.
     """
 
     containers: tuple[Container, ...] = ()
@@ -67,6 +78,8 @@ class BesideDocker:
     outside: Mapping[str, str] = field(default_factory=dict)
     bridges: tuple[Network, ...] = ()
     namespaces: tuple[NetworkNamespace, ...] = ()
+    findings: Mapping[str, str] = field(default_factory=dict)
+    wishes: tuple[Wished, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,8 @@ def look(machine: Machine) -> BesideDocker:
         outside,
         tuple(_bridge(card) for card in cards.get("", ()) if card.kind == "bridge" and card.name != ROUTER),
         tuple(_namespaces(sections, cards)),
+        {one["id"]: "ready" if one["ready"] else one["why"] or NOT_READY for one in _lines(sections, "findings")},
+        tuple(Wished(one["name"], one["replicas"], one["hash"]) for one in _lines(sections, "wishes")),
     )
 
 
@@ -122,6 +137,11 @@ def _sections(printed: str) -> Iterator[Section]:
 
 def _of_kind(sections: list[Section], kind: str) -> Iterator[Section]:
     return ((words[1:], text) for words, text in sections if words[0] == kind)
+
+
+def _lines(sections: list[Section], kind: str) -> Iterator[dict[str, Any]]:
+    """What files hold that have a JSON object each."""
+    return (json.loads(line) for _, text in _of_kind(sections, kind) for line in text.splitlines())
 
 
 def _json(text: str) -> list[dict[str, Any]]:

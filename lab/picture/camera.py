@@ -114,7 +114,7 @@ class Camera:
         found = [*map(_network, networks), *(bridge for bridge in beside.bridges if bridge.name not in dockers)]
         taken = {known.numbers.get("net") for known in self._known.values()} | {own.get("net") for own in beside.numbers.values()}
         free = tuple(one for one in beside.namespaces if one.number not in {*taken, self._outside.get("net")})
-        return Box(self._name, self._containers(listed, beside), tuple(sorted(found, key=lambda one: one.name)), free)
+        return Box(self._name, self._containers(listed, beside), tuple(sorted(found, key=lambda one: one.name)), free, beside.wishes)
 
     def _made(self, listed: Mapping[str, Any]) -> tuple[str, str]:
         """For sorting by age.  The engine's list has whole seconds, and a pod is made within one; its long answer has fractions of them."""
@@ -150,7 +150,7 @@ class Camera:
             {one["Id"]: it.details["HostConfig"] for one, it in zip(listed, known, strict=True)},
             self._outside or beside.outside,
         )
-        dockers = (_container(one, it.details, shares[one["Id"]]) for one, it in zip(listed, known, strict=True))
+        dockers = (_container(one, it.details, shares[one["Id"]], beside) for one, it in zip(listed, known, strict=True))
         others = (replace(it, shares=shares[it.id], links=() if "net" in shares[it.id] else it.links) for it in beside.containers)
         return (*dockers, *others)
 
@@ -182,7 +182,7 @@ def _asked_for(kind: str, options: Mapping[str, Any]) -> str:
     return BOX if mode == "host" else mode.partition("container:")[2]
 
 
-def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Mapping[str, str]) -> Container:
+def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Mapping[str, str], beside: BesideDocker) -> Container:
     names = (name[1:] for name in listed["Names"] or () if name.count("/") == 1)  # others are what a --link calls it
     name = next(names, listed["Id"][:12])
     ended = re.match(r"(?:Exited|Restarting) \((\d+)\)", listed["Status"])
@@ -203,6 +203,7 @@ def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Ma
     return Container(
         listed["Id"], name, listed["Image"], listed["State"], health[1] if health else "", int(ended[1]) if ended else None,
         _trouble(details["State"], listed["State"]), listed["Created"], listed["Labels"] or {}, tuple(links), tuple(sorted(ports)), shares,
+        finding=beside.findings.get(listed["Id"], "") if runs else "",
     )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ Element = dict[str, Any]
 """A node, as JSON for the browser.
 
 =============================================  =====================================================================================
-``id``, ``kind``, ``parent``, ``state``        as in the graph
+``id``, ``kind``, ``parent``                   as in the graph
+``state``                                      likewise, with `` is-old`` where the version is
 ``shown``                                      the lines that are drawn: ``label``, ``says`` and ``where``
 ``aloud``                                      the node in words, for a screen reader
 ``inner``                                      pairs of a kind of wall and whether it stands.  It is there for every container of a pod
@@ -55,7 +56,8 @@ def _element(graph: Graph[str], node: str) -> Element:
     label = plain(it["label"]) if it["kind"] in ("computer", "container") else f"{it['kind']} {plain(it['label'])}"
     where = [plain(it["image"]), it["address"], f"published {it['ports']}" if it["ports"] else "", open_to_the_box(it["walls"])]
     element = {
-        "id": node, "kind": it["kind"], "parent": it["parent"], "state": it["state"], "aloud": words(graph, node) + within,
+        "id": node, "kind": it["kind"], "parent": it["parent"], "aloud": words(graph, node) + within,
+        "state": it["state"] + (" is-old" if it["version"] == "old" else ""),
         "shown": {"label": label, "says": says(it), "where": "  ".join(filter(None, where))},
     }  # fmt: skip
     inner = it["inner"] or ({kind: it["walls"].get(kind) != THE_BOX for kind in WALLS} if THE_BOX in it["walls"].values() else {})

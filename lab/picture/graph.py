@@ -12,6 +12,7 @@ Nodes have a ``kind`` (computer, box, pod, container, namespace, network, deploy
 ``address``  of a pod, a namespace, or a container that stands alone: its addresses; of a network its subnet
 ``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
 ``walls``    of a container: by kind, from whom no wall separates it: ``the box`` or a container's name; kinds with a wall are left out
+``version``  of a pod, or a container that stands alone: ``old`` or ``new``, whether it is of the template that its Deployment wants
 ``process``  of a container that runs and that Docker has not made: its first process; else 0
 ``inner``    of every container of a pod but the first: by kind, whether a wall stands between it and those before it in the pod
 ===========  ========================================================================================================
@@ -34,11 +35,12 @@ from itertools import takewhile
 
 import networkx as nx
 
+from lab.objects.labels import OWNER, TEMPLATE
 from lab.observe.namespace import WALLS
-from lab.picture.snapshot import BOX, Box, Container, Snapshot
+from lab.picture.snapshot import BOX, Box, Container, Snapshot, Wished
 
 DEPLOYMENT = "deployment"
-LABELS = (DEPLOYMENT, "com.docker.compose.service", "com.docker.swarm.service.name")
+LABELS = (DEPLOYMENT, OWNER, "com.docker.compose.service", "com.docker.swarm.service.name")
 """The first that a container has decides.  Compose labels single containers as well; those are a deployment once there are two."""
 COMPUTER = "computer"
 THE_BOX = "the box"
@@ -58,7 +60,8 @@ def graph(snapshot: Snapshot) -> Graph[str]:
 
 
 def _add(result: Graph[str], node: str, kind: str, parent: str, label: str, **more: object) -> None:
-    empty: dict[str, object] = {"state": "", "note": "", "image": "", "address": "", "ports": "", "walls": {}, "inner": {}, "process": 0}
+    words = dict.fromkeys(("state", "note", "image", "address", "ports", "version"), "")
+    empty: dict[str, object] = {**words, "walls": {}, "inner": {}, "process": 0}
     result.add_node(node, kind=kind, parent=parent, label=label, **(empty | more))
 
 
@@ -70,12 +73,19 @@ def _draw(result: Graph[str], box: Box) -> None:
     _add(result, here, "box", COMPUTER, box.name, state="gone" if box.end_reason else "", note=note)
     units = _units(box.containers)
     deployed = _deployments(units)
-    for name, roots in deployed.items():
-        state = _states(container for root in roots for container in units[root])
-        _add(result, f"deployment:{box.name}/{name}", "deployment", here, name, state=state, note=count(len(roots), "copy", "copies"))
+    wishes = {wish.name: wish for wish in box.wishes}
+    for name in dict.fromkeys([*deployed, *wishes]):
+        pods = [units[root] for root in deployed.get(name, ())]
+        state = _states(container for members in pods for container in members) if pods else ""
+        note = _fulfilled(wishes[name], pods) if name in wishes else count(len(pods), "copy", "copies")
+        _add(result, f"deployment:{box.name}/{name}", "deployment", here, name, state=state, note=note)
     parents = {root: f"deployment:{box.name}/{name}" for name, roots in deployed.items() for root in roots}
     names = {container.id: container.name for container in box.containers} | {BOX: THE_BOX}
-    nodes = {root: _unit(result, root, members, parents.get(root, here), names) for root, members in units.items()}
+    versions = {root: _version(wishes.get(name), units[root]) for name, roots in deployed.items() for root in roots}
+    nodes = {
+        root: _unit(result, root, members, parents.get(root, here), names, version=versions.get(root, ""))
+        for root, members in units.items()
+    }
     for root, members in units.items():
         if ports := _ports(members):
             result.add_edge(here, nodes[root], kind="published", ports=ports)
@@ -109,18 +119,36 @@ def _deployments(units: Mapping[str, Sequence[Container]]) -> dict[str, list[str
             found[first].append(root)
     deployed: defaultdict[str, list[str]] = defaultdict(list)
     for (label, value), roots in found.items():
-        if label == DEPLOYMENT or len(roots) > 1:
+        if label in (DEPLOYMENT, OWNER) or len(roots) > 1:
             deployed[value] += roots
     return deployed
 
 
-def _unit(result: Graph[str], root: str, members: Sequence[Container], parent: str, names: Mapping[str, str]) -> str:
+def _fulfilled(wish: Wished, pods: Sequence[Sequence[Container]]) -> str:
+    """How far a Deployment is, in words: who can be asked, and which templates there are where it is not the wanted one alone."""
+    ready = sum(all(member.ready for member in members) for members in pods)
+    templates = Counter(members[0].labels.get(TEMPLATE, "") for members in pods)
+    words = [f"{ready} of {wish.replicas} ready"]
+    if set(templates) - {wish.template}:
+        words += [f"{number} of template {one}" + (" (wanted)" if one == wish.template else "") for one, number in templates.items()]
+    return ", ".join(words)
+
+
+def _version(wish: Wished | None, members: Sequence[Container]) -> str:
+    """Whether a pod is of the template that is wanted: new or old; nothing where nobody has said what is wanted."""
+    template = members[0].labels.get(TEMPLATE, "")
+    return "" if not (wish and template) else "new" if template == wish.template else "old"
+
+
+def _unit(result: Graph[str], root: str, members: Sequence[Container], parent: str, names: Mapping[str, str], *, version: str) -> str:
     """Add a pod with its containers, or a container that stands alone.  Returns the node that has the address."""
     alone = len(members) == 1
-    shown = {"address": ", ".join(link.address for member in members for link in member.links if link.address), "ports": _ports(members)}
+    addresses = ", ".join(link.address for member in members for link in member.links if link.address)
+    shown = {"address": addresses, "ports": _ports(members), "version": version}
     node = f"container:{root}" if alone and members[0].id == root else f"pod:{root}"
     if not node.startswith("container:"):
-        _add(result, node, "pod", parent, _pod_name(members), state=_states(members), note=count(len(members), "container"), **shown)
+        note = count(len(members), "container") + (f", {version} template" if version == "old" else "")
+        _add(result, node, "pod", parent, _pod_name(members), state=_states(members), note=note, **shown)
     for number, member in enumerate(members):
         if node == f"container:{member.id}":
             _container(result, member, parent, names, shown)
@@ -139,7 +167,8 @@ def _inner(it: Container, above: Sequence[Container]) -> dict[str, bool]:
 
 def _container(result: Graph[str], it: Container, parent: str, names: Mapping[str, str], shown: Mapping[str, object]) -> None:
     walls = {kind: names.get(it.shares[kind], "one that is gone") for kind in WALLS if kind in it.shares}
-    notes = [f"by {it.runtime}" if it.runtime else "", it.health, f"code {it.exit_code}" if it.exit_code is not None else "", it.trouble]
+    code = "" if it.exit_code is None else f"code {it.exit_code}"
+    notes = [f"by {it.runtime}" if it.runtime else "", it.health, it.finding, code, it.trouble]
     note = ", ".join(filter(None, notes))
     more = {"state": it.state, "note": note, "image": it.image, "walls": walls, "process": it.process}
     _add(result, f"container:{it.id}", "container", parent, it.name, **more, **shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+NOT_READY = "not ready"
 BOX = "box"
 """In ``shares``, in the place of a container's id: the namespace is the machine's own."""
 
@@ -60,6 +61,7 @@ class Container:
         shares: by kind, whose namespace it uses where it has none of its own: another container's id, or ``BOX``.
         runtime: what runs it, where that is not Docker: Podman, containerd, runc or crun; else empty.
         process: the id of its first process where it runs, and that is not Docker's doing; else 0.
+        finding: what its probes say, such as "not ready: HTTP 503"; empty where it has none.
     """
 
     id: str
@@ -76,6 +78,21 @@ class Container:
     shares: Mapping[str, str] = field(default_factory=dict)
     runtime: str = ""
     process: int = 0
+    finding: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it runs, and nothing says that it can't be asked."""
+        return self.state == "running" and not self.finding.startswith(NOT_READY) and self.health in ("", "healthy")
+
+
+@dataclass(frozen=True)
+class Wished:
+    """A Deployment as it is wished for: how many copies, and the hash of their template."""
+
+    name: str
+    replicas: int
+    template: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +133,7 @@ class Box:
         containers: oldest first.
         networks: that its engine has, and bridges that others have made.
         namespaces: for networks, that nobody but their name holds.
+        wishes: the Deployments that it keeps.
         end_reason: what became of it; the rest is as it was before it ended.  Empty where it runs.
         ended: the time of day when it was found to have ended, such as ``12:03:59``; empty where it runs.
     """
@@ -124,6 +142,7 @@ class Box:
     containers: tuple[Container, ...] = ()
     networks: tuple[Network, ...] = ()
     namespaces: tuple[NetworkNamespace, ...] = ()
+    wishes: tuple[Wished, ...] = ()
     end_reason: str = ""
     ended: str = ""
 

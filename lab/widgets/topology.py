@@ -45,6 +45,7 @@ LEGEND = (
     ("pod", "a pod: containers that share a network; or a network namespace without any"),
     ("wall up", "a wall that stands between two of them"),
     ("wall", "a wall that is gone: they share that"), ("deployment", "a deployment: copies of one thing"),
+    ("pod is-old", "a copy of a template that is not wanted any more"),
     ("lane", "a network, a service, or published ports; lines lead to what is on it"),
 )  # fmt: skip
 KEYS = """\

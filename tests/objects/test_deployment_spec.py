@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lab.box.errors import UsageError
-from lab.objects.deployment_spec import HASH, read_deployment
+from lab.objects.deployment_spec import read_deployment
+from lab.objects.labels import TEMPLATE
 from lab.objects.rollout import Wish
 
 WEB = """
@@ -66,14 +67,14 @@ def test_all_that_is_read() -> None:
     assert found.wish == Wish(5, found.hash, 0, 3, 2)
     pod = found.pod("web-1", {})
     assert pod.containers[0].env == {"GREETING": "good day"}
-    assert pod.labels == {"app": "web", HASH: found.hash}
+    assert pod.labels == {"app": "web", TEMPLATE: found.hash}
 
 
 def test_a_copy_is_the_template_with_a_name() -> None:
     found = read_deployment(WEB)
     pod = found.pod(f"web-{found.hash}-abcde", {"owner": "me"})
     assert [it.name for it in pod.containers] == ["app", "log"]
-    assert pod.labels == {"app": "web", "tier": "front", HASH: found.hash, "owner": "me"}
+    assert pod.labels == {"app": "web", "tier": "front", TEMPLATE: found.hash, "owner": "me"}
     assert pod.named("other").labels == pod.labels
 
 

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.objects.controller import Controller
+from lab.objects.deployment import Deployment
+from lab.objects.node import Node
 from lab.picture.camera import snapshot
 from lab.picture.graph import Graph, graph
 from lab.picture.svg import svg
 from lab.picture.text import text
 from lab.widgets.inspect import details
+from tests.objects.test_deployment import PROBED
 from tests.support.course import until
 
 if TYPE_CHECKING:
@@ -147,3 +151,15 @@ def test_containers_of_containerd_and_of_a_runtime_alone(bare: Box) -> None:
     assert told["container task"].startswith("container task  (running, by containerd)  docker.io/library/base:latest  10.24.0.")
     assert told["container by-hand"].startswith("container by-hand  (running, by crun)")
     assert told["network cni0"].endswith("10.24.0.0/24")
+
+
+def test_a_deployment_and_what_its_probes_say(bare: Box) -> None:
+    web = Deployment.apply(PROBED.replace("path: /ready", "path: /nowhere"), Node("n1", bare, cpu="8", memory="1Gi"))
+    try:
+        with Controller(Node("n1", bare, cpu="8", memory="1Gi")):
+            until("all to be there", lambda: "(running, 0 of 3 ready)" in lines(bare)["deployment web"], timeout_s=90)
+            until("their probes to say", lambda: "not ready: HTTP 404" in text(drawn(bare)), timeout_s=30)
+            web.delete()
+            until("it to be gone", lambda: "deployment web" not in lines(bare), timeout_s=60)
+    finally:
+        web.delete()

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from lab.objects.labels import OWNER, TEMPLATE
 from lab.picture.camera import shared
 from lab.picture.graph import Graph, graph
-from lab.picture.snapshot import BOX, Box, Container, Link, Network, NetworkNamespace, Port, Snapshot
+from lab.picture.snapshot import BOX, Box, Container, Link, Network, NetworkNamespace, Port, Snapshot, Wished
 
-ATTRIBUTES = {"kind", "parent", "label", "state", "note", "image", "address", "ports", "walls", "inner", "process"}
+ATTRIBUTES = {"kind", "parent", "label", "state", "note", "image", "address", "ports", "walls", "inner", "process", "version"}
 NETS = (Network("net-a", "front", subnet="10.1.0.0/24"), Network("net-b", "back", subnet="10.2.0.0/24"))
 BRIDGE, HOST, NONE = Network("net-0", "bridge", subnet="10.0.0.0/24"), Network("net-h", "host", "host"), Network("net-n", "none", "null")
 SWARM, COMPOSE = "com.docker.swarm.service.name", "com.docker.compose.service"
@@ -85,6 +86,28 @@ def test_a_namespace_without_a_container_tells_its_cards_and_is_on_its_bridge() 
 def test_who_runs_a_container_is_said_where_it_is_not_docker() -> None:
     found = of("container", drawn(one("web", runtime="Podman", process=7, exit_code=1, state="exited")))
     assert (found["web"]["note"], found["web"]["process"]) == ("by Podman, code 1", 7)
+
+
+def of_web(name: str, template: str, **more: Any) -> Container:
+    return one(name, labels={OWNER: "web", TEMPLATE: template}, **more)
+
+
+def test_a_deployment_stands_beside_what_it_wants() -> None:
+    pods = (of_web("web-1", "aaaa"), of_web("web-2", "bbbb", finding="not ready: HTTP 503"), of_web("web-3", "bbbb", finding="ready"))
+    found = graph(Snapshot((Box("b", pods, wishes=(Wished("web", 5, "bbbb"), Wished("idle", 0, "cccc"))),)))
+    assert found.nodes["deployment:b/web"]["note"] == "2 of 5 ready, 1 of template aaaa, 2 of template bbbb (wanted)"
+    assert found.nodes["deployment:b/idle"]["note"] == "0 of 0 ready"
+    containers = of("container", found)
+    assert [containers[name]["version"] for name in ("web-1", "web-2", "web-3")] == ["old", "new", "new"]
+    assert containers["web-2"]["note"] == "not ready: HTTP 503"
+    alike = graph(Snapshot((Box("b", pods[1:], wishes=(Wished("web", 2, "bbbb"),)),)))
+    assert alike.nodes["deployment:b/web"]["note"] == "1 of 2 ready"
+
+
+def test_an_older_template_is_told_in_words_as_well() -> None:
+    pause, app = of_web("web-pause", "aaaa"), inside("web-app", "web-pause")
+    found = graph(Snapshot((Box("b", (pause, app), wishes=(Wished("web", 1, "bbbb"),)),)))
+    assert (of("pod", found)["web"]["version"], of("pod", found)["web"]["note"]) == ("old", "2 containers, old template")
 
 
 def test_parents_come_before_children() -> None:
