@@ -28,7 +28,7 @@ MOST_WORDS = 10_000
 """Letters at most of the text that describes the picture."""
 STYLE = """
 text{font:11px system-ui,sans-serif;fill:#1a1a1a}.b{font-weight:600}.s{fill:#444;font-size:10px}
-rect{fill:#fff;stroke:#666}.box{fill:#f7f7f7;stroke:#333;stroke-width:2}.pod{fill:#eef3fb;stroke:#1f5fbf;stroke-width:3}
+rect{fill:#fff;stroke:#666}.box{fill:#f7f7f7;stroke:#333;stroke-width:2}.pod{fill:#eef3fb;stroke:#1f5fbf;stroke-width:3}.old{fill:#d8d8d8}
 .deployment{fill:none;stroke:#777;stroke-dasharray:2 3}.running{stroke:#1b7f3b;stroke-width:2}
 .paused{stroke:#1f5fbf;stroke-width:2;stroke-dasharray:8 3}
 .restarting{stroke:#a85a00;stroke-width:2;stroke-dasharray:4 3}.exited,.dead,.created,.removing{stroke:#777;stroke-dasharray:2 2}
@@ -142,7 +142,7 @@ class _Box:
             self._container(unit, x, y, WIDTH)
             return
         shown = self._graph.nodes[unit]
-        self._page.rect(x, y, WIDTH, self._height(unit), "pod")
+        self._page.rect(x, y, WIDTH, self._height(unit), f"pod {shown['version']}".strip())
         self._page.text(x + 8, y + 14, f"{shown['kind']} {shown['label']}", "b")
         self._page.text(x + 8, y + 27, f"{shown['address']}  {shown['ports']}".strip(), "s", 30)
         if shown["kind"] == "namespace":
