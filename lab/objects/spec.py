@@ -31,7 +31,7 @@ PAUSE = "pause"
 OTHER_PAUSE = "POD"
 """Its name in a pod that has a container called pause itself; no container of a manifest can be called that."""
 CONFIGS = ("ConfigMap", "Secret")
-VERSIONS = {"Pod": "v1", "ConfigMap": "v1", "Secret": "v1", "Deployment": "apps/v1"}
+VERSIONS = {"Pod": "v1", "ConfigMap": "v1", "Secret": "v1", "Deployment": "apps/v1", "Service": "v1"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from lab.objects.deployment_spec import read_deployment
 from lab.objects.manifest.fields import Fields
 from lab.objects.manifest.known_fields import FREE, KNOWN, SAY_NOTHING, WRITTEN_BY_A_CLUSTER
+from lab.objects.service_spec import read_service
 from lab.objects.spec import read
 from tests.objects.test_deployment_spec import ALL
 from tests.objects.test_real import RUN
+from tests.objects.test_service_spec import ALL as SERVICE
 
 if TYPE_CHECKING:
     import pytest
@@ -36,6 +38,7 @@ def understood(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     for file in RUN:
         read(file.read_text())
     read_deployment(ALL)
+    read_service(SERVICE)
     return seen
 
 

@@ -16,6 +16,13 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "DeploymentStrategy": "rollingUpdate type",
         "RollingUpdateDeployment": "maxSurge maxUnavailable",
         "PodTemplateSpec": "metadata spec",
+        "Service": "apiVersion kind metadata spec status",
+        "ServiceSpec": """allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalName externalTrafficPolicy
+            healthCheckNodePort internalTrafficPolicy ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP loadBalancerSourceRanges
+            ports publishNotReadyAddresses selector sessionAffinity sessionAffinityConfig trafficDistribution type""",
+        "ServicePort": "appProtocol name nodePort port protocol targetPort",
+        "SessionAffinityConfig": "clientIP",
+        "ClientIPConfig": "timeoutSeconds",
         "ConfigMap": "apiVersion binaryData data immutable kind metadata",
         "Secret": "apiVersion data immutable kind metadata stringData type",
         "List": "apiVersion items kind metadata",
@@ -78,6 +85,10 @@ SAY_NOTHING: dict[str, dict[str, tuple[object, ...]]] = {
         "serviceAccount": ("default",), "serviceAccountName": ("default",), "setHostnameAsFQDN": (False,),
     },
     "DeploymentSpec": {"paused": (False,)},
+    "ServiceSpec": {
+        "externalTrafficPolicy": ("Cluster",), "internalTrafficPolicy": ("Cluster",), "ipFamilies": (["IPv4"],),
+        "ipFamilyPolicy": ("SingleStack",),
+    },
     "Container": {"terminationMessagePath": ("/dev/termination-log",), "terminationMessagePolicy": ("File",)},
     "ContainerPort": {"hostIP": ("0.0.0.0",)},  # noqa: S104  (what a cluster takes it for where it is left out)
     "ObjectFieldSelector": {"apiVersion": ("v1",)},
@@ -88,7 +99,7 @@ SAY_NOTHING: dict[str, dict[str, tuple[object, ...]]] = {
 """Values that say what holds here anyway, by the object's type and the field: those are passed over."""
 
 WRITTEN_BY_A_CLUSTER = {
-    "Pod": ("status",), "Deployment": ("status",),
+    "Pod": ("status",), "Deployment": ("status",), "Service": ("status",),
     "ObjectMeta": ("creationTimestamp", "generation", "managedFields", "selfLink", "uid"),
 }  # fmt: skip
 """Fields that a cluster writes by itself; what a manifest has there it passes over, and so do we."""
