@@ -57,7 +57,7 @@ class Controller:
         self._nodes, self._store = nodes, Store(nodes[0].machine, WISHES)
         self._observers = {node.name: Observer(node) for node in nodes}
         self._wake, self._closed = threading.Event(), threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # work may be over before anybody is told that it has begun
         self._beginning: dict[str, tuple[str, PodSpec, Replica]] = {}
         self._ending: set[str] = set()
         self._failures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
@@ -131,8 +131,6 @@ class Controller:
             for one in ours:
                 if one.owner not in wishes:
                     self._end(one)
-                elif not one.started and not one.replica.failed and one.replica.name not in self._beginning:
-                    self._do(one.pod.start)  # whoever made it was stopped in between
             waits = [self._reconcile(uid, spec, ours, seen) for uid, spec in wishes.items()]
         return min((wait for wait in waits if wait is not None), default=None)
 
@@ -147,16 +145,19 @@ class Controller:
             if name in pods and name not in self._beginning:
                 self._end(pods[name])
         patience = self._patience_s(uid, wish.template, now)
-        if not todo.create:
+        halves = [one for one in pods.values() if not one.started and not one.replica.failed and one.replica.name not in self._beginning]
+        if not todo.create and not halves:
             self._note(spec.name, "")
         elif not patience:
             self._begin(uid, spec, todo.create, everything)
+            for one in halves:  # whoever made it was stopped in between, or could not start it
+                self._work_on(uid, spec, one.pod.spec, one.replica, one.pod.start)
         waits = [patience or None, next_look_s(wish, there, now)]
         return min((wait for wait in waits if wait), default=None)
 
     def _note(self, name: str, why: str) -> None:
         """Write down why a Deployment has fewer pods than it wants, for ``Deployment.status``."""
-        if self._noted.get(name, "") != why:
+        if self._noted.get(name) != why:
             self._noted[name] = why
             self._do(partial(self._notes.put, name, {"why": why}))
 
@@ -181,13 +182,19 @@ class Controller:
             self._note(spec.name, next(iter(plan.pending.values())))
         for name, place in plan.placements.items():
             node = next(node for node in self._nodes if node.name == place)
-            self._beginning[name] = (uid, copies[name], Replica(name, spec.hash, place, time.time()))
-            self._do(partial(_make, node, copies[name])).add_done_callback(partial(self._begun, name, spec))
+            self._work_on(uid, spec, copies[name], Replica(name, spec.hash, place, time.time()), partial(_make, node, copies[name]))
+
+    def _work_on(self, uid: str, spec: DeploymentSpec, copy: PodSpec, replica: Replica, work: Callable[[], object]) -> None:
+        """Have a pod made, or started; until that is over it is left alone."""
+        self._beginning[replica.name] = (uid, copy, replica)
+        self._do(work).add_done_callback(partial(self._begun, replica.name, spec))
 
     def _begun(self, name: str, spec: DeploymentSpec, made: Future[Any]) -> None:
         """A pod was made, or could not be."""
         with self._lock:
             uid, *_ = self._beginning.pop(name)
+            if made.cancelled():
+                return
             if error := made.exception():
                 self._failures[uid, spec.hash].append(time.time())
                 self._note(spec.name, str(error))
@@ -197,7 +204,13 @@ class Controller:
 
     def _end(self, one: Seen) -> None:
         self._ending.add(one.key)
-        self._do(one.pod.delete).add_done_callback(lambda _: self._ended(one.key))
+        self._do(partial(self._remove, one.pod)).add_done_callback(lambda _: self._ended(one.key))
+
+    def _remove(self, pod: Pod) -> None:
+        try:
+            pod.delete()
+        except CourseError:  # it is seen again, and tried again
+            self._closed.wait(RETRY_S)
 
     def _ended(self, key: str) -> None:
         with self._lock:
