@@ -73,8 +73,8 @@ def lines(box: Box) -> dict[str, str]:
 
 
 def details_of(box: Box, found: Graph[str], label: str) -> dict[str, str]:
-    (node,) = (node for node, shown in found.nodes(data="label") if shown == label)
-    return dict(details({f"box:{box.status().name}": box}, found, node)[1])
+    (node,) = (one for one, shown in found.nodes(data="label") if shown == label)
+    return dict(details({one: box for one in found if one.startswith("box:")}, found, node)[1])
 
 
 @pytest.fixture
