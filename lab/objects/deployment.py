@@ -18,7 +18,7 @@ from lab.box.parallel import in_parallel
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
 from lab.objects.node import Node
 from lab.objects.replicas import Observer, Seen
-from lab.objects.rollout import Replica
+from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
 from lab.report import table
@@ -40,6 +40,7 @@ class DeploymentStatus:
         available: those that have been ready for long enough to count.
         fulfilled: whether nothing is left to be done.
         patience_s: seconds until it counts as stuck; below 0 where it is.
+        look_again_s: seconds until a copy will have been ready for long enough; those until it counts as stuck where none is waited for.
         note: why there are fewer than wanted, in the controller's words; empty where it has nothing to say.
     """
 
@@ -51,6 +52,7 @@ class DeploymentStatus:
     available: int
     fulfilled: bool
     patience_s: float
+    look_again_s: float
     note: str = ""
 
     def __repr__(self) -> str:
@@ -74,9 +76,10 @@ def deployment_status(spec: DeploymentSpec, there: Collection[Replica], changed:
     available = [pod for pod in living if pod.available_at(wish.min_ready_s) <= now]
     forward = max([changed, *(pod.available_at(wish.min_ready_s) for pod in available if pod.template == wish.template)])
     done = len(there) == wish.replicas and all(pod in available and pod.template == wish.template for pod in there)
+    patience, soon = forward + spec.deadline_s - now, next_look_s(wish, there, now)
     return DeploymentStatus(
         spec.name, wish.replicas, len(there), len(updated), sum(pod.ready_since is not None for pod in living), len(available), done,
-        forward + spec.deadline_s - now,
+        patience, patience if soon is None else soon,
     )  # fmt: skip
 
 
@@ -183,7 +186,7 @@ class Deployment:
                 if left <= 0:
                     hint = "a controller has to run: Controller(node).start()" if not status.note else f"{self.name}.undo(), or mend it"
                     raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), hint)
-                changed.wait(left)
+                changed.wait(min(left, status.look_again_s))
         finally:
             in_parallel(Watch.close, watches)
 

@@ -44,3 +44,9 @@ def test_it_is_stuck_when_nothing_new_can_be_asked_for_too_long(there: list[Repl
     status = deployment_status(SPEC, there, CHANGED, NOW)
     assert status.patience_s == left
     assert ("stuck" in repr(status)) == (left < 0)
+
+
+def test_who_has_been_ready_for_too_short_a_time_is_waited_for() -> None:
+    spec = read_deployment(WEB.replace("replicas: 3", "replicas: 1\n  minReadySeconds: 30"))
+    status = deployment_status(spec, [Replica("a", spec.hash, ready_since=NOW - 10)], CHANGED, NOW)
+    assert (status.ready, status.available, status.fulfilled, status.look_again_s) == (1, 0, False, 20.0)
