@@ -62,7 +62,11 @@ def it(box: Box) -> Iterator[Node]:
     for name in Store(box, WISHES).all():
         Deployment(name, node(box)).delete()
     with Controller(node(box)):
-        until("all pods to be gone", lambda: not box.docker.api.containers(all=True, filters={"label": "course.deployment"}))
+
+        def gone() -> bool:
+            return not box.docker.api.containers(all=True, filters={"label": OWNER})
+
+        until("all pods to be gone", gone, timeout_s=PATIENCE_S)
 
 
 def names(web: Deployment) -> set[str]:

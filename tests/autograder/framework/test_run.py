@@ -94,7 +94,7 @@ def right(_machine: Machine, task: Task) -> Iterator[Fact]:
     yield Fact("one", task.answers.get("one") == 1, "")
 
 
-@pytest.mark.parametrize(("kind", "looks"), [("answer", 1), ("state", 3)])
+@pytest.mark.parametrize(("kind", "looks"), [("answer", 1), ("state", 2)])
 def test_a_judgement_loads_its_task_in_one_trip_however_often_it_looks(
     machine: CountedTrips, checked: Checked, monkeypatch: pytest.MonkeyPatch, kind: str, looks: int
 ) -> None:
