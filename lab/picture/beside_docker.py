@@ -32,10 +32,10 @@ LOOK = rf"""
 cd /run
 if ls crun | grep -q .; then echo "== crun"; crun --root crun list -f json; fi
 for root in runc containerd/runc/*; do
-  if ls $root | grep -q .; then echo "== runc $root"; runc --root $root list -f json; fi
-done
-for root in containerd/runc/*; do
-  if [ -d $root ]; then echo "== images"; ctr --namespace ${{root##*/}} containers list; fi
+  if ls $root | grep -q .; then
+    echo "== runc $root"; runc --root $root list -f json
+    [ $root = runc ] || {{ echo "== images"; ctr --namespace ${{root##*/}} containers list; }}
+  fi
 done
 echo "== podman"; cat {STORE}/containers.json
 echo "== started"; ls -d {STORE}/*/userdata/config.json

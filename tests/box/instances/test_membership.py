@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -111,9 +112,15 @@ def test_the_segment_of_containers_leads_nowhere_and_its_computer_is_not_on_it(r
     machines.create("web-1")
     with closing(docker.from_env(environment=running.environment)) as outer:
         (found,) = outer.networks.list(filters={"label": f"{OWNER_LABEL}={running.installation.owner}"})
-        assert found.attrs["Internal"]
         other = containers.segment(outer, Installation(tmp_path))
         assert containers.address_on(other, 11) != machines.find("web-1").address
         assert containers.segment(outer, Installation(tmp_path)).id == other.id
         other.remove()
-        assert found.attrs["Options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
+        options = {key.rpartition(".")[2]: value for key, value in found.attrs["Options"].items()}
+        assert (options["inhibit_ipv4"], options["enable_ip_masquerade"]) == ("true", "false")
+        gateway = found.attrs["IPAM"]["Config"][0].get("Gateway") or containers.address_on(found, 1)
+    tried = machines.find("web-1").sh(
+        f"ip route; ip route add 192.0.2.0/24 via {gateway}; ping -c 2 -W 1 {gateway}; ping -c 2 -W 1 192.0.2.1"
+    )
+    assert not re.search(r"^default via 10\.30\.", tried.stdout, re.MULTILINE)
+    assert tried.stdout.count("0 received") == 2, tried
