@@ -15,7 +15,7 @@ NEVER = 'never() { if "$@"; then return 1; fi; }'
 LOOK = r"""
 docker ps -a --format '{{.Names}}'; docker network ls --format '{{.Name}}'; podman ps -a --format '{{.Names}}'
 ip -o link | cut -d: -f2 | cut -d@ -f1
-iptables-save | grep -v '^[:#]\|NETAVARK' | sed 's/\[[0-9:]*\]//'
+iptables-save | grep -v '^[:#]\|NETAVARK' | sed 's/\[[0-9:]*\]//' | sort
 ls /tmp; findmnt -rno TARGET | grep -v 'netns\|/var/lib/docker/'; ip netns list | grep -v netns-
 """
 
