@@ -46,7 +46,7 @@ podman run --name over app:v1 true
 podman create --name never app:v1
 podman pause single
 """
-NO_MORE_PODMAN = "podman pod rm -f -t 0 crew; podman unpause single; podman rm -f -t 0 single over never"
+NO_MORE_PODMAN = "podman pod rm -f -t 0 crew; podman unpause single; podman rm -f -t 0 single over never; podman rmi -f app:v1"
 RUNTIMES = """
 set -e
 docker save base | ctr images import - > /dev/null

@@ -1,6 +1,6 @@
 # A pod made with podman: two containers with one localhost, its manifest, and the same pod from that manifest; a network with names.
 docker save app:v1 base | podman load -q > /dev/null
-app=$(podman images -n --format '{{.Repository}}:{{.Tag}}' | grep app:v1); base=$(podman images -n --format '{{.Repository}}:{{.Tag}}' | grep base)
+app=$(podman images -n --format '{{.Repository}}:{{.Tag}}' | grep -m1 app:v1); base=$(podman images -n --format '{{.Repository}}:{{.Tag}}' | grep -m1 base)
 podman pod create --name t-pod -p 9110:8080 > /dev/null
 podman run -d --pod t-pod --name t-web "$app" > /dev/null
 podman run --rm --pod t-pod "$base" sh -c 'for n in $(seq 50); do wget -qO- http://127.0.0.1:8080 && exit; sleep 0.3; done' | grep -q container
