@@ -203,11 +203,10 @@ class Deployment:
 
     def _keep(self, spec: DeploymentSpec) -> None:
         kept = self._store.get(self.name) or {"uid": secrets.token_hex(4), "revisions": []}
-        revisions = [it for it in kept["revisions"] if it["hash"] != spec.hash]
-        if len(revisions) == len(kept["revisions"]) or kept["revisions"][-1]["hash"] != spec.hash:
-            number = max((it["number"] for it in kept["revisions"]), default=0) + 1
-            revisions.append({"number": number, "hash": spec.hash, "template": spec.template})
-        else:
-            revisions = kept["revisions"]
+        revisions = kept["revisions"]
+        if not revisions or revisions[-1]["hash"] != spec.hash:
+            number = max((it["number"] for it in revisions), default=0) + 1
+            others = [it for it in revisions if it["hash"] != spec.hash]  # one that is wanted again is the latest then, and no other
+            revisions = [*others, {"number": number, "hash": spec.hash, "template": spec.template}]
         content = {"uid": kept["uid"], "manifest": spec.source, "revisions": revisions[-spec.history - 1 :], "changed": time.time()}
         self._store.put(self.name, {**content, "replicas": spec.replicas, "hash": spec.hash})  # for whoever wants no more than to show it

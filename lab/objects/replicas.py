@@ -25,6 +25,7 @@ from lab.objects.spec import PodSpec, read
 from lab.objects.watch import EVERYTHING
 
 if TYPE_CHECKING:
+    from lab.objects.container import ContainerSpec
     from lab.objects.node import Node
 
 ALIVE = ("created", "running", "paused", "restarting")
@@ -99,9 +100,10 @@ class Observer:
     def _seen(self, key: str, parts: Mapping[str, Listed], findings: Mapping[str, Mapping[str, Any]]) -> Seen:
         spec = self._specs[key]
         labels = next(iter(parts.values()))["Labels"]
-        mains = [parts.get(it.name, {}) for it in (*spec.sidecars, *spec.containers)]
+        wanted = (*spec.sidecars, *spec.containers)
+        mains = [parts.get(it.name, {}) for it in wanted]
         everyone = [parts.get(name, {}) for name in (spec.pause, *(it.name for it in spec.everyone))]
-        times = [self._ready_since(it, findings) for it in mains]
+        times = [self._ready_since(it, part, findings) for it, part in zip(wanted, mains, strict=True)]
         replica = Replica(
             name=spec.name,
             template=labels.get(TEMPLATE, ""),
@@ -113,13 +115,12 @@ class Observer:
         started = all(it.get("State") != "created" for it in mains)
         return Seen(Pod(self._node.machine, Identity(spec, key, self._node.name)), labels.get(UID, ""), replica, started)
 
-    def _ready_since(self, it: Listed, findings: Mapping[str, Mapping[str, Any]]) -> float | None:
-        if it.get("State") != "running" or it["Id"] not in self._began:
+    def _ready_since(self, it: ContainerSpec, part: Listed, findings: Mapping[str, Mapping[str, Any]]) -> float | None:
+        if part.get("State") != "running" or part["Id"] not in self._began:
             return None
-        began = self._began[it["Id"]]
-        if json.loads(it["Labels"].get(ORDERS, "{}")).get("probes"):
-            found = findings.get(it["Id"], {})
-            since: float | None = found.get("ready_since")
+        began = self._began[part["Id"]]
+        if it.probes:
+            since: float | None = findings.get(part["Id"], {}).get("ready_since")
             return since if since and since >= began else None
         return began
 

@@ -81,7 +81,8 @@ def step(wish: Wish, there: Collection[Replica], now: float) -> Step:
         now: seconds since 1970.
     """
     failed = [pod for pod in there if pod.failed]
-    living = sorted((pod for pod in there if not pod.failed), key=lambda pod: _first_to_go(pod, there))
+    beside = Counter((pod.template, pod.node) for pod in there if not pod.failed)
+    living = sorted((pod for pod in there if not pod.failed), key=lambda pod: _first_to_go(pod, beside[pod.template, pod.node]))
     new = [pod for pod in living if pod.template == wish.template]
     old = [pod for pod in living if pod.template != wish.template]
 
@@ -118,7 +119,6 @@ def resolve(written: int | str, replicas: int, *, up: bool) -> int:
     return -(-parts // 100) if up else parts // 100
 
 
-def _first_to_go(pod: Replica, there: Collection[Replica]) -> tuple[bool, int, float, int, float]:
+def _first_to_go(pod: Replica, beside: int) -> tuple[bool, int, float, int, float]:
     """For sorting: who is not ready goes first; then who is beside most others, got ready last, was restarted most, is youngest."""
-    beside = Counter(other.node for other in there if not other.failed and other.template == pod.template)[pod.node]
     return pod.ready_since is not None, -beside, -(pod.ready_since or 0.0), -pod.restarts, -pod.created

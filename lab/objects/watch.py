@@ -7,17 +7,15 @@ its probes, and the wishes in a ``Store``.  As long as one of them can't be reac
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from lab.box.errors import CourseError
-from lab.box.machine.command import Request, run
 from lab.objects.kubelet.orders import HOME, KEY
+from lab.observe.command_stream import CommandStream
 from lab.observe.event_stream import ANSWER_S, EventStream
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 RETRY_S = 1.0
 """Seconds between two attempts to reach a machine."""
-FOREVER_S = 1e6
 EVERYTHING = ""
 """In the place of a container's id: whatever was known may be wrong."""
 TAKEN = 75
@@ -53,13 +50,13 @@ class Watch:
     """
 
     def __init__(self, machine: Machine, changed: Callable[[str], None], directories: str, lock: str = "") -> None:
-        self._machine, self._changed = machine, changed
+        self._changed = changed
         self._script = FILES.format(home=HOME, directories=directories, lock=lock or "/dev/null", taken=TAKEN)
         self._closed, self.decided = threading.Event(), threading.Event()
         self.taken = False
         """Whether somebody else holds the lock; known when ``decided`` is set."""
         self._stream = EventStream(machine.docker_host, self._closed)
-        self._connection: socket.socket | None = None
+        self._command = CommandStream(machine, self._closed)
         self._threads = [threading.Thread(target=self._again_and_again, args=(work,), daemon=True) for work in (self._events, self._files)]
         for thread in self._threads:
             thread.start()
@@ -68,7 +65,7 @@ class Watch:
         """Tell no more, and end the threads."""
         self._closed.set()
         self._stream.cut()
-        self._cut()
+        self._command.cut()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(ANSWER_S)
@@ -88,11 +85,7 @@ class Watch:
                 self._changed(str(actor["ID"]))
 
     def _files(self) -> None:
-        self._connection = self._machine.ask_for_command()
-        if self._closed.is_set():  # the cut came before there was anything to cut
-            self._cut()
-        code, _ = run(self._connection, Request(self._script, FOREVER_S), self._heard)
-        if code == TAKEN:
+        if self._command.run(self._script, self._heard) == TAKEN:
             self.taken = True
             self.decided.set()
 
@@ -101,8 +94,3 @@ class Watch:
             self.taken = False
             self.decided.set()
         self._changed(EVERYTHING)
-
-    def _cut(self) -> None:
-        if connection := self._connection:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)

@@ -203,7 +203,7 @@ def _container(listed: Mapping[str, Any], details: Mapping[str, Any], shares: Ma
     return Container(
         listed["Id"], name, listed["Image"], listed["State"], health[1] if health else "", int(ended[1]) if ended else None,
         _trouble(details["State"], listed["State"]), listed["Created"], listed["Labels"] or {}, tuple(links), tuple(sorted(ports)), shares,
-        finding=beside.findings.get(listed["Id"], "") if runs else "",
+        process=details["State"]["Pid"] if runs else 0, finding=beside.findings.get(listed["Id"], "") if runs else "",
     )  # fmt: skip
 
 

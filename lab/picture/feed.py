@@ -14,19 +14,17 @@ The threads end with the last subscriber, and never write to standard error.
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
-from lab.box.machine.command import Request, run
 from lab.box.machine.unix_http import open_connection
+from lab.observe.command_stream import CommandStream
 from lab.observe.event_stream import ANSWER_S, EventStream
 from lab.picture.beside_docker import WATCH
 from lab.picture.camera import BESIDE_DOCKER, EVERYTHING, Camera
@@ -45,8 +43,6 @@ DELETED_S = 4.0
 """Seconds after a machine was lost until it is asked once more what became of it: one that is deleted ends before it is forgotten."""
 RECENTLY_STARTED_S = 1.5
 """Seconds after a container's start until its walls are looked at again: its program may have left a namespace meanwhile."""
-FOREVER_S = 1e6
-"""Seconds that a watch may take."""
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +79,7 @@ class Feed:
         self._seen = Seen(None, time.time(), "looking for the first time")
         self._stream_error, self._asked_once_more = "", False
         self._wake, self._closed, self._opened = threading.Event(), threading.Event(), threading.Event()
-        self._watched: socket.socket | None = None
+        self._command = CommandStream(machine, self._closed)
         self._stream = EventStream(machine.docker_host, self._closed)
         self._lock = threading.Lock()
         self._changed: set[str] = set()
@@ -116,7 +112,7 @@ class Feed:
         self._wake.set()
         self._opened.set()
         self._stream.cut()
-        self._cut_watch()
+        self._command.cut()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(ANSWER_S)
@@ -151,17 +147,9 @@ class Feed:
             if self._closed.is_set():
                 return
             try:
-                self._watched = self._machine.ask_for_command()
-                if self._closed.is_set():  # the cut came before there was anything to cut
-                    self._cut_watch()
-                run(self._watched, Request(WATCH, FOREVER_S), lambda *_: self.look_beside_docker())
+                self._command.run(WATCH, lambda *_: self.look_beside_docker())
             except (CourseError, OSError):
                 log.debug("what is beside Docker is not watched", exc_info=True)
-
-    def _cut_watch(self) -> None:
-        if watched := self._watched:
-            with suppress(OSError):
-                watched.shutdown(socket.SHUT_RDWR)
 
     def _event(self, event: dict[str, Any]) -> None:
         found = change(event)

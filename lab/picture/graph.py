@@ -13,7 +13,7 @@ Nodes have a ``kind`` (computer, box, pod, container, namespace, network, deploy
 ``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
 ``walls``    of a container: by kind, from whom no wall separates it: ``the box`` or a container's name; kinds with a wall are left out
 ``version``  of a pod, or a container that stands alone: ``old`` or ``new``, whether it is of the template that its Deployment wants
-``process``  of a container that runs and that Docker has not made: its first process; else 0
+``process``  of a container that runs: its first process; else 0
 ``inner``    of every container of a pod but the first: by kind, whether a wall stands between it and those before it in the pod
 ===========  ========================================================================================================
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 
 from lab.box.errors import CourseError
 from lab.box.machine import Machine
-from lab.box.parallel import in_parallel
 from lab.observe import connect_from
 from lab.observe.connect_from import NO_WAY, OPEN, REFUSED, SILENT
 from lab.observe.namespace import LOOK_S
@@ -111,24 +109,9 @@ def _places(machine: Machine) -> Iterator[dict[str, object]]:
     """The networks of containers, of pods, and those that have a name, with their addresses."""
     shown: dict[str, dict[str, Any]] = dict(graph(snapshot(machine)).nodes.items())
     units = [node for node, it in shown.items() if it["kind"] in ("pod", "container", "namespace") and it["address"]]
-    dockers = [node.partition(":")[2] for node in units if shown[node]["kind"] != "namespace" and not _process(shown, node)]
-    processes = dict(zip(dockers, in_parallel(lambda one: _first_process(machine, one), dockers), strict=True))
+    first = {node: it["process"] for node, it in shown.items() if it["process"]}
+    first |= {it["parent"]: it["process"] for it in reversed(shown.values()) if it["process"] and it["parent"] in units}
     for node in units:
-        it, key = shown[node], node.partition(":")[2]
-        process = _process(shown, node) or processes.get(key)
-        network = f"/run/netns/{it['label']}" if it["kind"] == "namespace" else f"/proc/{process}/ns/net"
+        it = shown[node]
+        network = f"/run/netns/{it['label']}" if it["kind"] == "namespace" else f"/proc/{first.get(node, 0)}/ns/net"
         yield {"name": it["label"], "network": network, "addresses": it["address"].split(", ")}
-
-
-def _process(shown: Mapping[str, Mapping[str, Any]], node: str) -> int:
-    """The first process of what Docker has not made; 0 for what it has made."""
-    members = [it for key, it in shown.items() if node in (key, it["parent"])]
-    return next((int(it["process"]) for it in members if it["process"]), 0)
-
-
-def _first_process(machine: Machine, container: str) -> int:
-    from docker.errors import NotFound  # noqa: PLC0415  (a quarter of a second that only those who use it pay)
-
-    with suppress(NotFound):
-        return int(machine.docker.api.inspect_container(container)["State"]["Pid"])
-    return 0

@@ -60,7 +60,7 @@ class Container:
         ports: that are published.
         shares: by kind, whose namespace it uses where it has none of its own: another container's id, or ``BOX``.
         runtime: what runs it, where that is not Docker: Podman, containerd, runc or crun; else empty.
-        process: the id of its first process where it runs, and that is not Docker's doing; else 0.
+        process: the id of its first process where it runs; else 0.
         finding: what its probes say, such as "not ready: HTTP 503"; empty where it has none.
     """
 

@@ -58,7 +58,7 @@ def details(machines: Mapping[str, Machine], graph: Graph[str], node: str) -> tu
     try:
         if machine and shown["kind"] == "namespace":
             about += _seen_from_inside(machine, f"ip netns exec {shlex.quote(shown['label'])}", _bridges(graph, node))
-        elif machine and shown["process"]:
+        elif machine and shown["process"] and "/" in node:  # not Docker's
             about += [("Its process", str(shown["process"])), *_seen_from_inside(machine, _enter(shown["process"]), _bridges(graph, node))]
         elif machine and shown["kind"] == "container" and "/" not in node:
             about += _container(machine, node.partition(":")[2], _bridges(graph, node))
