@@ -7,7 +7,7 @@ only once, and again when something has happened to it.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,13 +76,11 @@ class Observer:
         self._api: Any = node.machine.docker.api
         self._specs: dict[str, PodSpec] = {}
         self._began: dict[str, float] = {}
+        self._forgotten: deque[str] = deque()
 
     def forget(self, container: str) -> None:
-        """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong."""
-        if container == EVERYTHING:
-            self._began.clear()
-        else:
-            self._began.pop(container, None)
+        """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong.  Any thread may call it."""
+        self._forgotten.append(container)
 
     def look(self) -> list[Seen]:
         """The pods that are on the node now.
@@ -90,6 +88,11 @@ class Observer:
         Raises:
             docker.errors.DockerException, OSError, CourseError: the node does not answer.
         """
+        while self._forgotten:
+            if (container := self._forgotten.popleft()) == EVERYTHING:
+                self._began.clear()
+            else:
+                self._began.pop(container, None)
         pods: defaultdict[str, dict[str, Listed]] = defaultdict(dict)
         for it in self._api.containers(all=True, filters={"label": f"{NODE}={self._node.name}"}):
             pods[it["Labels"][KEY]][it["Labels"][PART]] = it

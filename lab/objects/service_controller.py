@@ -10,8 +10,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from lab.box.errors import UsageError
 from lab.box.parallel import in_parallel
 from lab.objects.cluster_dns import ClusterDns
+from lab.objects.ipvs import Ipvs
 from lab.objects.kube_proxy import KubeProxy
 from lab.objects.loop import Loop
 from lab.objects.node import Node
@@ -20,6 +22,9 @@ from lab.objects.roster import Roster
 from lab.objects.service_spec import Candidate, endpoints, read_service
 from lab.objects.store import ENDING, SERVICES, Store
 
+MODES = {"iptables": KubeProxy, "ipvs": Ipvs}
+"""kube-proxy has a third one, ``nftables``."""
+
 
 class ServiceController:
     """Sees to it that Services lead to the pods that are ready.
@@ -27,15 +32,21 @@ class ServiceController:
     Args:
         nodes: whose pods can be endpoints, and on which the ways begin; the first one's machine keeps the Services.
         also: more ways that are to follow, such as a ``ReverseProxy``.
+        mode: who rewrites virtual addresses on the nodes: ``iptables``, or ``ipvs`` where the kernel has it.
+
+    Raises:
+        UsageError: there is no such mode.
     """
 
-    def __init__(self, *nodes: Node, also: Sequence[Way] = ()) -> None:
+    def __init__(self, *nodes: Node, also: Sequence[Way] = (), mode: str = "iptables") -> None:
+        if mode not in MODES:
+            raise UsageError(f"There is no mode {mode}.", f"There are: {', '.join(MODES)}.", 'ServiceController(node, mode="iptables")')
         first = nodes[0].machine
         self._services, self._marks = Store(first, SERVICES), Store(first, ENDING)
         self._loop = Loop(nodes, [self._services, self._marks], self.reconcile, self._forget)
         hosts = {id(node.machine): node for node in nodes}.values()
         self._ways = [
-            *(_Follower(way(node.machine), node.name) for node in hosts for way in (KubeProxy, ClusterDns)),
+            *(_Follower(way(node.machine), node.name) for node in hosts for way in (MODES[mode], ClusterDns)),
             *map(_Follower, also),
         ]
         self._rosters = [_Follower(Roster(node.machine), node.name) for node in hosts]

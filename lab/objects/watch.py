@@ -25,6 +25,8 @@ RETRY_S = 1.0
 """Seconds between two attempts to reach a machine."""
 EVERYTHING = ""
 """In the place of a container's id: whatever was known may be wrong."""
+A_FILE = "a file"
+"""Likewise: a file was written; what was known of containers is right."""
 TAKEN = 75
 """Exit code where somebody else has the lock."""
 FILES = """
@@ -43,7 +45,7 @@ class Watch:
 
     Args:
         machine: to be watched.
-        changed: called with a container's id, or ``EVERYTHING``; from other threads.
+        changed: called with a container's id, ``EVERYTHING`` or ``A_FILE``; from other threads.
         directories: whose files are watched, beside the kubelet's.
         lock: a file on the machine that only one watch at a time can hold, if one is named; it is free again when that one ends, however
             it ends.
@@ -93,4 +95,4 @@ class Watch:
         if b"locked" in said:
             self.taken = False
             self.decided.set()
-        self._changed(EVERYTHING)
+        self._changed(A_FILE)
