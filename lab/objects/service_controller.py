@@ -6,11 +6,12 @@ are: Services lead on, to whom they led last.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from lab.box.errors import UsageError
+from lab.box.machine import Machine
 from lab.box.parallel import in_parallel
 from lab.objects.cluster_dns import ClusterDns
 from lab.objects.ipvs import Ipvs
@@ -22,7 +23,7 @@ from lab.objects.roster import Roster
 from lab.objects.service_spec import Candidate, endpoints, read_service
 from lab.objects.store import ENDING, SERVICES, Store
 
-MODES = {"iptables": KubeProxy, "ipvs": Ipvs}
+MODES: Mapping[str, Callable[[Machine], Way]] = {"iptables": KubeProxy, "ipvs": Ipvs}
 """kube-proxy has a third one, ``nftables``."""
 
 
