@@ -19,27 +19,10 @@ from lab.objects.node import Node
 from lab.objects.pod import Pod
 from lab.objects.replicas import Seen
 from lab.objects.store import WISHES, Store
+from tests.objects.manifests import DEPLOYMENT, DEPLOYMENT_OF_TWO, DEPLOYMENT_PROBED
 from tests.support.course import until
 
 pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
-WEB = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 3
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - {name: app, image: "app:v1", resources: {requests: {memory: 16Mi}}}
-"""
-PROBED = WEB.replace(
-    "requests: {memory: 16Mi}}", "requests: {memory: 16Mi}}, readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}"
-)
-WITH_SIDECAR = f'{WEB}      - {{name: log, image: base, command: [sleep, "1000"]}}\n'
 STRANGER = """
 apiVersion: v1
 kind: Pod
@@ -105,7 +88,7 @@ def counted(web: Deployment) -> Iterator[Callable[[], tuple[int, int]]]:
 
 
 def test_copies_of_one_template_scale_as_one(it: Node) -> None:
-    web = Deployment.apply(WITH_SIDECAR, it)
+    web = Deployment.apply(DEPLOYMENT_OF_TWO, it)
     with Controller(it):
         three = settled(web)
         assert len({one.pod.address for one in web.pods()}) == 3
@@ -118,7 +101,7 @@ def test_copies_of_one_template_scale_as_one(it: Node) -> None:
 
 
 def test_what_is_lost_comes_back_and_strangers_live(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     stranger = Pod.create(it.machine, STRANGER, node="n1").start()
     by_hand = it.machine.docker.containers.run("app:v1", detach=True, labels={"app": "web"})
     with Controller(it):
@@ -134,7 +117,9 @@ def test_what_is_lost_comes_back_and_strangers_live(it: Node) -> None:
 
 
 def test_an_update_keeps_enough_ready_all_the_time(it: Node) -> None:
-    web = Deployment.apply(PROBED.replace("replicas: 3", "replicas: 3\n  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}"), it)
+    web = Deployment.apply(
+        DEPLOYMENT_PROBED.replace("replicas: 3", "replicas: 3\n  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}"), it
+    )
     with Controller(it):
         old = settled(web)
         with counted(web) as seen:
@@ -148,10 +133,10 @@ def test_an_update_keeps_enough_ready_all_the_time(it: Node) -> None:
 
 
 def test_an_update_that_can_not_be_made_stops_and_is_undone(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     with Controller(it):
         old = settled(web)
-        Deployment.apply(WEB.replace("app:v1", "nosuch:v9"), it)
+        Deployment.apply(DEPLOYMENT.replace("app:v1", "nosuch:v9"), it)
         until("that to be said", lambda: "No such image: nosuch:v9" in web.status().note, timeout_s=PATIENCE_S)
         with pytest.raises(WaitTimeout, match=r"(?s)3 of 3 .*No such image"):
             web.wait(0.5)
@@ -165,7 +150,7 @@ def test_an_update_that_can_not_be_made_stops_and_is_undone(it: Node) -> None:
 
 
 def test_another_controller_goes_on_where_one_has_stopped(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     controller = Controller(it).start()
     until("the first pod", lambda: bool(names(web)), timeout_s=PATIENCE_S)
     with pytest.raises(UsageError, match="Another controller is at work there"):
@@ -183,7 +168,7 @@ def test_another_controller_goes_on_where_one_has_stopped(it: Node) -> None:
 
 @pytest.mark.full
 def test_an_engine_that_was_restarted_gets_its_pods_back(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     with Controller(it):
         settled(web)
         first = names(web)
@@ -195,7 +180,7 @@ def test_an_engine_that_was_restarted_gets_its_pods_back(it: Node) -> None:
 
 def test_what_fits_nowhere_waits_and_says_why(it: Node) -> None:
     small = node(it.machine, "40Mi")
-    web = Deployment.apply(WEB, small)
+    web = Deployment.apply(DEPLOYMENT, small)
     with Controller(small):
         until("two to run", lambda: len(good(web)) == 2, timeout_s=PATIENCE_S)
         until("the third to be explained", lambda: "too little memory: 16Mi asked, 8Mi free" in web.status().note)
@@ -204,7 +189,7 @@ def test_what_fits_nowhere_waits_and_says_why(it: Node) -> None:
 
 
 def test_a_deployment_that_is_deleted_takes_its_pods_along(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     with Controller(it):
         settled(web)
         web.delete()
@@ -214,9 +199,9 @@ def test_a_deployment_that_is_deleted_takes_its_pods_along(it: Node) -> None:
 
 
 def test_two_with_one_selector_are_refused(it: Node) -> None:
-    Deployment.apply(WEB, it)
+    Deployment.apply(DEPLOYMENT, it)
     with pytest.raises(UsageError, match="The Deployment web has the same selector"):
-        Deployment.apply(WEB.replace("name: web}", "name: shop}"), it)
+        Deployment.apply(DEPLOYMENT.replace("name: web}", "name: shop}"), it)
 
 
 def _with_image(web: Deployment, image: str) -> dict[str, object]:
@@ -225,7 +210,7 @@ def _with_image(web: Deployment, image: str) -> dict[str, object]:
 
 
 def test_how_far_it_is_is_told(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     assert repr(web.status()).splitlines()[2].split() == ["web", "0", "of", "3", "0", "0", "0"]
     with pytest.raises(WaitTimeout, match="a controller has to run"):
         web.wait(0.2)
