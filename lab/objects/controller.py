@@ -60,6 +60,7 @@ class Controller:
         self._lock = threading.RLock()  # work may be over before anybody is told that it has begun
         self._beginning: dict[str, tuple[str, PodSpec, Replica]] = {}
         self._ending: set[str] = set()
+        self._untidy = True
         self._failures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self._watches: list[Watch] = []
         self._hands = ThreadPoolExecutor(AT_ONCE)
@@ -111,12 +112,15 @@ class Controller:
             self._wake.wait(patience)
             self._closed.wait(SETTLE_S)
             self._wake.clear()
+            if not self._watches[0].held.is_set():  # another controller may be at work by now
+                patience = None
+                continue
             try:
                 patience = self.reconcile()
             except (CourseError, OSError, HTTPException, DockerException):  # a node does not answer: whatever it was, look again
                 for observer in self._observers.values():
                     observer.forget(EVERYTHING)
-                patience = RETRY_S
+                patience, self._untidy = RETRY_S, True
 
     def reconcile(self) -> float | None:
         """Compare what there is with what is wanted, and begin what is to be done.
@@ -132,6 +136,9 @@ class Controller:
                 if one.owner not in wishes:
                     self._end(one)
             waits = [self._reconcile(uid, spec, ours, seen) for uid, spec in wishes.items()]
+        if self._untidy and not self._beginning and not self._ending:
+            in_parallel(lambda observer: observer.tidy(), self._observers.values())
+            self._untidy = False
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _reconcile(self, uid: str, spec: DeploymentSpec, ours: Iterable[Seen], everything: Iterable[Seen]) -> float | None:
@@ -192,11 +199,14 @@ class Controller:
     def _begun(self, name: str, spec: DeploymentSpec, made: Future[Any]) -> None:
         """A pod was made, or could not be."""
         with self._lock:
-            uid, *_ = self._beginning.pop(name)
+            uid, _, replica = self._beginning.pop(name)
             if made.cancelled():
                 return
             if error := made.exception():
-                self._failures[uid, spec.hash].append(time.time())
+                failures = self._failures[uid, spec.hash]
+                if failures and replica.created < failures[-1]:  # those that were begun together fail together, which counts once
+                    failures.pop()
+                failures.append(time.time())
                 self._note(spec.name, str(error))
             else:
                 self._failures.pop((uid, spec.hash), None)
@@ -210,6 +220,7 @@ class Controller:
         try:
             pod.delete()
         except CourseError:  # it is seen again, and tried again
+            self._untidy = True
             self._closed.wait(RETRY_S)
 
     def _ended(self, key: str) -> None:

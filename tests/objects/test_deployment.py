@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -14,8 +15,10 @@ from lab.box.instances.box import Box
 from lab.box.machine import Machine
 from lab.objects.controller import Controller
 from lab.objects.deployment import Deployment
+from lab.objects.kubelet.orders import KEY
 from lab.objects.labels import OWNER, UID
 from lab.objects.node import Node
+from lab.objects.options import MANIFEST, NAME, NODE, PART
 from lab.objects.pod import Pod
 from lab.objects.replicas import Seen
 from lab.objects.store import WISHES, Store
@@ -209,8 +212,103 @@ def _with_image(web: Deployment, image: str) -> dict[str, object]:
     return {**template, "spec": {**template["spec"], "containers": [{**template["spec"]["containers"][0], "image": image}]}}
 
 
-def test_how_far_it_is_is_told(it: Node) -> None:
+def test_how_far_it_is_is_told(it: Node, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     web = Deployment.apply(DEPLOYMENT, it)
     assert repr(web.status()).splitlines()[2].split() == ["web", "0", "of", "3", "0", "0", "0"]
     with pytest.raises(WaitTimeout, match="a controller has to run"):
         web.wait(0.2)
+    assert capsys.readouterr() == ("", "")  # quick enough
+    with pytest.raises(WaitTimeout):
+        web.wait(1.5)
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"\r0 of 3 ready\x1b\[K\r0 of 3 ready after 1.\d s\x1b\[K\n", out), repr(out)
+    assert err == ""
+
+
+def test_a_controller_that_lost_its_lock_to_another_does_nothing_until_it_has_it_again(it: Node) -> None:
+    web = Deployment.apply(DEPLOYMENT, it)
+    with Controller(it) as first:
+        settled(web)
+        first._watches[0]._command.cut()
+        second = as_soon_as_nobody_else_is(it)
+        assert not first._watches[0].held.is_set()
+        with made_on(it.machine) as made:
+            web.scale(6)
+            settled(web)
+        assert len(made()) == 3
+        second.stop()
+        web.scale(7)
+        settled(web)  # by the first one
+
+
+def test_those_that_fail_together_are_tried_again_soon(it: Node) -> None:
+    web = Deployment.apply(DEPLOYMENT.replace("app:v1", "late:v1").replace("replicas: 3", "replicas: 6"), it)
+    with Controller(it):
+        until("that to be said", lambda: "No such image: late:v1" in web.status().note, timeout_s=PATIENCE_S)
+        it.machine.sh("docker tag app:v1 late:v1", check=True)
+        began = time.monotonic()
+        settled(web)
+        assert time.monotonic() - began < 25  # as six failures one after the other they would have been waited for for 32 s
+    it.machine.sh("docker rmi late:v1")
+
+
+def test_who_has_some_labels_of_a_pod_is_a_stranger(it: Node) -> None:
+    web = Deployment.apply(DEPLOYMENT, it)
+    whole = {NODE: "n1", KEY: "abcdef", PART: "app", MANIFEST: "{}", OWNER: "web", UID: web._kept()["uid"]}
+    with Controller(it):
+        first = settled(web)
+        pod = web.pods()[0].pod
+        labels = [{NODE: "n1"}, {**whole, MANIFEST: "no json"}, whole, {KEY: pod.key, NODE: "n1"}, dict(list(whole.items())[1:])]
+        strangers = [it.machine.docker.containers.create("pause", labels=its) for its in labels]
+        it.machine.sh(f"docker rm -f {pod.container('app')}", check=True)
+        until("one to be replaced", lambda: web.status().fulfilled and names(web) != first, timeout_s=PATIENCE_S)
+    for one in strangers:
+        one.remove()
+
+
+def test_a_volume_of_a_pod_that_was_half_removed_goes_too(it: Node) -> None:
+    web = Deployment.apply(DEPLOYMENT, it)
+    labels = {NODE: "n1", KEY: "abcdef", UID: web._kept()["uid"]}
+    it.machine.docker.volumes.create("left", labels=labels)
+    it.machine.docker.volumes.create("stranger", labels={NODE: "n1", KEY: "abcdef"})
+
+    def there() -> list[str]:
+        return [one["Name"] for one in it.machine.docker.api.volumes()["Volumes"]]
+
+    with Controller(it):
+        settled(web)
+        until("it to be gone", lambda: there() == ["stranger"], timeout_s=PATIENCE_S)
+    it.machine.docker.volumes.get("stranger").remove()
+
+
+def test_wishes_that_can_not_be_read_are_not_taken_for_none(it: Node) -> None:
+    store = Store(it.machine, "chaos")
+    assert store.all() == {}
+    store.put("one", {"replicas": 1})
+    store.put("two", {"replicas": 2})
+    assert store.all() == {"one": {"name": "one", "replicas": 1}, "two": {"name": "two", "replicas": 2}}
+    it.machine.sh(f"rm -r {store.home}; touch {store.home}", check=True)
+    with pytest.raises(CourseError):
+        store.all()
+    it.machine.sh(f"rm {store.home}", check=True)
+
+
+def as_soon_as_nobody_else_is(it: Node) -> Controller:
+    """A controller that is at work."""
+    while True:
+        with suppress(UsageError):
+            return Controller(it).start()
+
+
+@contextmanager
+def made_on(machine: Machine) -> Iterator[Callable[[], set[str]]]:
+    """The names of the pods that were made while the ``with`` block lasted."""
+    began = machine.sh("date +%s.%N", check=True).stdout.strip()
+
+    def made() -> set[str]:
+        over = machine.sh("date +%s.%N", check=True).stdout.strip()
+        events = machine.docker.api.events(since=began, until=over, filters={"event": "create", "label": OWNER}, decode=True)
+        return {event["Actor"]["Attributes"][NAME] for event in events}
+
+    yield made
