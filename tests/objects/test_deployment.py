@@ -231,13 +231,11 @@ def test_a_controller_that_lost_its_lock_to_another_does_nothing_until_it_has_it
     with Controller(it) as first:
         settled(web)
         first._watches[0]._command.cut()
-        second = as_soon_as_nobody_else_is(it)
-        assert not first._watches[0].held.is_set()
-        with made_on(it.machine) as made:
+        with as_soon_as_nobody_else_is(it), made_on(it.machine) as made:
+            assert not first._watches[0].held.is_set()
             web.scale(6)
             settled(web)
-        assert len(made()) == 3
-        second.stop()
+            assert len(made()) == 3
         web.scale(7)
         settled(web)  # by the first one
 
@@ -294,11 +292,17 @@ def test_wishes_that_can_not_be_read_are_not_taken_for_none(it: Node) -> None:
     it.machine.sh(f"rm {store.home}", check=True)
 
 
-def as_soon_as_nobody_else_is(it: Node) -> Controller:
+@contextmanager
+def as_soon_as_nobody_else_is(it: Node) -> Iterator[Controller]:
     """A controller that is at work."""
-    while True:
+    controller = None
+    while not controller:
         with suppress(UsageError):
-            return Controller(it).start()
+            controller = Controller(it).start()
+    try:
+        yield controller
+    finally:
+        controller.stop()
 
 
 @contextmanager
