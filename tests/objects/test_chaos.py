@@ -58,7 +58,7 @@ box = connect()
 with Controller(Node("n1", box, "8", "1Gi"), Node("n2", box, "8", "1Gi")) as controller:
     print("at work", flush=True)
     for line in sys.stdin:
-        for watch in controller._watches:
+        for watch in controller._loop._watches:
             {"events": watch._stream, "files": watch._command}[line.strip()].cut()
 """
 """A controller in a process of its own; what it reads tells what is to be cut."""

@@ -21,7 +21,7 @@ from lab.objects.node import Node
 from lab.objects.options import MANIFEST, NAME, NODE, PART
 from lab.objects.pod import Pod
 from lab.objects.replicas import Seen
-from lab.objects.store import WISHES, Store
+from lab.objects.store import ENDING, WISHES, Store
 from tests.objects.manifests import DEPLOYMENT, DEPLOYMENT_OF_TWO, DEPLOYMENT_PROBED
 from tests.support.course import until
 
@@ -230,9 +230,9 @@ def test_a_controller_that_lost_its_lock_to_another_does_nothing_until_it_has_it
     web = Deployment.apply(DEPLOYMENT, it)
     with Controller(it) as first:
         settled(web)
-        first._watches[0]._command.cut()
+        first._loop._watches[0]._command.cut()
         with as_soon_as_nobody_else_is(it), made_on(it.machine) as made:
-            assert not first._watches[0].held.is_set()
+            assert not first._loop._watches[0].held.is_set()
             web.scale(6)
             settled(web)
             assert len(made()) == 3
@@ -270,13 +270,15 @@ def test_a_volume_of_a_pod_that_was_half_removed_goes_too(it: Node) -> None:
     labels = {NODE: "n1", KEY: "abcdef", UID: web._kept()["uid"]}
     it.machine.docker.volumes.create("left", labels=labels)
     it.machine.docker.volumes.create("stranger", labels={NODE: "n1", KEY: "abcdef"})
+    marks = Store(it.machine, ENDING)
+    marks.put("abcdef", {"pod": "web-half"})
 
     def there() -> list[str]:
         return [one["Name"] for one in it.machine.docker.api.volumes()["Volumes"]]
 
     with Controller(it):
         settled(web)
-        until("it to be gone", lambda: there() == ["stranger"], timeout_s=PATIENCE_S)
+        until("it to be gone, and the mark", lambda: there() == ["stranger"] and not marks.all(), timeout_s=PATIENCE_S)
     it.machine.docker.volumes.get("stranger").remove()
 
 
