@@ -55,6 +55,8 @@ class Watch:
         self._changed = changed
         self._script = FILES.format(home=HOME, directories=directories, lock=lock or "/dev/null", taken=TAKEN)
         self._closed, self.decided = threading.Event(), threading.Event()
+        self.held = threading.Event()
+        """Set as long as the lock is held; it is lost with the connection, and then another one may have it."""
         self.taken = False
         """Whether somebody else holds the lock; known when ``decided`` is set."""
         self._stream = EventStream(machine.docker_host, self._closed)
@@ -87,12 +89,17 @@ class Watch:
                 self._changed(str(actor["ID"]))
 
     def _files(self) -> None:
-        if self._command.run(self._script, self._heard) == TAKEN:
+        try:
+            code = self._command.run(self._script, self._heard)
+        finally:
+            self.held.clear()
+        if code == TAKEN:
             self.taken = True
             self.decided.set()
 
     def _heard(self, _: str, said: bytes) -> None:
         if b"locked" in said:
             self.taken = False
+            self.held.set()
             self.decided.set()
         self._changed(A_FILE)
