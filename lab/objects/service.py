@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -21,8 +21,9 @@ from lab.objects.watch import Watch
 
 ADDRESSES = IPv4Network("10.96.0.0/16")
 """Virtual addresses are from here; no network of a box has one of them.  In clusters that kubeadm made it is 10.96.0.0/12."""
-WAIT_S = 60.0
-"""Seconds that ``wait`` has, if it is not told otherwise."""
+WAIT_S, SEEN_S = 60.0, 5.0
+"""Seconds that ``wait`` has, if it is not told otherwise; and those in which a controller sees what has been changed."""
+UNSEEN = "Its controller has not seen yet what is wanted, or none is at work."
 
 
 class Service:
@@ -74,16 +75,14 @@ class Service:
     def status(self) -> Published:
         """Where it leads, and who was left out and why, as its controller has written it down.
 
+        What has just been changed is not seen at once: its controller has some seconds.
+
         Raises:
-            CourseError: the Service is gone, or no controller has seen it yet.
+            CourseError: the Service is gone, or no controller sees it.
         """
-        kept, listed = self._kept(), self._lists.get(self.name)
-        spec = read_service(kept["manifest"])
-        if not listed or listed["revision"] != kept["revision"]:
-            why = "Its controller has not seen yet what is wanted, or none is at work."
-            raise CourseError(f"The Service {self.name} leads nowhere yet.", why, "ServiceController(node).start()")
-        leads = [Endpoints(tuple(Endpoint(**one) for one in it["ready"]), it["left_out"]) for it in listed["ports"]]
-        return Published(spec, kept["address"], dict(zip(spec.ports, leads, strict=True)), kept["revision"])
+        if not (found := self._published() or self._await(lambda _: True, SEEN_S)):
+            raise CourseError(f"The Service {self.name} leads nowhere yet.", UNSEEN, "ServiceController(node).start()")
+        return found
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where its first port leads now.
@@ -104,29 +103,37 @@ class Service:
             WaitTimeout: the time is up; with who was left out and why.
             CourseError: the Service is gone.
         """
-        until, changed, seen = time.monotonic() + timeout_s, threading.Event(), ""
-        watch = Watch(self._machine, lambda _: changed.set(), self._lists.home)
-        try:
-            while time.monotonic() < until:
-                changed.clear()
-                self._kept()
-                try:
-                    status = self.status()
-                except CourseError as error:
-                    seen = str(error)
-                else:
-                    if len(status.ready) == ready:
-                        return status
-                    seen = repr(status)
-                changed.wait(max(0.0, until - time.monotonic()))
-        finally:
-            watch.close()
+        if found := self._await(lambda published: len(published.ready) == ready, timeout_s):
+            return found
         hint = f"compare the labels of the pods with the selector, {dict(self.spec.selector)}"
-        raise WaitTimeout(f"The Service {self.name} does not lead to {ready} pods.", seen, hint)
+        raise WaitTimeout(f"The Service {self.name} does not lead to {ready} pods.", repr(self._published() or UNSEEN), hint)
 
     def delete(self) -> None:
         """Have no such Service any more: the controller takes its address and its name away."""
         self._store.delete(self.name)
+
+    def _published(self) -> Published | None:
+        """Where it leads; nothing as long as no controller has seen what is wanted now."""
+        kept, listed = self._kept(), self._lists.get(self.name)
+        if not listed or listed["revision"] != kept["revision"]:
+            return None
+        spec = read_service(kept["manifest"])
+        leads = [Endpoints(tuple(Endpoint(**one) for one in it["ready"]), it["left_out"]) for it in listed["ports"]]
+        return Published(spec, kept["address"], dict(zip(spec.ports, leads, strict=True)), kept["revision"])
+
+    def _await(self, wanted: Callable[[Published], bool], timeout_s: float) -> Published | None:
+        """Where it leads, as soon as that is as wanted; nothing where the time is up first."""
+        until, changed = time.monotonic() + timeout_s, threading.Event()
+        watch = Watch(self._machine, lambda _: changed.set(), self._lists.home)
+        try:
+            while True:
+                changed.clear()
+                if (found := self._published()) and wanted(found):
+                    return found
+                if not changed.wait(max(0.0, until - time.monotonic())):
+                    return None
+        finally:
+            watch.close()
 
     def _kept(self) -> dict[str, Any]:
         kept = self._store.get(self.name)
