@@ -5,6 +5,9 @@ look up.  So it does not matter what it has missed: when it begins anew it goes 
 the pods run on as they are.
 
 A controller is told when something may have changed, looks, and acts; in between it does nothing at all.
+
+A node that is silent takes no new pods.  After a while it counts as lost: its pods, which nobody can look at, are made anew elsewhere.  If
+it answers again, they are seen again, and there are too many.
 """
 
 from __future__ import annotations
@@ -18,10 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from http.client import HTTPException
 from typing import Any, Self
-
-from docker.errors import DockerException
 
 from lab.box.errors import CourseError, UsageError
 from lab.box.parallel import AT_ONCE, in_parallel
@@ -29,10 +29,10 @@ from lab.objects.deployment_spec import DeploymentSpec, read_deployment
 from lab.objects.labels import OWNER, UID
 from lab.objects.node import Node, schedule
 from lab.objects.pod import Pod
-from lab.objects.replicas import Observer, Seen
+from lab.objects.replicas import NO_ANSWER, Observer, Seen
 from lab.objects.rollout import Replica, next_look_s, step
 from lab.objects.spec import PodSpec
-from lab.objects.store import NOTES, WISHES, Store
+from lab.objects.store import CORDONS, NOTES, WISHES, Store
 from lab.objects.watch import EVERYTHING, RETRY_S, Watch
 
 SETTLE_S = 0.02
@@ -41,6 +41,8 @@ LOCK_S = 10.0
 """Seconds in which a machine tells whether another controller is at work."""
 MOST_PATIENCE_S = 60.0
 """Seconds between two attempts to make a pod that can't be made, at most; they begin with one second."""
+LOST_AFTER_S = 30.0
+"""Seconds of silence after which a node counts as lost, if nothing else is said.  Kubernetes takes 50, and 300 more until it evicts."""
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """Of a pod's name; no vowels, so that no word comes out."""
 
@@ -50,11 +52,15 @@ class Controller:
 
     Args:
         nodes: that the pods can go to; the first one's machine keeps the wishes.
+        lost_after_s: seconds of silence after which a node counts as lost.
     """
 
-    def __init__(self, *nodes: Node) -> None:
+    def __init__(self, *nodes: Node, lost_after_s: float = LOST_AFTER_S) -> None:
         schedule((), nodes)  # refuses two of one name
-        self._nodes, self._store = nodes, Store(nodes[0].machine, WISHES)
+        self._nodes, self._lost_after_s = nodes, lost_after_s
+        self._store, self._cordons = (Store(nodes[0].machine, kind) for kind in (WISHES, CORDONS))
+        self._last: dict[str, tuple[float, list[Seen]]] = {node.name: (time.monotonic(), []) for node in nodes}
+        self._silent: set[str] = set()
         self._observers = {node.name: Observer(node) for node in nodes}
         self._wake, self._closed = threading.Event(), threading.Event()
         self._lock = threading.RLock()  # work may be over before anybody is told that it has begun
@@ -95,6 +101,28 @@ class Controller:
             self._thread.join()
         self._hands.shutdown(wait=True)
 
+    def cordon(self, name: str) -> None:
+        """Have no new pods made on a node from now on; those that are there stay.  Another controller heeds that as well.
+
+        Raises:
+            UsageError: there is no such node.
+        """
+        self._cordons.put(self._known(name), {})
+
+    def uncordon(self, name: str) -> None:
+        """Have pods made on a node again.
+
+        Raises:
+            UsageError: there is no such node.
+        """
+        self._cordons.delete(self._known(name))
+        self._wake.set()
+
+    def _known(self, name: str) -> str:
+        if name not in self._observers:
+            raise UsageError(f"There is no node {name}.", f"There are: {', '.join(self._observers)}.", "name one of those")
+        return name
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -113,9 +141,7 @@ class Controller:
             self._wake.clear()
             try:
                 patience = self.reconcile()
-            except (CourseError, OSError, HTTPException, DockerException):  # a node does not answer: whatever it was, look again
-                for observer in self._observers.values():
-                    observer.forget(EVERYTHING)
+            except NO_ANSWER:  # the machine with the wishes
                 patience = RETRY_S
 
     def reconcile(self) -> float | None:
@@ -125,14 +151,27 @@ class Controller:
             Seconds until it is to be compared again, although nothing has changed; nothing where there is no such time.
         """
         wishes = {it["uid"]: read_deployment(it["manifest"]) for it in self._store.all().values()}
-        seen = [one for pods in in_parallel(lambda observer: observer.look(), self._observers.values()) for one in pods]
+        seen = [one for pods in in_parallel(self._look, self._nodes) for one in pods]
         with self._lock:
             ours = [one for one in seen if one.owner and one.key not in self._ending]
             for one in ours:
                 if one.owner not in wishes:
                     self._end(one)
             waits = [self._reconcile(uid, spec, ours, seen) for uid, spec in wishes.items()]
-        return min((wait for wait in waits if wait is not None), default=None)
+        return min((wait for wait in (*waits, RETRY_S if self._silent else None) if wait is not None), default=None)
+
+    def _look(self, node: Node) -> list[Seen]:
+        """The pods of a node; while it is silent those that were seen last, and none once it is lost."""
+        observer, (answered, pods) = self._observers[node.name], self._last[node.name]
+        try:
+            pods = observer.look()
+        except NO_ANSWER:
+            observer.forget(EVERYTHING)
+            self._silent.add(node.name)
+            return pods if time.monotonic() - answered < self._lost_after_s else []
+        self._silent.discard(node.name)
+        self._last[node.name] = time.monotonic(), pods
+        return pods
 
     def _reconcile(self, uid: str, spec: DeploymentSpec, ours: Iterable[Seen], everything: Iterable[Seen]) -> float | None:
         """Do for one Deployment what is to be done; as ``reconcile``."""
@@ -177,9 +216,10 @@ class Controller:
                 held[replica.node].append(other)
         names = [f"{spec.name}-{spec.hash}-{''.join(secrets.choice(LETTERS) for _ in range(5))}" for _ in range(number)]
         copies = {name: spec.pod(name, {OWNER: spec.name, UID: uid}) for name in names}
-        plan = schedule(list(copies.values()), self._nodes, held)
+        closed = dict.fromkeys(self._cordons.all(), "is cordoned") | dict.fromkeys(self._silent, "does not answer")
+        plan = schedule(list(copies.values()), [node for node in self._nodes if node.name not in closed], held)
         if plan.pending:
-            self._note(spec.name, next(iter(plan.pending.values())))
+            self._note(spec.name, "; ".join([next(iter(plan.pending.values())), *(f"{name} {why}" for name, why in closed.items())]))
         for name, place in plan.placements.items():
             node = next(node for node in self._nodes if node.name == place)
             self._work_on(uid, spec, copies[name], Replica(name, spec.hash, place, time.time()), partial(_make, node, copies[name]))

@@ -11,8 +11,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
+from docker.errors import DockerException
+
+from lab.box.errors import CourseError
 from lab.box.parallel import in_parallel
 from lab.objects.engine import inspect
 from lab.objects.kubelet import client as kubelet
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 
 ALIVE = ("created", "running", "paused", "restarting")
 """The engine's words for a container that has not ended for good."""
+NO_ANSWER = (CourseError, OSError, HTTPException, DockerException)
+"""What ``Observer.look`` raises where the node does not answer."""
 Listed = Mapping[str, Any]
 """What the engine's list says of a container."""
 
@@ -80,7 +86,7 @@ class Observer:
         """The pods that are on the node now.
 
         Raises:
-            docker.errors.DockerException, OSError, CourseError: the node does not answer.
+            docker.errors.DockerException, http.client.HTTPException, OSError, CourseError: the node does not answer.
         """
         pods: defaultdict[str, dict[str, Listed]] = defaultdict(dict)
         for it in self._api.containers(all=True, filters={"label": f"{NODE}={self._node.name}"}):

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
 
 HOME = "/var/lib/course/objects"
-WISHES, NOTES = "deployment", "deployment-note"
-"""The kinds of what is kept: Deployments, and what their controller has to say of each."""
+WISHES, NOTES, CORDONS = "deployment", "deployment-note", "cordon"
+"""The kinds of what is kept: Deployments, what their controller has to say of each, and the nodes that take no new pods."""
 
 
 class Store:
