@@ -11,7 +11,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from http.client import RemoteDisconnected
 from statistics import quantiles
@@ -26,6 +26,9 @@ from lab.widgets.topology import TopologyView
 TIMEOUT_S = 10.0
 SHOWN_AFTER_S = 1.0
 MOST = 10_000
+PER_S, AT_ONCE, EVERY = 20, 16, 200
+"""Where nobody knows how many there will be: requests in a second, how many at the same time, and twenty times as many as between two
+lines that tell how many there have been."""
 BROKEN = {
     RemoteDisconnected: "closed without an answer",
     ConnectionRefusedError: "refused: nobody listens there",
@@ -76,17 +79,22 @@ class Load:
         return f"{table(('who answered', 'requests', 'share'), *rows)}\nhalf of them within {cuts[9]:.0f} ms, 95 % within {cuts[18]:.0f} ms"
 
 
-def load(url: str, n: int = 100, *, at_once: int = 4) -> Load:
+def load(url: str, n: int = 100, *, at_once: int = 4, during: Callable[[], object] | None = None) -> Load:
     """Send requests, and show them in the live pictures that are open.
 
     Args:
         url: where to, such as ``box.url(80)``.
         n: how many.
         at_once: how many at the same time.
+        during: something to be done meanwhile, such as ``web.wait``: until it is over, ``PER_S`` requests in a second are sent, however
+            many that are in the end.
 
     Raises:
         UsageError: that is no number of requests.
+        Exception: what is done meanwhile fails.
     """
+    if during:
+        return _meanwhile(url, during)
     if not (0 < n <= MOST and 0 < at_once <= n + at_once):
         raise UsageError(f"{n} requests, {at_once} at a time, can't be sent.", f"It takes 1 to {MOST}.", "load(box.url(80), 100)")
     announce = _Announcer(n)
@@ -94,6 +102,18 @@ def load(url: str, n: int = 100, *, at_once: int = 4) -> Load:
         made = tuple(pool.map(lambda _: announce(_ask(url)), range(n)))
     announce.end()
     return Load(made)
+
+
+def _meanwhile(url: str, during: Callable[[], object]) -> Load:
+    """Send requests, at a steady pace, until something else is over."""
+    announce, made = _Announcer(), list[Future[Request]]()
+    with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as beside:
+        done = beside.submit(during)
+        while not made or wait([done], 1 / PER_S).not_done:
+            made.append(pool.submit(lambda: announce(_ask(url))))
+    announce.end()
+    done.result()
+    return Load(tuple(one.result() for one in made))
 
 
 def _ask(url: str) -> Request:
@@ -128,7 +148,7 @@ def _broken(error: BaseException) -> str:
 class _Announcer:
     """Shows each request in the open pictures and, if it takes long, prints how many there have been."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int = 0) -> None:
         self._total, self._done, self._began = total, 0, time.monotonic()
         self._line: Callable[..., None] | None = None
 
@@ -136,13 +156,13 @@ class _Announcer:
         self._done += 1
         for view in list(TopologyView.open_views):
             view.pulse(request.by, request.id, failed=bool(request.trouble))
-        if time.monotonic() - self._began > SHOWN_AFTER_S and self._done % max(1, self._total // 20) == 0:
-            self._say(f"{self._done} of {self._total} requests …")
+        if time.monotonic() - self._began > SHOWN_AFTER_S and self._done % max(1, (self._total or EVERY) // 20) == 0:
+            self._say(f"{self._done}{f' of {self._total}' if self._total else ''} requests …")
         return request
 
     def end(self) -> None:
         if self._line:
-            self._say(f"{self._total} requests in {time.monotonic() - self._began:.1f} s")
+            self._say(f"{self._done} requests in {time.monotonic() - self._began:.1f} s")
 
     def _say(self, text: str) -> None:
         if self._line:
