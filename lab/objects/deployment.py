@@ -163,6 +163,11 @@ class Deployment:
         there = [one.replica for one in self.pods()]
         return replace(deployment_status(read_deployment(kept["manifest"]), there, kept["changed"], time.time()), note=note["why"])
 
+    def __repr__(self) -> str:
+        found = [one.replica for one in self.pods()]
+        rows = [(one.name, one.node, "yes" if one.ready_since and not one.failed else "no") for one in found]
+        return table(("pod", "node", "ready"), *rows)
+
     def wait(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
         """Return when the wish is fulfilled.
 
