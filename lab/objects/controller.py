@@ -3,11 +3,6 @@
 It reads what is wanted, compares it with the pods that there are, and does what ``rollout.step`` says.  It remembers nothing that it could
 look up.  So it does not matter what it has missed: when it begins anew it goes on where another one has stopped, and while there is none,
 the pods run on as they are.
-
-A controller is told when something may have changed, looks, and acts; in between it does nothing at all.
-
-A node that is silent takes no new pods.  After a while it counts as lost: its pods, which nobody can look at, are made anew elsewhere.  If
-it answers again, they are seen again, and there are too many.
 """
 
 from __future__ import annotations
@@ -23,26 +18,23 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
-from lab.box.errors import CourseError, UsageError
-from lab.box.parallel import AT_ONCE, in_parallel
+from lab.box.errors import CourseError
+from lab.box.parallel import AT_ONCE
+from lab.objects.departure import announced, depart
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
+from lab.objects.drain import cordoned
 from lab.objects.labels import OWNER, UID
+from lab.objects.loop import Loop
 from lab.objects.node import Node, schedule
 from lab.objects.pod import Pod
-from lab.objects.replicas import NO_ANSWER, Observer, Seen
+from lab.objects.replicas import Seen
 from lab.objects.rollout import Replica, next_look_s, step
 from lab.objects.spec import PodSpec
-from lab.objects.store import CORDONS, NOTES, WISHES, Store
-from lab.objects.watch import EVERYTHING, RETRY_S, Watch
+from lab.objects.store import NOTES, WISHES, Store
+from lab.objects.watch import RETRY_S
 
-SETTLE_S = 0.02
-"""Seconds after a change until it is looked at: most come in bursts."""
-LOCK_S = 10.0
-"""Seconds in which a machine tells whether another controller is at work."""
 MOST_PATIENCE_S = 60.0
 """Seconds between two attempts to make a pod that can't be made, at most; they begin with one second."""
-LOST_AFTER_S = 30.0
-"""Seconds of silence after which a node counts as lost, if nothing else is said.  Kubernetes takes 50, and 300 more until it evicts."""
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """Of a pod's name; no vowels, so that no word comes out."""
 
@@ -52,25 +44,18 @@ class Controller:
 
     Args:
         nodes: that the pods can go to; the first one's machine keeps the wishes.
-        lost_after_s: seconds of silence after which a node counts as lost.
     """
 
-    def __init__(self, *nodes: Node, lost_after_s: float = LOST_AFTER_S) -> None:
-        schedule((), nodes)  # refuses two of one name
-        self._nodes, self._lost_after_s = nodes, lost_after_s
-        self._store, self._cordons = (Store(nodes[0].machine, kind) for kind in (WISHES, CORDONS))
-        self._last: dict[str, tuple[float, list[Seen]]] = {node.name: (time.monotonic(), []) for node in nodes}
-        self._silent: set[str] = set()
-        self._observers = {node.name: Observer(node) for node in nodes}
-        self._wake, self._closed = threading.Event(), threading.Event()
+    def __init__(self, *nodes: Node) -> None:
+        self._nodes, self._machine = nodes, nodes[0].machine
+        self._store, self._notes = Store(self._machine, WISHES), Store(self._machine, NOTES)
+        self._loop = Loop(nodes, [self._store], self.reconcile)
+        self._announced: set[str] = set()
         self._lock = threading.RLock()  # work may be over before anybody is told that it has begun
         self._beginning: dict[str, tuple[str, PodSpec, Replica]] = {}
         self._ending: set[str] = set()
         self._failures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-        self._watches: list[Watch] = []
         self._hands = ThreadPoolExecutor(AT_ONCE)
-        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
-        self._notes = Store(nodes[0].machine, NOTES)
         self._noted: dict[str, str] = {}
 
     def start(self) -> Self:
@@ -79,70 +64,20 @@ class Controller:
         Raises:
             UsageError: another controller is at work.
         """
-        for node in self._nodes:
-            lock = f"{self._store.home}/.controller" if node is self._nodes[0] else ""
-            self._watches.append(Watch(node.machine, partial(self._changed, self._observers[node.name]), self._store.home, lock))
-        first = self._watches[0]
-        first.decided.wait(LOCK_S)
-        if first.taken:
-            self.stop()
-            why = "Two would each make what the other one has made already."
-            raise UsageError("Another controller is at work there.", why, "stop that one first: controller.stop()")
-        self._thread.start()
+        self._announced = announced(self._machine)  # whoever has announced their end did not live to bring it about
+        self._loop.start()
         return self
 
     def stop(self) -> None:
         """End; the pods run on, and nobody sees to them."""
-        self._closed.set()
-        self._wake.set()
-        for watch in self._watches:
-            watch.close()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+        self._loop.stop()
         self._hands.shutdown(wait=True)
-
-    def cordon(self, name: str) -> None:
-        """Have no new pods made on a node from now on; those that are there stay.  Another controller heeds that as well.
-
-        Raises:
-            UsageError: there is no such node.
-        """
-        self._cordons.put(self._known(name), {})
-
-    def uncordon(self, name: str) -> None:
-        """Have pods made on a node again.
-
-        Raises:
-            UsageError: there is no such node.
-        """
-        self._cordons.delete(self._known(name))
-        self._wake.set()
-
-    def _known(self, name: str) -> str:
-        if name not in self._observers:
-            raise UsageError(f"There is no node {name}.", f"There are: {', '.join(self._observers)}.", "name one of those")
-        return name
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _changed(self, observer: Observer, what: str) -> None:
-        observer.forget(what)
-        self._wake.set()
-
-    def _run(self) -> None:
-        patience: float | None = 0.0
-        while not self._closed.is_set():
-            self._wake.wait(patience)
-            self._closed.wait(SETTLE_S)
-            self._wake.clear()
-            try:
-                patience = self.reconcile()
-            except NO_ANSWER:  # the machine with the wishes
-                patience = RETRY_S
 
     def reconcile(self) -> float | None:
         """Compare what there is with what is wanted, and begin what is to be done.
@@ -151,27 +86,14 @@ class Controller:
             Seconds until it is to be compared again, although nothing has changed; nothing where there is no such time.
         """
         wishes = {it["uid"]: read_deployment(it["manifest"]) for it in self._store.all().values()}
-        seen = [one for pods in in_parallel(self._look, self._nodes) for one in pods]
+        seen = self._loop.look()
         with self._lock:
             ours = [one for one in seen if one.owner and one.key not in self._ending]
             for one in ours:
-                if one.owner not in wishes:
+                if one.owner not in wishes or one.key in self._announced:
                     self._end(one)
             waits = [self._reconcile(uid, spec, ours, seen) for uid, spec in wishes.items()]
-        return min((wait for wait in (*waits, RETRY_S if self._silent else None) if wait is not None), default=None)
-
-    def _look(self, node: Node) -> list[Seen]:
-        """The pods of a node; while it is silent those that were seen last, and none once it is lost."""
-        observer, (answered, pods) = self._observers[node.name], self._last[node.name]
-        try:
-            pods = observer.look()
-        except NO_ANSWER:
-            observer.forget(EVERYTHING)
-            self._silent.add(node.name)
-            return pods if time.monotonic() - answered < self._lost_after_s else []
-        self._silent.discard(node.name)
-        self._last[node.name] = time.monotonic(), pods
-        return pods
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def _reconcile(self, uid: str, spec: DeploymentSpec, ours: Iterable[Seen], everything: Iterable[Seen]) -> float | None:
         """Do for one Deployment what is to be done; as ``reconcile``."""
@@ -216,10 +138,10 @@ class Controller:
                 held[replica.node].append(other)
         names = [f"{spec.name}-{spec.hash}-{''.join(secrets.choice(LETTERS) for _ in range(5))}" for _ in range(number)]
         copies = {name: spec.pod(name, {OWNER: spec.name, UID: uid}) for name in names}
-        closed = dict.fromkeys(self._cordons.all(), "is cordoned") | dict.fromkeys(self._silent, "does not answer")
+        closed = self._loop.lost | cordoned(self._machine)
         plan = schedule(list(copies.values()), [node for node in self._nodes if node.name not in closed], held)
         if plan.pending:
-            self._note(spec.name, "; ".join([next(iter(plan.pending.values())), *(f"{name} {why}" for name, why in closed.items())]))
+            self._note(spec.name, next(iter(plan.pending.values())))
         for name, place in plan.placements.items():
             node = next(node for node in self._nodes if node.name == place)
             self._work_on(uid, spec, copies[name], Replica(name, spec.hash, place, time.time()), partial(_make, node, copies[name]))
@@ -240,7 +162,7 @@ class Controller:
                 self._note(spec.name, str(error))
             else:
                 self._failures.pop((uid, spec.hash), None)
-        self._wake.set()
+        self._loop.wake()
 
     def _end(self, one: Seen) -> None:
         self._ending.add(one.key)
@@ -248,14 +170,14 @@ class Controller:
 
     def _remove(self, pod: Pod) -> None:
         try:
-            pod.delete()
+            depart(self._machine, pod)
         except CourseError:  # it is seen again, and tried again
-            self._closed.wait(RETRY_S)
+            self._loop.closed.wait(RETRY_S)
 
     def _ended(self, key: str) -> None:
         with self._lock:
             self._ending.discard(key)
-        self._wake.set()
+        self._loop.wake()
 
     def _do(self, work: Callable[[], object]) -> Future[Any]:
         """Have something done beside the loop, which must not wait for it."""
@@ -267,4 +189,4 @@ class Controller:
 
 
 def _make(node: Node, copy: PodSpec) -> None:
-    Pod.create(node.machine, copy, node=node.name).start()
+    Pod.create(node.machine, copy, node=node.name, network=node.network).start()

@@ -17,7 +17,7 @@ from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.parallel import in_parallel
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
 from lab.objects.node import Node
-from lab.objects.replicas import NO_ANSWER, Observer, Seen
+from lab.objects.replicas import Observer, Seen, look_at
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
@@ -148,9 +148,10 @@ class Deployment:
         return [(it["number"], it["hash"]) for it in self._kept()["revisions"]]
 
     def pods(self) -> list[Seen]:
-        """Its pods, as they are now, the oldest first; without those of nodes that do not answer."""
+        """Its pods, as they are now, the oldest first; without those of nodes that don't answer."""
         uid = self._kept()["uid"]
-        seen = [one for pods in in_parallel(_pods_of, self._nodes) for one in pods if one.owner == uid]
+        looks = in_parallel(lambda node: look_at(Observer(node)), self._nodes)
+        seen = [one for looked in looks if not isinstance(looked, Exception) for one in looked if one.owner == uid]
         return sorted(seen, key=lambda one: (one.replica.created, one.replica.name))
 
     def status(self) -> DeploymentStatus:
@@ -215,11 +216,3 @@ class Deployment:
             revisions = [*others, {"number": number, "hash": spec.hash, "template": spec.template}]
         content = {"uid": kept["uid"], "manifest": spec.source, "revisions": revisions[-spec.history - 1 :], "changed": time.time()}
         self._store.put(self.name, {**content, "replicas": spec.replicas, "hash": spec.hash})  # for whoever wants no more than to show it
-
-
-def _pods_of(node: Node) -> list[Seen]:
-    """The pods of a node; none where it does not answer."""
-    try:
-        return Observer(node).look()
-    except NO_ANSWER:
-        return []

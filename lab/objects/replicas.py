@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from lab.objects.container import ContainerSpec
     from lab.objects.node import Node
 
+NO_ANSWER = (CourseError, OSError, HTTPException, DockerException)
+"""What is raised where a node does not answer."""
 ALIVE = ("created", "running", "paused", "restarting")
 """The engine's words for a container that has not ended for good."""
-NO_ANSWER = (CourseError, OSError, HTTPException, DockerException)
-"""What ``Observer.look`` raises where the node does not answer."""
 Listed = Mapping[str, Any]
 """What the engine's list says of a container."""
 
@@ -49,12 +49,14 @@ class Seen:
         owner: the uid of its Deployment; empty where it has none.
         replica: it, as ``rollout.step`` takes it.
         started: whether all its containers were started once.
+        address: IPv4; empty while it has none.
     """
 
     pod: Pod
     owner: str
     replica: Replica
     started: bool
+    address: str
 
     @property
     def key(self) -> str:
@@ -86,7 +88,7 @@ class Observer:
         """The pods that are on the node now.
 
         Raises:
-            docker.errors.DockerException, http.client.HTTPException, OSError, CourseError: the node does not answer.
+            docker.errors.DockerException, OSError, CourseError: the node does not answer.
         """
         pods: defaultdict[str, dict[str, Listed]] = defaultdict(dict)
         for it in self._api.containers(all=True, filters={"label": f"{NODE}={self._node.name}"}):
@@ -119,7 +121,9 @@ class Observer:
             failed=not all(everyone) or parts[spec.pause]["State"] not in ALIVE or any(it["State"] not in ALIVE for it in mains),
         )
         started = all(it.get("State") != "created" for it in mains)
-        return Seen(Pod(self._node.machine, Identity(spec, key, self._node.name)), labels.get(UID, ""), replica, started)
+        pod = Pod(self._node.machine, Identity(spec, key, self._node.name))
+        networks = parts.get(spec.pause, {}).get("NetworkSettings", {}).get("Networks", {}).values()
+        return Seen(pod, labels.get(UID, ""), replica, started, next((its["IPAddress"] for its in networks), ""))
 
     def _ready_since(self, it: ContainerSpec, part: Listed, findings: Mapping[str, Mapping[str, Any]]) -> float | None:
         if part.get("State") != "running" or part["Id"] not in self._began:
@@ -129,6 +133,14 @@ class Observer:
             since: float | None = findings.get(part["Id"], {}).get("ready_since")
             return since if since and since >= began else None
         return began
+
+
+def look_at(observer: Observer) -> list[Seen] | Exception:
+    """The pods that are on a node now, or why nobody knows."""
+    try:
+        return observer.look()
+    except NO_ANSWER as error:
+        return error
 
 
 def _spec(parts: Iterable[Listed]) -> PodSpec:

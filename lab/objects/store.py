@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
 
 HOME = "/var/lib/course/objects"
-WISHES, NOTES, CORDONS = "deployment", "deployment-note", "cordon"
-"""The kinds of what is kept: Deployments, what their controller has to say of each, and the nodes that take no new pods."""
+WISHES, NOTES = "deployment", "deployment-note"
+"""The kinds of what is kept: Deployments, and what their controller has to say of each."""
+SERVICES, ENDPOINTS = "service", "endpoints"
+"""Services, and where each leads."""
+ENDING = "ending"
+"""Pods that are about to be removed, by their keys."""
+CORDONED = "cordoned"
+"""Nodes that get no new pods."""
 
 
 class Store:
