@@ -37,10 +37,12 @@ listen entry
     option httpchk GET /ready
     default-server check inter 500ms fastinter 250ms fall 2 rise 1
 """
+ANSWERED = "for look in $(seq 100); do curl -sfo /dev/null --max-time 5 localhost:{port} && break; sleep 0.2; done"
+"""A script that waits until somebody answers, or has not answered for long."""
 
 
 def entry(machine: Machine, name: str, port: int = 8000) -> None:
-    """Put a reverse proxy in front of all pods of a machine that are ready, in the place of one of that name.
+    """Put a reverse proxy in front of all pods of a machine that are ready, in the place of one of that name; if one is ready, wait for it.
 
     Args:
         machine: with the pods, which listen on port 8080.
@@ -57,3 +59,4 @@ def entry(machine: Machine, name: str, port: int = 8000) -> None:
     machine.sh(f"cat > {file}", check=True, stdin=(CONFIG.format(port=port) + servers).encode())
     run = f"docker run -d --name {container} -p {port}:{port} -v {file}:/etc/haproxy/haproxy.cfg:ro proxy"
     machine.sh(f"docker rm -f {container} 2>/dev/null; {run}", check=True)
+    machine.sh(ANSWERED.format(port=port))
