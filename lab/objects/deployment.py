@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.parallel import in_parallel
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
 from lab.objects.node import Node
-from lab.objects.replicas import Observer, Seen, look_at
+from lab.objects.replicas import NO_ANSWER, Observer, Seen
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
@@ -159,8 +160,7 @@ class Deployment:
     def pods(self) -> list[Seen]:
         """Its pods, as they are now, the oldest first; without those of nodes that don't answer."""
         uid = self._kept()["uid"]
-        looks = in_parallel(lambda node: look_at(Observer(node)), self._nodes)
-        seen = [one for looked in looks if not isinstance(looked, Exception) for one in looked if one.owner == uid]
+        seen = [one for pods in in_parallel(_pods_on, self._nodes) for one in pods if one.owner == uid]
         return sorted(seen, key=lambda one: (one.replica.created, one.replica.name))
 
     def status(self) -> DeploymentStatus:
@@ -172,6 +172,11 @@ class Deployment:
         kept, note = self._kept(), self._notes.get(self.name) or {"why": ""}
         there = [one.replica for one in self.pods()]
         return replace(deployment_status(read_deployment(kept["manifest"]), there, kept["changed"], time.time()), note=note["why"])
+
+    def __repr__(self) -> str:
+        found = [one.replica for one in self.pods()]
+        rows = [(one.name, one.node, "yes" if one.ready_since and not one.failed else "no") for one in found]
+        return table(("pod", "node", "ready"), *rows)
 
     def wait(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
         """Return when the wish is fulfilled; what takes longer shows how far it is.
@@ -202,6 +207,16 @@ class Deployment:
         finally:
             in_parallel(Watch.close, watches)
 
+    def outcome(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
+        """How far it is when nothing more is to be expected: as ``wait``, also where that gives up.
+
+        Raises:
+            CourseError: the Deployment is gone.
+        """
+        with suppress(WaitTimeout):
+            return self.wait(timeout_s)
+        return self.status()
+
     def delete(self) -> None:
         """Wish for nothing any more: the controller removes the pods."""
         self._store.delete(self.name)
@@ -222,3 +237,11 @@ class Deployment:
             revisions = [*others, {"number": number, "hash": spec.hash, "template": spec.template}]
         content = {"uid": kept["uid"], "manifest": spec.source, "revisions": revisions[-spec.history - 1 :], "changed": time.time()}
         self._store.put(self.name, {**content, "replicas": spec.replicas, "hash": spec.hash})  # for whoever wants no more than to show it
+
+
+def _pods_on(node: Node) -> list[Seen]:
+    """The pods of a node; none where it does not answer."""
+    try:
+        return Observer(node).look()
+    except NO_ANSWER:
+        return []

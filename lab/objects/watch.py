@@ -80,6 +80,8 @@ class Watch:
                 work()
             except (CourseError, OSError, HTTPException, ValueError):
                 log.debug("a machine is not watched", exc_info=True)
+            if not self._closed.is_set():
+                self._changed(EVERYTHING)  # that it does not tell any more is worth a look
             self._closed.wait(RETRY_S)
 
     def _events(self) -> None:

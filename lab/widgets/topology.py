@@ -112,13 +112,14 @@ class TopologyView(PromptWidget):
         """Show a request that was really made, and who answered.
 
         Args:
-            by: who answered, as it calls itself: a container's id, in full or in short, or the name of a machine.
+            by: who answered, as it calls itself: a container's id, in full or in short, or the name of a pod or a machine.
             request: the request's own id.
             failed: whether it was refused, or not answered.
         """
         for node in self._elements:
             kind, _, name = node.partition(":")
-            if (kind == "box" and name == by) or (kind == "container" and by in (name, name[:SHORT])):
+            named = {"box": (name,), "container": (name, name[:SHORT]), "pod": (self._graph.nodes[node]["label"],)}
+            if by in named.get(kind, ()):
                 self.send({"t": "pulse", "id": node, "request": request, "failed": failed})
 
     def _see(self, number: int, seen: Seen) -> None:
