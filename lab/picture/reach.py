@@ -20,7 +20,8 @@ from lab.observe import connect_from
 from lab.observe.connect_from import NO_WAY, OPEN, REFUSED, SILENT
 from lab.observe.namespace import LOOK_S
 from lab.picture.camera import snapshot
-from lab.picture.graph import THE_BOX, graph
+from lab.picture.graph import graph
+from lab.picture.nodes import THE_BOX
 from lab.report import table
 
 TIMEOUT_S = 1.0

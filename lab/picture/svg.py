@@ -2,25 +2,30 @@
 
 It looks like the live picture.  A box is a grid with a gutter to the left of each column.  Networks, services and published ports are lanes
 below the grid or above it, as wide as the box.  What belongs to a lane is connected to it through a gutter, so that no line crosses a
-container.
+container.  A group is drawn in the place of its pods; the line of a pod that a Service has left out ends in a cross.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from math import ceil, sqrt
 
 from lab.observe.namespace import WALLS
-from lab.picture.graph import Graph
+from lab.picture.nodes import Graph
+from lab.picture.services import LEFT_OUT
 from lab.picture.text import open_to_the_box, plain, says, text, words
 
 WIDTH, HEIGHT, GUTTER, GAP = 172, 46, 30, 12
 """Pixels: width and height of a container, width of a gutter, and space between two rows."""
 HEAD, WALL, LANE = 20, 13, 20
 """Pixels: height of a title, of the wall between two containers of a pod, and of a lane."""
+LINE = 13
+"""Pixels: height of a line of small text."""
+CROSS = "m-4-4l8 8m0-8l-8 8"
+"""Around the end of a line that leads nowhere."""
 MOST_COLUMNS = 6
 LETTERS = 26
 """Letters that fit into a container's width."""
@@ -32,11 +37,23 @@ rect{fill:#fff;stroke:#666}.box{fill:#f7f7f7;stroke:#333;stroke-width:2}.pod{fil
 .deployment{fill:none;stroke:#777;stroke-dasharray:2 3}.running{stroke:#1b7f3b;stroke-width:2}
 .paused{stroke:#1f5fbf;stroke-width:2;stroke-dasharray:8 3}
 .restarting{stroke:#a85a00;stroke-width:2;stroke-dasharray:4 3}.exited,.dead,.created,.removing{stroke:#777;stroke-dasharray:2 2}
+.group{stroke:#1f5fbf;stroke-width:2}.n{paint-order:stroke;stroke:#f7f7f7;stroke-width:4}
 path{fill:none;stroke-width:1.5}.up{stroke:#333;stroke-width:3}.gone{stroke:#999;stroke-dasharray:1 3}
 """
 INKS = ("#1f5fbf", "#a85a00", "#7a3fa0", "#0b7a75", "#a02050", "#555")
 DASHES = ("", "6 3", "2 3", "9 3 2 3", "4 4", "1 4")
 """Lanes differ in colour and in dashes, for those who can't tell the colours apart."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A lane: the height of its line, its name, what it leads to, what there is to say below it, and who of those was left out."""
+
+    y: float
+    name: str
+    members: list[str]
+    note: str = ""
+    cut: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -105,19 +122,29 @@ class _Box:
         door, y = (y, y + LANE) if published else (0.0, y)
         for deployment, units in bands:
             y = self._band(deployment, units, columns, y + GAP / 2)
-        ways: list[tuple[float, str, list[str]]] = [(door, "published ports", published)] if published else []
+        ways = [_Way(door, "published ports", published)] if published else []
         for lane in lanes:
-            y += LANE
-            kind, members = self._graph.nodes[lane]["kind"], [*self._graph.predecessors(lane), *self._graph.successors(lane)]
-            ways.append((y - LANE / 2, f"{kind} {self._graph.nodes[lane]['label']}  {self._graph.nodes[lane]['address']}", members))
+            ways.append(self._way(lane, y + LANE / 2))
+            y += LANE + (LINE if ways[-1].note else 0)
         y += GAP / 2
         below = _Page()
         below.rect(GAP, top, width, y - top, f"box {self._graph.nodes[box]['state']}".strip())
         below.text(GAP + 8, top + 15, words(self._graph, box), "b", 70)
         for number, way in enumerate(ways):
             self._lane(below, number, way, width)
+        for way in ways:
+            below.text(GAP + GUTTER + 2, way.y + 4, way.name, "n", 34)
+            if way.note:
+                below.text(GAP + GUTTER + 2, way.y + 4 + LINE, way.note, "s n", 38 * columns - 4)
         self._page.parts[place:place] = below.parts
         return width, y + GAP
+
+    def _way(self, lane: str, y: float) -> _Way:
+        shown = self._graph.nodes[lane]
+        members = [*self._graph.predecessors(lane), *self._graph.successors(lane)]
+        cut = frozenset(node for node, edge in self._graph[lane].items() if edge["kind"] == LEFT_OUT)
+        name = "  ".join(filter(None, [f"{shown['kind']} {shown['label']}", shown["address"]]))
+        return _Way(y, name, members, shown["note"] if shown["kind"] == "service" and shown["address"] else "", cut)
 
     def _band(self, deployment: str, units: list[str], columns: int, top: float) -> float:
         """Draw pods and containers in rows, inside the frame of their deployment if there is one.  Returns the height at which they end."""
@@ -128,12 +155,12 @@ class _Box:
                 self._unit(unit, GAP + GUTTER + column * (WIDTH + GUTTER), y)
             y += max(map(self._height, row)) + GAP
         if deployment:
-            self._page.text(GAP + GUTTER, top + 14, words(self._graph, deployment), "b", 70)
+            self._page.text(GAP + GUTTER, top + 14, words(self._graph, deployment), "b", 33 * columns + 4)
             self._page.rect(GAP + 3, top, columns * (WIDTH + GUTTER) + GUTTER - 6, y - top - 4, "deployment")
         return y
 
     def _height(self, unit: str) -> float:
-        inside = len(self._children.get(unit, ()))
+        inside = 0 if self._graph.nodes[unit]["kind"] == "group" else len(self._children.get(unit, ()))
         return HEAD * 2 - 8 + inside * HEIGHT + (inside - 1) * WALL + 6 if inside else HEIGHT
 
     def _unit(self, unit: str, x: float, y: float) -> None:
@@ -142,9 +169,14 @@ class _Box:
             self._container(unit, x, y, WIDTH)
             return
         shown = self._graph.nodes[unit]
+        if shown["kind"] == "group":
+            self._group(shown, x, y)
+            return
         self._page.rect(x, y, WIDTH, self._height(unit), f"pod {shown['version']}".strip())
         self._page.text(x + 8, y + 14, f"{shown['kind']} {shown['label']}", "b")
-        self._page.text(x + 8, y + 27, f"{shown['address']}  {shown['ports']}".strip(), "s", 30)
+        marks = [f"✕ {self._graph.nodes[service]['label']}" for service in self._services_without(unit)]
+        marks += ["old template"] if shown["version"] == "old" else []
+        self._page.text(x + 8, y + 27, "  ".join(filter(None, [shown["address"], shown["ports"], *marks])), "s", 30)
         if shown["kind"] == "namespace":
             self._page.text(x + 8, y + 40, says(shown), "s", 30)
         for number, container in enumerate(self._children[unit]):
@@ -152,6 +184,20 @@ class _Box:
             if number:
                 self._wall(container, x + 5, height - WALL / 2)
             self._container(container, x + 5, height, WIDTH - 10)
+
+    def _services_without(self, unit: str) -> list[str]:
+        """The Services that have left a pod out."""
+        return [service for service, edge in self._graph.pred[unit].items() if edge["kind"] == LEFT_OUT]
+
+    def _group(self, shown: Mapping[str, str], x: float, y: float) -> None:
+        """Draw a stack of pods."""
+        behind = "".join(f"M{x + 3 * at} {y + HEIGHT + 3 * at:g}H{x + WIDTH + 3 * at:g}V{y + 3 * at:g}" for at in (1, 2))
+        self._page.path(behind, "group")
+        self._page.rect(x, y, WIDTH, HEIGHT, f"group {shown['version']}".strip())
+        self._page.text(x + 8, y + 14, shown["label"], "b")
+        first, _, more = shown["note"].partition(", ")
+        self._page.text(x + 8, y + 27, first, "s", 30)
+        self._page.text(x + 8, y + 40, more, "s", 30)
 
     def _wall(self, container: str, x: float, y: float) -> None:
         """Draw the wall between a container of a pod and those before it: for each kind a thick line if it stands, else a dotted one."""
@@ -167,17 +213,20 @@ class _Box:
         shown = self._graph.nodes[node]
         self._page.rect(x, y, width, HEIGHT, shown["state"])
         self._page.text(x + 6, y + 13, shown["label"], "b")
-        self._page.text(x + 6, y + 26, says(shown), "", 30)
+        self._page.text(x + 6, y + 26, says(shown), "", int(width / 6.2))
         more = open_to_the_box(shown["walls"]) or "  ".join(filter(None, (shown["image"], shown["address"], shown["ports"])))
         self._page.text(x + 6, y + 39, more, "s", 34)
 
-    def _lane(self, page: _Page, number: int, way: tuple[float, str, list[str]], width: float) -> None:
-        y, name, members = way
+    def _lane(self, page: _Page, number: int, way: _Way, width: float) -> None:
         ink, dash = INKS[number % len(INKS)], DASHES[number % len(DASHES)]
         aside = 5 + 4 * (number % len(INKS))
-        ways = [f"M{GAP + GUTTER + 200} {y:g}H{GAP + width - 6:g}"]
-        for x, height in (self._at[member] for member in members if member in self._at):
-            ways.append(f"M{x:g} {height + 8 + 3 * (number % len(INKS)):g}H{x - aside:g}V{y:g}")
+        ways = [f"M{GAP + GUTTER + 200} {way.y:g}H{GAP + width - 6:g}"]
+        for member in way.members:
+            if member in self._at:
+                x, height = self._at[member]
+                y = height + 8 + 3 * (number % len(INKS))
+                ways.append(f"M{x:g} {y:g}H{x - aside:g}" + ("" if member in way.cut else f"V{way.y:g}"))
+                if member in way.cut:
+                    page.path(f"M{x - aside:g} {y:g}{CROSS}", "cross", ink, "none")
         page.path("".join(ways), "", ink, dash)
-        page.path(f"M{GAP + 3} {y:g}H{GAP + GUTTER:g}", "", ink, dash)
-        page.text(GAP + GUTTER + 2, y + 4, name, "", 34)
+        page.path(f"M{GAP + 3} {way.y:g}H{GAP + GUTTER:g}", "", ink, dash)

@@ -5,7 +5,8 @@ it is widget state, so a saved notebook does not grow with it.  A browser that h
 
 In the script, each message from Python is a method of the same name.  What stays in the picture never moves: a new node takes the place of
 one that was removed, or comes last, and a row keeps its height as long as something is below it.  Keys are taken on the window, before
-JupyterLab's shortcuts are.
+JupyterLab's shortcuts are.  What is not needed at first is a module of its own, ``on_demand.js``: it is sent before the first message that
+needs it, and its functions become methods as well.
 
 Below the live picture stands an output of its own with a still one (SVG and text), kept up to date while there is a kernel: it is what a
 saved notebook, nbconvert, a web page or a screen reader has without one.
@@ -27,7 +28,8 @@ from lab.box.machine import Machine
 from lab.observe.event_stream import ANSWER_S
 from lab.picture.elements import Element, changes, elements
 from lab.picture.feed import Seen, follow, leave
-from lab.picture.graph import Graph, graph
+from lab.picture.graph import graph
+from lab.picture.nodes import Graph
 from lab.picture.snapshot import Snapshot
 from lab.picture.svg import svg
 from lab.picture.text import text
@@ -36,6 +38,7 @@ from lab.widgets.inspect import details
 from lab.widgets.prompt import PromptWidget
 
 HERE = Path(__file__).parent
+ON_DEMAND = HERE / "on_demand.js"
 SHORT = 12
 """Digits of a container's id in its short form, which is also its host name."""
 TWIN_EVERY_S = 3.0
@@ -46,7 +49,8 @@ LEGEND = (
     ("wall up", "a wall that stands between two of them"),
     ("wall", "a wall that is gone: they share that"), ("deployment", "a deployment: copies of one thing"),
     ("pod is-old", "a copy of a template that is not wanted any more"),
-    ("lane", "a network, a service, or published ports; lines lead to what is on it"),
+    ("group", "many copies that are alike; Enter, → and ← unfold them and fold them"),
+    ("lane", "a network, a service, or published ports; lines lead to what is on it, and end in a cross at what a service has left out"),
 )  # fmt: skip
 KEYS = """\
 ↑ ↓        the item before, the next        Enter  what there is to know about it
@@ -80,7 +84,7 @@ class TopologyView(PromptWidget):
         self._seen: dict[int, Seen] = {}
         self._revision, self._elements = 0, dict[str, Element]()
         self._graph: Graph[str] = graph(Snapshot(()))
-        self._first, self._closed = threading.Event(), False
+        self._first, self._closed, self._has_more = threading.Event(), False, False
         self._twin: Any = None
         self._twin_is_of = 0
         self._due: threading.Timer | None = None
@@ -119,7 +123,18 @@ class TopologyView(PromptWidget):
         for node in self._elements:
             kind, _, name = node.partition(":")
             if (kind == "box" and name == by) or (kind == "container" and by in (name, name[:SHORT])):
-                self.send({"t": "pulse", "id": node, "request": request, "failed": failed})
+                self._send_on_demand({"t": "pulse", "id": node, "way": [], "request": request, "failed": failed})
+
+    def _send_on_demand(self, message: Mapping[str, object]) -> None:
+        """Send a message that a method of the second module takes."""
+        with self._lock:
+            if not self._has_more:
+                self._has_more = True
+                self._send_more()
+            self.send(message)
+
+    def _send_more(self) -> None:
+        self.send({"t": "load", "source": ON_DEMAND.read_text()})
 
     def _see(self, number: int, seen: Seen) -> None:
         with self._lock:
@@ -161,6 +176,8 @@ class TopologyView(PromptWidget):
         """A browser wants something; the engine is asked in a thread of its own, so that one that hangs holds nobody up."""
         if content.get("want") == "all":
             with self._lock:
+                if self._has_more:
+                    self._send_more()
                 self.send({"t": "hello", "legend": LEGEND, "keys": KEYS})
                 self.send({"t": "all", "revision": self._revision, "set": list(self._elements.values())})
                 self.send(self._badge())
@@ -172,7 +189,7 @@ class TopologyView(PromptWidget):
     def _tell_details(self, node: str) -> None:
         machines = {f"box:{seen.box.name}": self.machines[number] for number, seen in self._seen.items() if seen.box}
         title, parts = details(machines, self._graph, node)
-        self.send({"t": "details", "id": node, "title": title, "parts": parts})
+        self._send_on_demand({"t": "details", "id": node, "title": title, "parts": parts})
 
     def _still(self) -> dict[str, str]:
         at = time.strftime("%H:%M:%S")

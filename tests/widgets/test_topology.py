@@ -15,10 +15,10 @@ from lab.box.machine import Machine
 from lab.picture.feed import Seen, Subscriber
 from lab.picture.snapshot import Box, Container, Link, Network
 from lab.widgets import topology
-from lab.widgets.topology import HERE, TopologyView
+from lab.widgets.topology import HERE, ON_DEMAND, TopologyView
 from tests.support.course import until
 
-MOST_BYTES = 12_288
+MOST_BYTES, MOST_BYTES_ON_DEMAND = 12_288, 6_144
 WEB = Container("a" * 64, "web", "app:v1", links=(Link("n" * 64, "10.0.0.2"),))
 LOG = Container("b" * 64, "log", "base", shares={"net": "a" * 64, "ipc": "a" * 64})
 NET = Network("n" * 64, "net", subnet="10.0.0.0/24")
@@ -206,8 +206,8 @@ def test_details_are_told_from_a_thread_also_when_there_are_none(one: Watched) -
         ("container:gone", "It is gone", None),
     ):
         one.asks(want="details", id=node)
-        until("the details", lambda: one.sent)
-        (answer,) = one.sent
+        until("the details", lambda: "details" in kinds(one.sent))
+        answer = one.sent[-1]
         assert (answer["t"], answer["id"], answer["title"]) == ("details", node, title)
         assert not last or answer["parts"][-1] == last
 
@@ -229,9 +229,11 @@ def test_a_pulse_goes_to_the_one_that_is_meant(one: Watched) -> None:
     one.view.pulse("b", "r4")  # a machine of that name, which is in another picture
     one.view.pulse("box", "r5")
     assert one.sent == [
-        {"t": "pulse", "id": f"container:{LOG.id}", "request": "r1", "failed": True},
-        {"t": "pulse", "id": "box:box", "request": "r5", "failed": False},
+        {"t": "load", "source": ON_DEMAND.read_text()},
+        {"t": "pulse", "id": f"container:{LOG.id}", "way": [], "request": "r1", "failed": True},
+        {"t": "pulse", "id": "box:box", "way": [], "request": "r5", "failed": False},
     ]
+    assert kinds(one.asks(want="all")) == ["load", "hello", "all", "badge"]  # a browser that comes later gets the module as well
 
 
 def test_the_still_picture_is_renewed_after_the_last_change(one: Watched, twin: Twin) -> None:
@@ -275,3 +277,4 @@ def test_a_browser_is_heard_while_a_cell_runs(one: Watched) -> None:
 
 def test_what_each_browser_loads_is_small() -> None:
     assert (HERE / "topology.js").stat().st_size <= MOST_BYTES
+    assert ON_DEMAND.stat().st_size <= MOST_BYTES_ON_DEMAND
