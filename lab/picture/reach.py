@@ -3,6 +3,8 @@
 From the network of each container, and from the machine itself, a connection is made to each port on which somebody listens.  What rules,
 routes and listening addresses come to is seen in the only way that is certain.  What was tried is a connection, and not a request: whether
 a program behind it answers is another question.
+
+An address on which nobody listens may lead somewhere all the same, such as a Service's.  It is tried where it is named.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from lab.box.errors import CourseError
+from lab.box.errors import CourseError, UsageError
 from lab.box.machine import Machine
 from lab.observe import connect_from
 from lab.observe.connect_from import NO_WAY, OPEN, REFUSED, SILENT
@@ -34,7 +36,7 @@ TRY = "python3 -I -S /dev/fd/9 9<<'END_OF_PROGRAM'\n{program}\nEND_OF_PROGRAM"
 
 @dataclass(frozen=True)
 class Door:
-    """A port on which somebody listens: whose it is, its address, and its number."""
+    """A port on which somebody listens, or that was named: whose it is, its address, and its number."""
 
     owner: str
     address: str
@@ -49,7 +51,7 @@ class Reach:
     """Who can connect to whom.
 
     Args:
-        doors: on which somebody listens.
+        doors: on which somebody listens, and then those that were named.
         tried: by the name of who has tried, what became of it at each door: ``open``, ``refused``, ``silent`` or ``no way``.
     """
 
@@ -85,7 +87,7 @@ class Reach:
         return f'<table aria-label="Who can connect to whom"><tr><th scope="col">from</th>{heads}</tr>{rows}</table><p>{SIGNS_SAY}</p>'
 
 
-def reach(machine: Machine, timeout_s: float = TIMEOUT_S) -> Reach:
+def reach(machine: Machine, timeout_s: float = TIMEOUT_S, *, also: Mapping[str, str] | None = None) -> Reach:
     """Try who can connect to whom on a machine; to be the last expression of a cell.
 
     Pods count as one, because their containers share a network.  Programs that use the machine's own network are the machine's.
@@ -93,17 +95,28 @@ def reach(machine: Machine, timeout_s: float = TIMEOUT_S) -> Reach:
     Args:
         machine: to try it on.
         timeout_s: seconds after which a connection that nobody has answered counts as silent.
+        also: by a name for it, an address and a port on which nobody need listen, such as ``10.96.0.10:80``.
 
     Raises:
+        UsageError: an address has no port.
         CourseError: the machine does not answer.
     """
+    named = [(name, *_parted(where)) for name, where in (also or {}).items()]
     own = machine.sh(OWN_ADDRESSES, timeout=LOOK_S).stdout.split()
     places: list[dict[str, object]] = [{"name": THE_BOX, "network": "/proc/1/ns/net", "addresses": own}]
     places += _places(machine)
-    asked = json.dumps({"places": places, "timeout_s": timeout_s}).encode()
+    asked = json.dumps({"places": places, "also": named, "timeout_s": timeout_s}).encode()
     script = TRY.format(program=Path(connect_from.__file__).read_text())
     told = json.loads(machine.sh(script, timeout=LOOK_S + timeout_s * len(places), check=True, stdin=asked).stdout)
     return Reach(tuple(Door(*door) for door in told["doors"]), told["tried"])
+
+
+def _parted(where: str) -> tuple[str, int]:
+    """An address and a port."""
+    address, _, port = where.rpartition(":")
+    if not (address and port.isdecimal()):
+        raise UsageError(f"{where} is no address with a port.", "A connection is made to both.", 'also={"web": "10.96.0.10:80"}')
+    return address, int(port)
 
 
 def _places(machine: Machine) -> Iterator[dict[str, object]]:

@@ -2,36 +2,43 @@
 
 Each request is a connection of its own, because a load balancer decides when a connection is made.  Each has its own id, which the app
 logs. The live pictures that are open show each request and who answered it; nothing is shown there that was not really sent.
+
+Requests come from your computer, or from a container of the box: some addresses lead somewhere only from there.
 """
 
 from __future__ import annotations
 
+import json
+import random
 import secrets
-import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import RemoteDisconnected
+from pathlib import Path
 from statistics import quantiles
 
 import requests
 from IPython.display import display
 
-from lab.box.errors import UsageError
+from lab.box.errors import CourseError, UsageError
+from lab.box.machine import Machine, command
+from lab.observe import ask_from, pid
+from lab.observe.ask_from import BROKEN
 from lab.report import table
 from lab.widgets.topology import TopologyView
 
 TIMEOUT_S = 10.0
 SHOWN_AFTER_S = 1.0
 MOST = 10_000
-BROKEN = {
-    RemoteDisconnected: "closed without an answer",
-    ConnectionRefusedError: "refused: nobody listens there",
-    ConnectionResetError: "reset: it was broken off",
-    socket.gaierror: "there is no such name",
-}
+INSIDE = """
+exec nsenter --target {pid} --net unshare --mount sh -e -c '
+    names=$(mktemp); cat /proc/{pid}/root/etc/resolv.conf > $names; mount --bind $names /etc/resolv.conf; rm $names
+    exec python3 -I -S /dev/fd/9' 9<<'END_OF_PROGRAM'
+{program}
+END_OF_PROGRAM"""
+"""Runs a program of Python in the network of a process, with that process's name server."""
 
 
 @dataclass(frozen=True)
@@ -76,24 +83,54 @@ class Load:
         return f"{table(('who answered', 'requests', 'share'), *rows)}\nhalf of them within {cuts[9]:.0f} ms, 95 % within {cuts[18]:.0f} ms"
 
 
-def load(url: str, n: int = 100, *, at_once: int = 4) -> Load:
+def load(url: str | Sequence[str], n: int = 100, *, at_once: int = 4, by: tuple[Machine, str] | None = None) -> Load:
     """Send requests, and show them in the live pictures that are open.
 
     Args:
-        url: where to, such as ``box.url(80)``.
+        url: where to, such as ``box.url(80)``; of several, each request goes to one that is taken by chance.
         n: how many.
         at_once: how many at the same time.
+        by: who sends them, a machine and the name of a container on it; your computer where nobody is named.
 
     Raises:
-        UsageError: that is no number of requests.
+        UsageError: that is no number of requests, or no address.
+        CourseError: the container does not run.
     """
-    if not (0 < n <= MOST and 0 < at_once <= n + at_once):
-        raise UsageError(f"{n} requests, {at_once} at a time, can't be sent.", f"It takes 1 to {MOST}.", "load(box.url(80), 100)")
+    urls = [url] if isinstance(url, str) else list(url)
+    if not (urls and 0 < n <= MOST and 0 < at_once <= n + at_once):
+        what = f"{n} requests, {at_once} at a time, can't be sent to {len(urls)} addresses."
+        raise UsageError(what, f"It takes 1 to {MOST} requests, and an address.", "load(box.url(80), 100)")
     announce = _Announcer(n)
-    with ThreadPoolExecutor(at_once) as pool:
-        made = tuple(pool.map(lambda _: announce(_ask(url)), range(n)))
+    if by:
+        made = _inside(*by, {"urls": urls, "n": n, "at_once": at_once, "timeout_s": TIMEOUT_S}, announce)
+    else:
+        with ThreadPoolExecutor(at_once) as pool:
+            made = tuple(pool.map(lambda _: announce(_ask(random.choice(urls))), range(n)))  # noqa: S311
     announce.end()
     return Load(made)
+
+
+def _inside(machine: Machine, container: str, asked: dict[str, object], announce: Callable[[Request], Request]) -> tuple[Request, ...]:
+    """Send the requests from the network of a container."""
+    process = pid(machine, container)
+    if not process:
+        raise CourseError(f"{container} does not run.", "Requests are sent by what runs.", f"docker start {container}")
+    script = INSIDE.format(pid=process, program=Path(ask_from.__file__).read_text())
+    made: list[Request] = []
+    lines = said = b""
+
+    def show(stream: str, text: bytes) -> None:
+        nonlocal lines, said
+        if stream == "stdout":
+            *whole, lines = (lines + text).split(b"\n")
+            made.extend(announce(Request(*json.loads(line))) for line in whole)
+        else:
+            said += text
+
+    request = command.Request(script, TIMEOUT_S * MOST, stdin=json.dumps(asked).encode())
+    if code := machine.stream(request, show):
+        raise CourseError(f"{container} could not send requests: exit code {code}.", said.decode(errors="replace")[-500:])
+    return tuple(made)
 
 
 def _ask(url: str) -> Request:
