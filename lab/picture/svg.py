@@ -11,12 +11,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from math import ceil, sqrt
+from math import ceil, hypot, sqrt
+from typing import TYPE_CHECKING
 
+from lab.observe.connect_from import OPEN
 from lab.observe.namespace import WALLS
 from lab.picture.nodes import Graph
 from lab.picture.services import LEFT_OUT
 from lab.picture.text import open_to_the_box, plain, says, text, words
+
+if TYPE_CHECKING:
+    from lab.picture.reach_edges import Edge
 
 WIDTH, HEIGHT, GUTTER, GAP = 172, 46, 30, 12
 """Pixels: width and height of a container, width of a gutter, and space between two rows."""
@@ -38,11 +43,26 @@ rect{fill:#fff;stroke:#666}.box{fill:#f7f7f7;stroke:#333;stroke-width:2}.pod{fil
 .paused{stroke:#1f5fbf;stroke-width:2;stroke-dasharray:8 3}
 .restarting{stroke:#a85a00;stroke-width:2;stroke-dasharray:4 3}.exited,.dead,.created,.removing{stroke:#777;stroke-dasharray:2 2}
 .group{stroke:#1f5fbf;stroke-width:2}.n{paint-order:stroke;stroke:#f7f7f7;stroke-width:4}
+.edge{stroke:#1a1a1a;stroke-width:2;fill:#1a1a1a}.e{paint-order:stroke;stroke:#fff;stroke-width:5;fill:#1a1a1a}
 path{fill:none;stroke-width:1.5}.up{stroke:#333;stroke-width:3}.gone{stroke:#999;stroke-dasharray:1 3}
 """
 INKS = ("#1f5fbf", "#a85a00", "#7a3fa0", "#0b7a75", "#a02050", "#555")
 DASHES = ("", "6 3", "2 3", "9 3 2 3", "4 4", "1 4")
 """Lanes differ in colour and in dashes, for those who can't tell the colours apart."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is drawn."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+Places = dict[str, Place]
+"""By node."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +104,23 @@ def _class(style: str) -> str:
     return f' class="{style}"' if style else ""
 
 
-def svg(graph: Graph[str]) -> str:
-    """The picture, as one ``<svg>`` element."""
+def svg(graph: Graph[str], selected: str = "", edges: Iterable[Edge] = ()) -> str:
+    """The picture, as one ``<svg>`` element.
+
+    Args:
+        graph: to draw.
+        selected: a node whose edges are drawn as well.
+        edges: from it, and to it, as ``lab.picture.reach_edges`` finds them; those of pods that are not drawn are left out.
+    """
     children: defaultdict[str, list[str]] = defaultdict(list)
     for node, shown in graph.nodes(data=True):
         children[shown["parent"]].append(node)
     page, y, widest = _Page(), float(GAP), 300.0
+    at: Places = {}
     for box in [box for computer in children[""] for box in children[computer]]:
-        width, y = _Box(graph, children, page).draw(box, y)
+        width, y = _Box(graph, children, page, at).draw(box, y)
         widest = max(widest, width)
+    _draw_edges(page, at, at.get(selected) or at.get(graph.nodes.get(selected, {}).get("parent", "")), edges)
     desc = escape(text(graph)[:MOST_WORDS])
     size = f'viewBox="0 0 {widest + 2 * GAP:g} {y:g}" width="{widest + 2 * GAP:g}" height="{y:g}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="What is on the box">'
@@ -101,11 +129,48 @@ def svg(graph: Graph[str]) -> str:
     )
 
 
+def _draw_edges(page: _Page, at: Places, here: Place | None, edges: Iterable[Edge]) -> None:
+    """Draw who can connect to whom, over all else: an arrow for each direction in which somebody can, and words at the other end."""
+    told: defaultdict[str, list[Edge]] = defaultdict(list)
+    for it in edges:
+        if here and it.other in at:
+            told[it.other].append(it)
+    for other, those in told.items():
+        if here and at[other] != here:
+            start, end = _nearest(here, at[other])
+            for out in {it.out for it in those if it.word == OPEN}:
+                page.path(_arrow(start, end) if out else _arrow(end, start), "edge")
+        there = at[other]
+        if there.height <= LANE:
+            page.text(there.x + there.width + 8, there.y + LANE - 5, "  ".join(map(str, those)), "e b", 60)
+            continue
+        for number, it in enumerate(reversed(those)):
+            page.text(there.x + there.width / 2, there.y + there.height - LINE * number, str(it), "e b", 30)
+
+
+def _nearest(here: Place, there: Place) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where a straight line between two frames begins, and where it ends."""
+    start = _inside(here, there.x + there.width / 2, there.y + there.height / 2)
+    return start, _inside(there, *start)
+
+
+def _inside(place: Place, x: float, y: float) -> tuple[float, float]:
+    return min(max(x, place.x), place.x + place.width), min(max(y, place.y), place.y + place.height)
+
+
+def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
+    (x, y), (end_x, end_y) = start, end
+    length = max(1.0, hypot(end_x - x, end_y - y))
+    along, across = (9 * (end_x - x) / length, 9 * (end_y - y) / length), 0.5
+    tips = (f"{end_x - along[0] + side * along[1]:.0f} {end_y - along[1] - side * along[0]:.0f}" for side in (across, -across))
+    return f"M{x:.0f} {y:.0f}L{end_x:.0f} {end_y:.0f}L{'L'.join(tips)}L{end_x:.0f} {end_y:.0f}"
+
+
 class _Box:
     """Draws one box."""
 
-    def __init__(self, graph: Graph[str], children: dict[str, list[str]], page: _Page) -> None:
-        self._graph, self._children, self._page = graph, children, page
+    def __init__(self, graph: Graph[str], children: dict[str, list[str]], page: _Page, places: Places) -> None:
+        self._graph, self._children, self._page, self._places = graph, children, page, places
         self._at: dict[str, tuple[float, float]] = {}
 
     def draw(self, box: str, top: float) -> tuple[float, float]:
@@ -128,10 +193,15 @@ class _Box:
             y += LANE + (LINE if ways[-1].note else 0)
         y += GAP / 2
         below = _Page()
+        self._places[box] = Place(GAP, top, width / 2, HEAD)
         below.rect(GAP, top, width, y - top, f"box {self._graph.nodes[box]['state']}".strip())
         below.text(GAP + 8, top + 15, words(self._graph, box), "b", 70)
         for number, way in enumerate(ways):
             self._lane(below, number, way, width)
+        self._places |= {
+            lane: Place(GAP + GUTTER, way.y - LANE / 2, WIDTH, LANE)
+            for lane, way in zip(lanes, ways[len(ways) - len(lanes) :], strict=True)
+        }
         for way in ways:
             below.text(GAP + GUTTER + 2, way.y + 4, way.name, "n", 34)
             if way.note:
@@ -165,6 +235,7 @@ class _Box:
 
     def _unit(self, unit: str, x: float, y: float) -> None:
         self._at[unit] = (x, y)
+        self._places[unit] = Place(x, y, WIDTH, self._height(unit))
         if self._graph.nodes[unit]["kind"] == "container":
             self._container(unit, x, y, WIDTH)
             return

@@ -1,5 +1,7 @@
 // What a picture needs only when somebody asks: more methods of the class in topology.js, and so `this` is the picture.
 
+const BAND = ".box, .lane";
+const shape = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
 const make = (tag, style, text = "", more) => Object.assign(document.createElement(tag), { className: style, textContent: text }, more);
 
 export default {
@@ -40,5 +42,65 @@ export default {
 		dot.style.offsetPath = `path("${path}H${spots.at(-1).spot[0]}")`;
 		this.stage.append(dot);
 		dot.animate({ offsetDistance: ["0%", "100%"] }, 300 + 100 * stops.length).onfinish = () => dot.remove();
+	},
+
+	// Who can connect to whom, for what is selected.  `over` is called whenever something may have moved.
+	reach({ of, edges, words }) {
+		this.reached = { of, edges };
+		this.caption ??= this.stage.parentNode.insertBefore(make("div", "caption", "", { role: "status" }), this.stage);
+		this.caption.textContent = words;
+		this.caption.hidden = !words;
+		this.over = this.overlay;
+		this.over();
+	},
+
+	overlay() {
+		for (const el of this.stage.querySelectorAll(":scope > .over")) el.remove();
+		const { of, edges } = this.reached, here = of === this.model.get("selected") && this.drawn(of), found = new Map();
+		if (!here || !edges.length) return;
+		for (const [other, out, words, open, number] of edges) {
+			const el = this.drawn(other), key = `${out ? "→" : "←"} ${words}`;
+			if (!el) continue;
+			const it = found.get(el) ?? found.set(el, { lines: new Map(), ways: new Set() }).get(el);
+			it.lines.set(key, (it.lines.get(key) ?? 0) + number);
+			if (open) it.ways.add(out);
+		}
+		const svg = shape("svg");
+		svg.classList.add("over");
+		this.stage.append(svg);
+		for (const [el, { lines, ways }] of found) {
+			const [x, y, width, height] = this.frame(el), chip = make("div", "chip over", "", { ariaHidden: "true" });
+			for (const [words, number] of lines) chip.append(make("div", "", number > 1 ? `${words} x${number}` : words));
+			chip.classList.toggle("none", !ways.size);
+			chip.classList.toggle("beside", el.matches(BAND));
+			Object.assign(chip.style, { left: `${x + width}px`, top: `${y + height}px` });
+			this.stage.append(chip);
+			if (here.contains(el)) continue;
+			const start = this.nearest(here, this.middle(el)), end = this.nearest(el, start);
+			for (const out of ways) svg.append(this.arrow(...(out ? [start, end] : [end, start])));
+		}
+	},
+
+	// Of a box or a lane its words, else the whole of it.
+	frame(el) {
+		if (!el.matches(BAND)) return this.at(el.closest(".pod") ?? el);
+		const [x, y, , height] = this.at(el.querySelector(".head")), [left, , width] = this.at([...el.querySelector(".head").children].findLast((part) => part.textContent));
+		return [x, y, left + width - x, height];
+	},
+
+	middle(el) {
+		const [x, y, width, height] = this.frame(el);
+		return [x + width / 2, y + height / 2];
+	},
+
+	nearest(el, [toX, toY]) {
+		const [x, y, width, height] = this.frame(el), within = (to, from, size) => Math.min(Math.max(to, from), from + size);
+		return [within(toX, x, width), within(toY, y, height)];
+	},
+
+	arrow([x, y], [endX, endY]) {
+		const path = shape("path"), turn = Math.atan2(endY - y, endX - x), tip = (by) => `L${endX - 10 * Math.cos(turn + by)} ${endY - 10 * Math.sin(turn + by)}`;
+		path.setAttribute("d", `M${x} ${y}L${endX} ${endY}${tip(0.4)}M${endX} ${endY}${tip(-0.4)}`);
+		return path;
 	},
 };

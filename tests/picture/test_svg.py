@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
+from lab.observe.connect_from import OPEN, SILENT
 from lab.picture.graph import graph
 from lab.picture.nodes import Graph
+from lab.picture.reach_edges import Edge
 from lab.picture.snapshot import Box, Container, Link, Network, Port, Snapshot
 from lab.picture.svg import svg
 from lab.picture.text import plain, text
@@ -34,7 +36,11 @@ class Rect(NamedTuple):
 
 
 def parsed(found: Graph[str]) -> ET.Element:
-    return ET.fromstring(svg(found))  # noqa: S314  (it is ours)
+    return parsed_text(svg(found))
+
+
+def parsed_text(drawing: str) -> ET.Element:
+    return ET.fromstring(drawing)  # noqa: S314  (it is ours)
 
 
 def tags(picture: ET.Element, name: str) -> list[ET.Element]:
@@ -171,6 +177,24 @@ def test_two_hundred_pods_are_three_stacks() -> None:
     assert sum(leaf(frame) for frame in rects(picture)) == 1  # the proxy
     said = [" ".join(text_.itertext()) for text_ in tags(picture, "text")]
     assert {"app:v1: 120 ready", "app:v2: 70 ready", "app:v2: 12 not ready", "12 HTTP 503"} < set(said)
+
+
+def test_edges_of_what_is_selected_are_arrows_and_words_at_the_other_end() -> None:
+    found = drawn(shop(("v1", 2, 0)))
+    proxy = f"container:{'p' * 64}"
+    first, second = (node for node in found if node.startswith("pod:"))
+    ways = [
+        Edge(first, out=True, port=80, word=OPEN),
+        Edge(first, out=False, port=8080, word=OPEN),
+        Edge(second, out=True, port=80, word=SILENT),
+    ]
+    ways += [Edge("pod:gone", out=True, port=80, word=OPEN)]
+    picture = parsed_text(svg(found, proxy, ways))
+    arrows = [path for path in tags(picture, "path") if path.get("class") == "edge"]
+    assert len(arrows) == 2  # to the first and from it; what is silent has words alone
+    said = [text_.text for text_ in tags(picture, "text") if text_.get("class") == "e b"]
+    assert sorted(map(str, said)) == ["← 8080 yes", "→ 80 silent", "→ 80 yes"]
+    assert svg(found, "container:gone", ways) == svg(found)
 
 
 def test_nothing_is_a_picture_too() -> None:
