@@ -53,12 +53,14 @@ class Request:
         seconds: from the request to the answer.
         by: the container or machine that answered, as it calls itself; empty where nobody did.
         trouble: why it failed; empty where it did not.
+        url: where it was sent.
     """
 
     id: str
     seconds: float
     by: str = ""
     trouble: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _ask(url: str) -> Request:
         trouble = f"no answer within {TIMEOUT_S:g} s"
     except requests.RequestException as error:
         trouble = _broken(error)
-    return Request(name, time.monotonic() - began, by, trouble)
+    return Request(name, time.monotonic() - began, by, trouble, url)
 
 
 def _broken(error: BaseException) -> str:
@@ -199,7 +201,7 @@ class _Announcer:
     def __call__(self, request: Request) -> Request:
         self._done += 1
         for view in list(TopologyView.open_views):
-            view.pulse(request.by, request.id, failed=bool(request.trouble))
+            view.pulse(request.by, request.id, failed=bool(request.trouble), url=request.url)
         if time.monotonic() - self._began > SHOWN_AFTER_S and self._done % max(1, (self._total or EVERY) // 20) == 0:
             self._say(f"{self._done}{f' of {self._total}' if self._total else ''} requests …")
         return request

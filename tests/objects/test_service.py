@@ -19,7 +19,8 @@ from lab.objects.roster import roster
 from lab.objects.service import Service
 from lab.objects.service_controller import ServiceController
 from lab.objects.store import SERVICES, WISHES, Store
-from tests.objects.test_deployment import PROBED, node
+from tests.objects.manifests import DEPLOYMENT_PROBED
+from tests.objects.test_deployment import node
 from tests.support.course import until
 
 pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
@@ -32,7 +33,7 @@ spec:
   ports: [{port: 80, targetPort: 8080}]
 """
 HEADLESS = SERVICE.replace("name: web", "name: all").replace("  selector", "  clusterIP: None\n  selector")
-UNREADY = PROBED.replace("app:v1", "app:broken").replace("name: web}", "name: broken}").replace("app: web", "app: broken")
+UNREADY = DEPLOYMENT_PROBED.replace("app:v1", "app:broken").replace("name: web}", "name: broken}").replace("app: web", "app: broken")
 ASK = "for n in $(seq {times}); do curl -s -m 5 {url} | sed -n 's/^container: //p'; done"
 KEEP_ASKING = """
 rm -f /tmp/enough; asked=0
@@ -45,7 +46,7 @@ PATIENCE_S = 90.0
 @pytest.fixture
 def it(box: Box) -> Iterator[Node]:
     """A node with a Deployment of three, and a controller; nothing of them is left."""
-    Deployment.apply(PROBED, node(box))
+    Deployment.apply(DEPLOYMENT_PROBED, node(box))
     with Controller(node(box)):
         yield node(box)
         for name in Store(box, SERVICES).all():
