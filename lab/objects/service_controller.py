@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from lab.box.errors import UsageError
 from lab.box.machine import Machine
@@ -20,7 +20,8 @@ from lab.objects.loop import Loop
 from lab.objects.node import Node
 from lab.objects.published import Published, Way
 from lab.objects.roster import Roster
-from lab.objects.service_spec import Candidate, endpoints, read_service
+from lab.objects.service import kept_service
+from lab.objects.service_spec import Candidate, endpoints
 from lab.objects.store import ENDING, SERVICES, Store
 
 MODES: Mapping[str, Callable[[Machine], Way]] = {"iptables": KubeProxy, "ipvs": Ipvs}
@@ -111,6 +112,6 @@ class _Follower:
             self.last = published
 
 
-def _publish(kept: dict[str, str], there: Sequence[Candidate]) -> Published:
-    spec = read_service(kept["manifest"])
+def _publish(kept: Mapping[str, Any], there: Sequence[Candidate]) -> Published:
+    spec = kept_service(kept)
     return Published(spec, kept["address"], {port: endpoints(spec, port, there) for port in spec.ports}, kept["revision"])

@@ -10,6 +10,7 @@ import pytest
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.instances.box import Box
+from lab.box.machine import Machine
 from lab.objects.controller import Controller
 from lab.objects.deployment import Deployment
 from lab.objects.labels import OWNER
@@ -59,9 +60,9 @@ def it(box: Box) -> Iterator[Node]:
     until("the name server to end", lambda: not box.sh("pgrep -x dnsmasq").stdout, timeout_s=PATIENCE_S)
 
 
-def answered(box: Box, url: str, times: int = 30) -> set[str]:
+def answered(machine: Machine, url: str, times: int = 30) -> set[str]:
     """Who answers requests, by the pods' names."""
-    return set(box.sh(ASK.format(times=times, url=url), timeout=PATIENCE_S).stdout.split())
+    return set(machine.sh(ASK.format(times=times, url=url), timeout=PATIENCE_S).stdout.split())
 
 
 @contextmanager
@@ -132,6 +133,21 @@ def test_no_request_is_lost_when_pods_leave_and_come(box: Box, it: Node) -> None
         until("the proxy to know everybody", lambda: len(answered(box, "http://127.0.0.1:8091/", 6)) == 3, timeout_s=PATIENCE_S)
     proxy.remove()
     assert not proxy.container
+
+
+def test_a_port_of_every_node_is_chosen_once_and_leads_there(box: Box, it: Node) -> None:
+    outside = SERVICE.replace("  selector", "  type: NodePort\n  selector")
+    first, second = Service.apply(outside, it), Service.apply(outside.replace("name: web", "name: two"), it)
+    ports = [service.spec.ports[0].node for service in (first, second)]
+    assert len(set(ports)) == 2
+    assert all(30000 <= (port or 0) <= 32767 for port in ports)
+    assert Service.apply(outside, it).spec.ports[0].node == ports[0]
+    with pytest.raises(UsageError, match=f"{ports[0]} is the Service web's"):
+        Service.apply(outside.replace("name: web", "name: two").replace("port: 80", f"nodePort: {ports[0]}, port: 80"), it)
+    with ServiceController(it):
+        pods = {one.pod for one in first.wait(ready=3, timeout_s=PATIENCE_S).ready}
+        host = box.sh("hostname -I").stdout.split()[0]
+        assert answered(box, f"http://{host}:{ports[0]}/") == pods
 
 
 def test_what_can_not_be_is_said(box: Box, it: Node) -> None:
