@@ -135,7 +135,7 @@ class Loop:
                 continue
             try:
                 patience = self._reconcile()
-                if self._silent.keys() - self.lost:
+                if self._silent:
                     patience = min(RETRY_S, patience or RETRY_S)
             except NO_ANSWER:  # whatever it was, look again
                 log.debug("a controller could not do what it had to", exc_info=True)

@@ -21,15 +21,15 @@ from tests.support.course import until
 
 pytestmark = pytest.mark.above
 FOUR = DEPLOYMENT_PROBED.replace("replicas: 3", "replicas: 4")
-WHO_ASKED = (
-    "docker logs $(docker ps -q --filter label=course.pod.part=app) 2>&1 | sed -n 's/^[^ ]* \\([0-9.]*\\) GET \\/from-afar .*/\\1/p'"
-)
+LOGS = "docker ps -q --filter label=course.pod.part=app | xargs -n 1 docker logs 2>&1"
+WHO_ASKED = f"{LOGS} | sed -n 's/^[^ ]* \\([0-9.]*\\) GET \\/from-afar .*/\\1/p'"
 
 
 @pytest.fixture
 def pair(box: Box) -> Iterator[tuple[Node, ...]]:
     """Two machines, each with room for two of the pods; nothing of them is left on the box."""
     far = machines.create("far")
+    client = far.docker
     before = box.sh("iptables-save -t filter; ip route; docker network ls -q", check=True).stdout
     nodes = pod_network.make(*(Node(name, machine, cpu="8", memory="40Mi") for name, machine in (("near", box), ("far", far))))
     yield nodes
@@ -44,6 +44,7 @@ def pair(box: Box) -> Iterator[tuple[Node, ...]]:
         pod_network.remove(*left)
         assert lines(box.sh("iptables-save -t filter; ip route; docker network ls -q", check=True).stdout) == lines(before)
     finally:
+        client.close()
         machines.delete("far")
 
 
