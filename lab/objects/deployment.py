@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
@@ -25,6 +26,8 @@ from lab.report import RenewedLine, table
 
 WAIT_S = 120.0
 """Seconds that ``wait`` has, if it is not told otherwise."""
+SETTLE_S = 0.05
+"""Seconds after a change until ``wait`` looks: most come in bursts, and whoever looks takes time from those who work."""
 MOST_OF_A_NOTE = 80
 """Letters of a controller's note that have room in a line."""
 
@@ -158,8 +161,10 @@ class Deployment:
 
     def pods(self) -> list[Seen]:
         """Its pods, as they are now, the oldest first; without those of nodes that don't answer."""
-        uid = self._kept()["uid"]
-        looks = in_parallel(lambda node: look_at(Observer(node)), self._nodes)
+        return self._pods(self._kept()["uid"], [Observer(node) for node in self._nodes])
+
+    def _pods(self, uid: str, observers: Collection[Observer]) -> list[Seen]:
+        looks = in_parallel(look_at, observers)
         seen = [one for looked in looks if not isinstance(looked, Exception) for one in looked if one.owner == uid]
         return sorted(seen, key=lambda one: (one.replica.created, one.replica.name))
 
@@ -169,8 +174,11 @@ class Deployment:
         Raises:
             CourseError: the Deployment is gone.
         """
+        return self._status([Observer(node) for node in self._nodes])
+
+    def _status(self, observers: Collection[Observer]) -> DeploymentStatus:
         kept, note = self._kept(), self._notes.get(self.name) or {"why": ""}
-        there = [one.replica for one in self.pods()]
+        there = [one.replica for one in self._pods(kept["uid"], observers)]
         return replace(deployment_status(read_deployment(kept["manifest"]), there, kept["changed"], time.time()), note=note["why"])
 
     def wait(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
@@ -184,13 +192,18 @@ class Deployment:
             CourseError: the Deployment is gone.
         """
         until, changed = time.monotonic() + timeout_s, threading.Event()
-        changed.set()
-        watches = [Watch(node.machine, lambda _: changed.set(), self._store.home) for node in self._nodes]
+        observers = [Observer(node) for node in self._nodes]
+
+        def heard(observer: Observer, what: str) -> None:
+            observer.forget(what)
+            changed.set()
+
+        watches = [Watch(node.machine, partial(heard, it), self._store.home) for node, it in zip(self._nodes, observers, strict=True)]
         try:
             with RenewedLine() as line:
                 while True:
                     changed.clear()
-                    status = self.status()
+                    status = self._status(observers)
                     line.say(status.in_short)
                     if status.fulfilled:
                         return status
@@ -199,6 +212,7 @@ class Deployment:
                         hint = "a controller has to run: Controller(node).start()" if not status.note else f"{self.name}.undo(), or mend it"
                         raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), hint)
                     changed.wait(min(left, status.look_again_s, line.hidden_s or left))
+                    time.sleep(SETTLE_S)
         finally:
             in_parallel(Watch.close, watches)
 
