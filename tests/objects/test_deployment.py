@@ -308,7 +308,7 @@ def test_a_pod_that_is_made_while_somebody_looks_is_counted(it: Node, monkeypatc
         seen = look()
         if next(looks) == 1:  # three are being made
             until("them to be made", lambda: len(good(web)) == 3, timeout_s=PATIENCE_S)
-                until("that to be known", lambda: len(controller._over) == 3)
+            until("that to be known", lambda: len(controller._over) == 3)
         return seen
 
     monkeypatch.setattr(controller._loop, "look", slow_look)
