@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from lab.box.instances.box import Box
 
 MADE = """
+mkdir -p /var/lib/course/objects/deployment
 for prefix in clean-a- clean-b-; do
     docker run -d --name ${prefix}web --network none -v ${prefix}data:/data base sleep 1000
     docker network create ${prefix}net
     docker tag base ${prefix}image:v1
     mkdir /root/${prefix}files
+    echo > /var/lib/course/objects/deployment/${prefix}wish.json
 done
 """
 LEFT = """
 docker ps -a --format '{{.Names}}'; docker network ls --format '{{.Name}}'; docker volume ls -q
-docker images --format '{{.Repository}}'; ls /root
+docker images --format '{{.Repository}}'; ls /root /var/lib/course/objects/deployment
 """
 
 
@@ -34,7 +36,7 @@ def test_what_has_another_prefix_stays(box: Box) -> None:
     box.sh(MADE, check=True)
     try:
         clean(box, "clean-a-")
-        assert left(box) == [f"clean-b-{what}" for what in ("data", "files", "image", "net", "web")]
+        assert left(box) == [f"clean-b-{what}" for what in ("data", "files", "image", "net", "web", "wish.json")]
     finally:
         clean(box, "clean-")
     assert left(box) == []

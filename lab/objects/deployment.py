@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.parallel import in_parallel
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
 from lab.objects.node import Node
-from lab.objects.replicas import Observer, Seen, look_at
+from lab.objects.replicas import NO_ANSWER, Observer, Seen
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
@@ -161,11 +162,10 @@ class Deployment:
 
     def pods(self) -> list[Seen]:
         """Its pods, as they are now, the oldest first; without those of nodes that don't answer."""
-        return self._pods(self._kept()["uid"], [Observer(node) for node in self._nodes])
+        return self._pods(self._kept()["uid"], {})
 
-    def _pods(self, uid: str, observers: Collection[Observer]) -> list[Seen]:
-        looks = in_parallel(look_at, observers)
-        seen = [one for looked in looks if not isinstance(looked, Exception) for one in looked if one.owner == uid]
+    def _pods(self, uid: str, observers: dict[str, Observer]) -> list[Seen]:
+        seen = [one for pods in in_parallel(lambda node: _pods_on(node, observers), self._nodes) for one in pods if one.owner == uid]
         return sorted(seen, key=lambda one: (one.replica.created, one.replica.name))
 
     def status(self) -> DeploymentStatus:
@@ -174,12 +174,17 @@ class Deployment:
         Raises:
             CourseError: the Deployment is gone.
         """
-        return self._status([Observer(node) for node in self._nodes])
+        return self._status({})
 
-    def _status(self, observers: Collection[Observer]) -> DeploymentStatus:
+    def _status(self, observers: dict[str, Observer]) -> DeploymentStatus:
         kept, note = self._kept(), self._notes.get(self.name) or {"why": ""}
         there = [one.replica for one in self._pods(kept["uid"], observers)]
         return replace(deployment_status(read_deployment(kept["manifest"]), there, kept["changed"], time.time()), note=note["why"])
+
+    def __repr__(self) -> str:
+        found = [one.replica for one in self.pods()]
+        rows = [(one.name, one.node, "yes" if one.ready_since and not one.failed else "no") for one in found]
+        return table(("pod", "node", "ready"), *rows)
 
     def wait(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
         """Return when the wish is fulfilled; what takes longer shows how far it is.
@@ -192,13 +197,14 @@ class Deployment:
             CourseError: the Deployment is gone.
         """
         until, changed = time.monotonic() + timeout_s, threading.Event()
-        observers = [Observer(node) for node in self._nodes]
+        observers: dict[str, Observer] = {}
 
-        def heard(observer: Observer, what: str) -> None:
-            observer.forget(what)
+        def heard(node: Node, what: str) -> None:
+            if node.name in observers:
+                observers[node.name].forget(what)
             changed.set()
 
-        watches = [Watch(node.machine, partial(heard, it), self._store.home) for node, it in zip(self._nodes, observers, strict=True)]
+        watches = [Watch(node.machine, partial(heard, node), self._store.home) for node in self._nodes]
         try:
             with RenewedLine() as line:
                 while True:
@@ -215,6 +221,16 @@ class Deployment:
                     time.sleep(SETTLE_S)
         finally:
             in_parallel(Watch.close, watches)
+
+    def outcome(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
+        """How far it is when nothing more is to be expected: as ``wait``, also where that gives up.
+
+        Raises:
+            CourseError: the Deployment is gone.
+        """
+        with suppress(WaitTimeout):
+            return self.wait(timeout_s)
+        return self.status()
 
     def delete(self) -> None:
         """Wish for nothing any more: the controller removes the pods."""
@@ -236,3 +252,18 @@ class Deployment:
             revisions = [*others, {"number": number, "hash": spec.hash, "template": spec.template}]
         content = {"uid": kept["uid"], "manifest": spec.source, "revisions": revisions[-spec.history - 1 :], "changed": time.time()}
         self._store.put(self.name, {**content, "replicas": spec.replicas, "hash": spec.hash})  # for whoever wants no more than to show it
+
+
+def _pods_on(node: Node, observers: dict[str, Observer]) -> list[Seen]:
+    """The pods of a node; none where it does not answer.
+
+    Args:
+        node: to be looked at.
+        observers: what is known of nodes, by their names; the node is added.
+    """
+    try:
+        observer = observers.get(node.name) or Observer(node)
+        observers[node.name] = observer
+        return observer.look()
+    except NO_ANSWER:
+        return []

@@ -28,7 +28,7 @@ SETTLE_S = 0.02
 LOCK_S = 10.0
 """Seconds in which a machine tells whether another controller is at work."""
 LOST_S = 5.0
-"""Seconds until a node that does not answer counts as lost.  In a cluster it is 40 s, and its pods have another five minutes then."""
+"""Seconds until a node that does not answer counts as lost.  In a cluster it is 50 s, and its pods have another five minutes then."""
 
 log = logging.getLogger(__name__)
 

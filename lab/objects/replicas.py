@@ -7,8 +7,7 @@ only once, and again when something has happened to it.
 from __future__ import annotations
 
 import json
-import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,14 +78,11 @@ class Observer:
         self._api: Any = node.machine.docker.api
         self._specs: dict[str, PodSpec] = {}
         self._began: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._forgotten: deque[str] = deque()
 
     def forget(self, container: str) -> None:
-        """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong."""
-        with self._lock:  # another dictionary, because a look that is under way goes on with what it had
-            began = {} if container == EVERYTHING else dict(self._began)
-            began.pop(container, None)
-            self._began = began
+        """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong.  Any thread may call it."""
+        self._forgotten.append(container)
 
     def look(self) -> list[Seen]:
         """The pods that are on the node now.
@@ -94,6 +90,11 @@ class Observer:
         Raises:
             docker.errors.DockerException, OSError, CourseError: the node does not answer.
         """
+        while self._forgotten:
+            if (container := self._forgotten.popleft()) == EVERYTHING:
+                self._began.clear()
+            else:
+                self._began.pop(container, None)
         labelled: defaultdict[str, dict[str, Listed]] = defaultdict(dict)
         for it in self._api.containers(all=True, filters={"label": [f"{NODE}={self._node.name}", KEY, PART, MANIFEST]}):
             labelled[it["Labels"][KEY]][it["Labels"][PART]] = it
@@ -101,11 +102,10 @@ class Observer:
         self._specs = {key: spec for key, spec in specs.items() if spec}
         pods = {key: labelled[key] for key in self._specs}
         running = [it for parts in pods.values() for it in parts.values() if it["State"] == "running"]
-        began = self._began
-        self._learn([it["Id"] for it in running if it["Id"] not in began], began)
+        self._learn([it["Id"] for it in running if it["Id"] not in self._began])
         probed = [it["Id"] for it in running if ORDERS in it["Labels"]]
         findings = kubelet.findings(self._node.machine, probed)
-        return [self._seen(key, parts, findings, began) for key, parts in pods.items()]
+        return [self._seen(key, parts, findings) for key, parts in pods.items()]
 
     def tidy(self) -> None:
         """Remove volumes of Deployments' pods that have no container any more: whoever made or removed the pod was stopped in between."""
@@ -113,21 +113,18 @@ class Observer:
         volumes = self._api.volumes(filters={"label": [UID, KEY, f"{NODE}={self._node.name}"]})["Volumes"] or ()
         in_parallel(partial(remove_volume, self._api), [it["Name"] for it in volumes if it["Labels"][KEY] not in there])
 
-    def _learn(self, containers: Collection[str], began: dict[str, float]) -> None:
+    def _learn(self, containers: Collection[str]) -> None:
         """Ask when some containers were started."""
         for it in filter(None, in_parallel(lambda one: inspect(self._api, one), containers)):
-            began[it["Id"]] = datetime.fromisoformat(it["State"]["StartedAt"]).timestamp()
+            self._began[it["Id"]] = datetime.fromisoformat(it["State"]["StartedAt"]).timestamp()
 
-    def _seen(self, key: str, parts: Mapping[str, Listed], findings: Mapping[str, Mapping[str, Any]], began: Mapping[str, float]) -> Seen:
+    def _seen(self, key: str, parts: Mapping[str, Listed], findings: Mapping[str, Mapping[str, Any]]) -> Seen:
         spec = self._specs[key]
         labels = next(iter(parts.values()))["Labels"]
         wanted = (*spec.sidecars, *spec.containers)
         mains = [parts.get(it.name, {}) for it in wanted]
         everyone = [parts.get(name, {}) for name in (spec.pause, *(it.name for it in spec.everyone))]
-        times = [
-            _ready_since(it, part, findings.get(part.get("Id", ""), {}), began.get(part.get("Id", "")))
-            for it, part in zip(wanted, mains, strict=True)
-        ]
+        times = [self._ready_since(it, part, findings) for it, part in zip(wanted, mains, strict=True)]
         replica = Replica(
             name=spec.name,
             template=labels.get(TEMPLATE, ""),
@@ -141,15 +138,14 @@ class Observer:
         networks = parts.get(spec.pause, {}).get("NetworkSettings", {}).get("Networks", {}).values()
         return Seen(pod, labels.get(UID, ""), replica, started, next((its["IPAddress"] for its in networks), ""))
 
-
-def _ready_since(it: ContainerSpec, part: Listed, finding: Mapping[str, Any], began: float | None) -> float | None:
-    """Since when a container has been ready: since its start, or since its probe has found that out after its start."""
-    if part.get("State") != "running" or began is None:
-        return None
-    if it.probes:
-        since: float | None = finding.get("ready_since")
-        return since if since and since >= began else None
-    return began
+    def _ready_since(self, it: ContainerSpec, part: Listed, findings: Mapping[str, Mapping[str, Any]]) -> float | None:
+        if part.get("State") != "running" or part["Id"] not in self._began:
+            return None
+        began = self._began[part["Id"]]
+        if it.probes:
+            since: float | None = findings.get(part["Id"], {}).get("ready_since")
+            return since if since and since >= began else None
+        return began
 
 
 def look_at(observer: Observer) -> list[Seen] | Exception:

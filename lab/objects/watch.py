@@ -25,6 +25,8 @@ RETRY_S = 1.0
 """Seconds between two attempts to reach a machine."""
 EVERYTHING = ""
 """In the place of a container's id: whatever was known may be wrong."""
+A_FILE = "a file"
+"""Likewise: a file was written; what was known of containers is right."""
 TAKEN = 75
 """Exit code where somebody else has the lock."""
 FILES = """
@@ -43,7 +45,7 @@ class Watch:
 
     Args:
         machine: to be watched.
-        changed: called with a container's id, or ``EVERYTHING``; from other threads.
+        changed: called with a container's id, ``EVERYTHING`` or ``A_FILE``; from other threads.
         directories: whose files are watched, beside the kubelet's.
         lock: a file on the machine that only one watch at a time can hold, if one is named; it is free again when that one ends, however
             it ends.
@@ -78,6 +80,8 @@ class Watch:
                 work()
             except (CourseError, OSError, HTTPException, ValueError):
                 log.debug("a machine is not watched", exc_info=True)
+            if not self._closed.is_set():
+                self._changed(EVERYTHING)  # that it does not tell any more is worth a look
             self._closed.wait(RETRY_S)
 
     def _events(self) -> None:
@@ -100,4 +104,4 @@ class Watch:
             self.taken = False
             self.held.set()
             self.decided.set()
-        self._changed(EVERYTHING)
+        self._changed(A_FILE)

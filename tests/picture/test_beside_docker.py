@@ -12,7 +12,8 @@ from lab.objects.controller import Controller
 from lab.objects.deployment import Deployment
 from lab.objects.node import Node
 from lab.picture.camera import snapshot
-from lab.picture.graph import Graph, graph
+from lab.picture.graph import graph
+from lab.picture.nodes import Graph
 from lab.picture.svg import svg
 from lab.picture.text import text
 from lab.widgets.inspect import details

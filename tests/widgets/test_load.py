@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.box.errors import UsageError
+from lab.box.errors import CourseError, UsageError
 from lab.cleanup import clean
-from lab.observe.web import APP, page
+from lab.observe.web import APP, localhost, page
 from lab.widgets.load import load
 from lab.widgets.topology import TopologyView
 from tests.support.course import until
@@ -81,6 +81,38 @@ def test_what_fails_is_counted_by_its_reason(box: Box, web: str) -> None:
     assert load(web, 3).failed == {"refused: nobody listens there": 3}
 
 
+@pytest.fixture
+def group(box: Box) -> Iterator[tuple[Box, str]]:
+    """Two apps that go by one name, on a network without a way out, and a client there that runs no more than pause."""
+    clean(box, "load-")
+    box.sh("docker network create --internal load-net; docker run -d --name load-client --network load-net pause", check=True)
+    for name in ("load-1", "load-2"):
+        box.sh(f"docker run -d --name {name} --network load-net --network-alias load-group app:v1", check=True)
+        localhost(box, name)
+    yield box, "load-client"
+    clean(box, "load-")
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_a_container_sends_requests_to_where_only_it_gets(group: tuple[Box, str]) -> None:
+    box, client = group
+    ids = {name: box.docker.containers.get(name).short_id for name in ("load-1", "load-2")}
+    log = box.docker.containers.get("load-1").logs
+
+    made = load("http://load-1:8080", 8, by=group)
+    assert made.answered == {ids["load-1"]: 8}
+    assert all(request.id in log().decode() for request in made.requests)
+    assert set(load([f"http://{name}:8080" for name in ids], 60, by=group).answered) == set(ids.values())
+    assert set(load("http://load-group:8080", 60, by=group).answered) == set(ids.values())
+
+    assert load("http://load-1:8080/nowhere", 2, by=group).failed == {"404 Not Found": 2}
+    assert load("http://load-1:9", 2, by=group).failed == {"refused: nobody listens there": 2}
+    assert load("http://load-3", 2, by=group).failed == {"there is no such name": 2}
+    box.sh(f"docker stop -t 0 {client}", check=True)
+    with pytest.raises(CourseError, match="load-client does not run"):
+        load("http://load-1:8080", 1, by=group)
+
+
 @contextmanager
 def serving(answer: Callable[[socket.socket], object]) -> Iterator[str]:
     """The address of somebody who does this with whoever connects."""
@@ -132,3 +164,13 @@ def test_nobody_there_and_no_such_name_have_theirs() -> None:
 def test_a_number_that_makes_no_sense_is_refused(n: int, at_once: int) -> None:
     with pytest.raises(UsageError, match="can't be sent"):
         load("http://127.0.0.1:9", n, at_once=at_once)
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_requests_are_sent_for_as_long_as_something_else_takes(web: str) -> None:
+    made = load(web, during=lambda: time.sleep(1))
+    assert 2 <= len(made.requests) <= 21  # at most 20 in a second, the first one at once
+    assert not made.failed
+    assert len(load(web, during=lambda: None).requests) >= 1
+    with pytest.raises(ZeroDivisionError):
+        load(web, during=lambda: 1 // 0)
