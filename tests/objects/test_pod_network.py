@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +21,8 @@ from tests.objects.manifests import DEPLOYMENT_PROBED
 from tests.objects.test_service import PATIENCE_S, SERVICE, answered
 from tests.support.course import until
 
-pytestmark = pytest.mark.above
+pytestmark = [pytest.mark.above, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+"""docker-py leaks its socket where nobody listens any more."""
 FOUR = DEPLOYMENT_PROBED.replace("replicas: 3", "replicas: 4")
 LOGS = "docker ps -q --filter label=course.pod.part=app | xargs -n 1 docker logs 2>&1"
 WHO_ASKED = f"{LOGS} | sed -n 's/^[^ ]* \\([0-9.]*\\) GET \\/from-afar .*/\\1/p'"
@@ -46,6 +49,8 @@ def pair(box: Box) -> Iterator[tuple[Node, ...]]:
     finally:
         client.close()
         machines.delete("far")
+        with warnings.catch_warnings(action="ignore"):  # of those, or the next test is blamed
+            gc.collect()
 
 
 def lines(text: str) -> set[str]:
