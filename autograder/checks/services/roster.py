@@ -23,9 +23,11 @@ from lab.box.machine import Machine
 
 FIRST, LEAST = 90, 9
 """A client that draws lots asks one of three replicas fewer than 9 times of the first 90 once in six million times."""
-STARTS_S, FOLLOWS_S, LAGS_S, EVERY_S = 45, 25, 3, 0.5
-MORE = 15
-"""So many numbers more tell that the client goes on."""
+STARTS_S, FOLLOWS_S, LAGS_S, EVERY_S = 45, 30, 3, 0.5
+MORE, FEW = 15, 3
+"""After so many numbers more it is clear what the client does; fewer than a few tell that it has stopped."""
+QUIET = 30
+"""So many numbers in a row that one of three replicas does not get by chance once in two hundred thousand times."""
 SHARE = 5
 """So many requests tell that a replica has its share."""
 IN_HAND = 10
@@ -201,7 +203,7 @@ def _one_dies(machine: Machine, task: Task, client: Client, name: str) -> Fact:
     lost = seen.missing
     if seen.ended:
         hint, saw = f"{name} was killed while it was on the list, and then your client ended. Who is not there must not end it.", seen.ended
-    elif max(seen.answered, default=0) < at + MORE:
+    elif max(seen.answered, default=0) < at + FEW:
         hint, saw = f"{name} was killed, and your client asks nobody any more. For what does it wait?", "it has stopped asking"
     elif lost:
         hint = f"{name} was killed while it was on the list, and number {lost[0]} was never answered by anybody."
@@ -233,13 +235,13 @@ def _one_leaves(machine: Machine, task: Task, client: Client, name: str, others:
         """Whether the others have been asked often enough since the last request of the one that leaves."""
         if last_asked[0].count(name) != it.count(name):
             last_asked[0] = it
-        return len(it.answered) >= len(last_asked[0].answered) + MORE
+        return len(it.answered) >= len(last_asked[0].answered) + QUIET
 
     seen = client.wait(quiet, FOLLOWS_S)
     ok = quiet(seen) and not seen.ended
     if seen.ended:
         saw, hint = seen.ended, ENDED
-    elif len(seen.answered) < len(at_first.answered) + MORE:
+    elif len(seen.answered) < len(at_first.answered) + FEW:
         saw, hint = "it has stopped asking", "Two replicas are on the list, and your client hardly asks anybody any more."
     else:
         saw = "only those on the list are asked" if ok else "it is asked all the same"

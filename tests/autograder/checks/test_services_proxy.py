@@ -158,7 +158,7 @@ def test_an_entry_in_another_network_reaches_nobody(graded: Graded) -> None:
 
 @pytest.mark.full
 def test_an_entry_that_is_one_of_the_replicas_dies_with_it(graded: Graded) -> None:
-    joined = "docker run -d --name $entry --network container:$service-1 -e UPSTREAM=$service:8080 -v /root/$service.cfg:/etc/haproxy/haproxy.cfg proxy"
+    joined = "docker run -d --name $entry --network container:$service-1 -v /root/$service.cfg:/etc/haproxy/haproxy.cfg proxy"
     settings = SETTINGS.replace("bind :$port", "bind :80")
     one = REPLICAS.replace(
         "for number",

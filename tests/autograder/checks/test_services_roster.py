@@ -38,10 +38,12 @@ while number=$((number + 1)); do
 done
 END
 """
-CONTAINED = f"{SHELL}\nmv $client $client.sh\n" + (
-    'echo "exec docker run --rm --name $(basename $client) --network $network -v /root:/root -e list tools bash $client.sh" > $client\n'
-)
-THREADS = f"""
+CONTAINED = f"""{SHELL}
+mv $client $client.sh
+run="docker run --rm --name $(basename $client) --network $network -v /root:/root -e list tools"
+echo "exec $run bash $client.sh" > $client
+"""
+THREADS = """
 cat > $client <<'END'
 #!/usr/bin/env python3
 import http.client, itertools, os, random, threading, time
@@ -53,7 +55,7 @@ def work():
             there = open(os.environ["list"]).read().split()
             try:
                 connection = http.client.HTTPConnection(there[turn % len(there)], timeout=1)
-                connection.request("GET", f"/?{{number}}")
+                connection.request("GET", f"/?{number}")
                 if connection.getresponse().status == 200:
                     break
             except OSError:
