@@ -51,11 +51,18 @@ done
 docker run -d --name $entry --network $network -p $port:8080 -v $config:/etc/haproxy/haproxy.cfg:ro proxy
 """
 REPLACE = """
+address() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' $1; }
+old=$(address $name)
 docker rename $name $name-old
 docker run -d --name $name --network $network --network-alias $service -e GREETING=$greeting app:v1
 docker rm -fv $name-old
+for number in $(seq 9); do
+  docker run -d --name $taker-$name-$number --network $network pause
+  [ "$(address $taker-$name-$number)" = "$old" ] && break
+done
 """
-"""The old one goes last: its address is free only when the new one has another, and the engine gives the lowest that is free."""
+"""The old one goes last, so that the new one can't have its address; then somebody else takes that, or the next replica would get it."""
+LEAVE = "docker ps -aqf name=^$taker- | xargs -r docker rm -fv"
 LOOK_UP = (
     "HAProxy looks the names of its servers up once, when it starts, unless their lines say otherwise: look for resolvers.",
     "A section resolvers with nameserver docker 127.0.0.11:53; on each server line: check resolvers NAME init-addr none. Restart it.",
@@ -86,6 +93,13 @@ def stale(machine: Machine, task: Task) -> Iterator[Fact]:
         if state(found := container(machine, name)) != "running":
             yield task_container_lost(task, found, name)
             return
+    try:
+        yield from _while_replaced(machine, task)
+    finally:
+        machine.sh(f"taker={task.key}-taker\n{LEAVE}")
+
+
+def _while_replaced(machine: Machine, task: Task) -> Iterator[Fact]:
     first, second = task.replicas
     with load(machine, task, task.port, task.greeting) as made:
         if made.calm(0, timeout_s=WITHIN_S) is None:
@@ -138,7 +152,7 @@ class Replaced:
 def _replaced(machine: Machine, task: Task, made: Load, name: str) -> Replaced:
     """Replace a replica by a new one that has its name, and another address, and watch what becomes of the requests."""
     begun = uptime_s(machine)
-    machine.sh(f"{_settings(task)} name={name}\n{REPLACE}", timeout=100, check=True)
+    machine.sh(f"{_settings(task)} name={name} taker={task.key}-taker\n{REPLACE}", timeout=100, check=True)
     host = _host_when_it_answers(machine, name)
     there = uptime_s(machine)
 
