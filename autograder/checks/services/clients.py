@@ -22,10 +22,10 @@ NOBODY_ELSE = ("", "host")
 START = "docker rm -f $name > /dev/null 2>&1; docker run -d --name $name --network $network pause"
 VETH = f"""
 ip link add name $link type veth peer name eth9 netns $pid && ip addr add {OUTSIDE}.1/24 dev $link && ip link set $link up || exit
-in() {{ nsenter --target $pid --net ip "$@"; }}
-for last in $(seq {FIRST} $(({FIRST} + count - 1))); do in addr add {OUTSIDE}.$last/24 dev eth9; done
-in link set eth9 up
-in route add default via {OUTSIDE}.1
+inside() {{ nsenter --target $pid --net ip "$@"; }}
+for last in $(seq {FIRST} $(({FIRST} + count - 1))); do inside addr add {OUTSIDE}.$last/24 dev eth9; done
+inside link set eth9 up
+inside route add default via {OUTSIDE}.1
 """
 """A cable from the machine into the network of a process.  It goes with that network."""
 ADDRESSES = """

@@ -117,7 +117,7 @@ def test_an_entry_that_sends_everybody_to_the_same(graded: Graded) -> None:
 
 @pytest.mark.full
 def test_an_entry_behind_which_all_clients_look_alike(graded: Graded) -> None:
-    hidden = "iptables -t nat -I INPUT -p tcp --dport $port -m comment --comment sticky-test -j SNAT --to-source 10.20.0.1"
+    hidden = "iptables -t nat -I INPUT -p tcp --dport $port -m comment --comment sticky-test -j SNAT --to-source 198.51.100.1"
     verdict = graded("services.sticky", THREE + BY_ADDRESS + START + hidden)
     assert oks(verdict) == [True, False, False]
     assert "Does the entry see it" in hints(verdict)
