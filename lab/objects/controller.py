@@ -3,8 +3,6 @@
 It reads what is wanted, compares it with the pods that there are, and does what ``rollout.step`` says.  It remembers nothing that it could
 look up.  So it does not matter what it has missed: when it begins anew it goes on where another one has stopped, and while there is none,
 the pods run on as they are.
-
-A controller is told when something may have changed, looks, and acts; in between it does nothing at all.
 """
 
 from __future__ import annotations
@@ -18,27 +16,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from http.client import HTTPException
 from typing import Any, Self
 
-from docker.errors import DockerException
-
-from lab.box.errors import CourseError, UsageError
-from lab.box.parallel import AT_ONCE, in_parallel
+from lab.box.errors import CourseError
+from lab.box.parallel import AT_ONCE
+from lab.objects.departure import announced, depart
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
+from lab.objects.drain import cordoned
 from lab.objects.labels import OWNER, UID
+from lab.objects.loop import Loop
 from lab.objects.node import Node, schedule
 from lab.objects.pod import Pod
-from lab.objects.replicas import Observer, Seen
+from lab.objects.replicas import Seen
 from lab.objects.rollout import Replica, next_look_s, step
 from lab.objects.spec import PodSpec
 from lab.objects.store import NOTES, WISHES, Store
-from lab.objects.watch import EVERYTHING, RETRY_S, Watch
+from lab.objects.watch import RETRY_S
 
-SETTLE_S = 0.02
-"""Seconds after a change until it is looked at: most come in bursts."""
-LOCK_S = 10.0
-"""Seconds in which a machine tells whether another controller is at work."""
 MOST_PATIENCE_S = 60.0
 """Seconds between two attempts to make a pod that can't be made, at most; they begin with one second."""
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -53,18 +47,15 @@ class Controller:
     """
 
     def __init__(self, *nodes: Node) -> None:
-        schedule((), nodes)  # refuses two of one name
-        self._nodes, self._store = nodes, Store(nodes[0].machine, WISHES)
-        self._observers = {node.name: Observer(node) for node in nodes}
-        self._wake, self._closed = threading.Event(), threading.Event()
+        self._nodes, self._machine = nodes, nodes[0].machine
+        self._store, self._notes = Store(self._machine, WISHES), Store(self._machine, NOTES)
+        self._loop = Loop(nodes, [self._store], self.reconcile)
+        self._announced: set[str] = set()
         self._lock = threading.RLock()  # work may be over before anybody is told that it has begun
         self._beginning: dict[str, tuple[str, PodSpec, Replica]] = {}
         self._ending: set[str] = set()
         self._failures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-        self._watches: list[Watch] = []
         self._hands = ThreadPoolExecutor(AT_ONCE)
-        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
-        self._notes = Store(nodes[0].machine, NOTES)
         self._noted: dict[str, str] = {}
 
     def start(self) -> Self:
@@ -73,26 +64,13 @@ class Controller:
         Raises:
             UsageError: another controller is at work.
         """
-        for node in self._nodes:
-            lock = f"{self._store.home}/.controller" if node is self._nodes[0] else ""
-            self._watches.append(Watch(node.machine, partial(self._changed, self._observers[node.name]), self._store.home, lock))
-        first = self._watches[0]
-        first.decided.wait(LOCK_S)
-        if first.taken:
-            self.stop()
-            why = "Two would each make what the other one has made already."
-            raise UsageError("Another controller is at work there.", why, "stop that one first: controller.stop()")
-        self._thread.start()
+        self._announced = announced(self._machine)  # whoever has announced their end did not live to bring it about
+        self._loop.start()
         return self
 
     def stop(self) -> None:
         """End; the pods run on, and nobody sees to them."""
-        self._closed.set()
-        self._wake.set()
-        for watch in self._watches:
-            watch.close()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+        self._loop.stop()
         self._hands.shutdown(wait=True)
 
     def __enter__(self) -> Self:
@@ -101,23 +79,6 @@ class Controller:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _changed(self, observer: Observer, what: str) -> None:
-        observer.forget(what)
-        self._wake.set()
-
-    def _run(self) -> None:
-        patience: float | None = 0.0
-        while not self._closed.is_set():
-            self._wake.wait(patience)
-            self._closed.wait(SETTLE_S)
-            self._wake.clear()
-            try:
-                patience = self.reconcile()
-            except (CourseError, OSError, HTTPException, DockerException):  # a node does not answer: whatever it was, look again
-                for observer in self._observers.values():
-                    observer.forget(EVERYTHING)
-                patience = RETRY_S
-
     def reconcile(self) -> float | None:
         """Compare what there is with what is wanted, and begin what is to be done.
 
@@ -125,11 +86,11 @@ class Controller:
             Seconds until it is to be compared again, although nothing has changed; nothing where there is no such time.
         """
         wishes = {it["uid"]: read_deployment(it["manifest"]) for it in self._store.all().values()}
-        seen = [one for pods in in_parallel(lambda observer: observer.look(), self._observers.values()) for one in pods]
+        seen = self._loop.look()
         with self._lock:
             ours = [one for one in seen if one.owner and one.key not in self._ending]
             for one in ours:
-                if one.owner not in wishes:
+                if one.owner not in wishes or one.key in self._announced:
                     self._end(one)
             waits = [self._reconcile(uid, spec, ours, seen) for uid, spec in wishes.items()]
         return min((wait for wait in waits if wait is not None), default=None)
@@ -177,7 +138,8 @@ class Controller:
                 held[replica.node].append(other)
         names = [f"{spec.name}-{spec.hash}-{''.join(secrets.choice(LETTERS) for _ in range(5))}" for _ in range(number)]
         copies = {name: spec.pod(name, {OWNER: spec.name, UID: uid}) for name in names}
-        plan = schedule(list(copies.values()), self._nodes, held)
+        closed = self._loop.lost | cordoned(self._machine)
+        plan = schedule(list(copies.values()), [node for node in self._nodes if node.name not in closed], held)
         if plan.pending:
             self._note(spec.name, next(iter(plan.pending.values())))
         for name, place in plan.placements.items():
@@ -200,7 +162,7 @@ class Controller:
                 self._note(spec.name, str(error))
             else:
                 self._failures.pop((uid, spec.hash), None)
-        self._wake.set()
+        self._loop.wake()
 
     def _end(self, one: Seen) -> None:
         self._ending.add(one.key)
@@ -208,14 +170,14 @@ class Controller:
 
     def _remove(self, pod: Pod) -> None:
         try:
-            pod.delete()
+            depart(self._machine, pod)
         except CourseError:  # it is seen again, and tried again
-            self._closed.wait(RETRY_S)
+            self._loop.closed.wait(RETRY_S)
 
     def _ended(self, key: str) -> None:
         with self._lock:
             self._ending.discard(key)
-        self._wake.set()
+        self._loop.wake()
 
     def _do(self, work: Callable[[], object]) -> Future[Any]:
         """Have something done beside the loop, which must not wait for it."""
@@ -227,4 +189,4 @@ class Controller:
 
 
 def _make(node: Node, copy: PodSpec) -> None:
-    Pod.create(node.machine, copy, node=node.name).start()
+    Pod.create(node.machine, copy, node=node.name, network=node.network).start()

@@ -17,7 +17,7 @@ from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.parallel import in_parallel
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
 from lab.objects.node import Node
-from lab.objects.replicas import Observer, Seen
+from lab.objects.replicas import Observer, Seen, look_at
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
@@ -148,9 +148,10 @@ class Deployment:
         return [(it["number"], it["hash"]) for it in self._kept()["revisions"]]
 
     def pods(self) -> list[Seen]:
-        """Its pods, as they are now, the oldest first."""
+        """Its pods, as they are now, the oldest first; without those of nodes that don't answer."""
         uid = self._kept()["uid"]
-        seen = [one for pods in in_parallel(lambda node: Observer(node).look(), self._nodes) for one in pods if one.owner == uid]
+        looks = in_parallel(lambda node: look_at(Observer(node)), self._nodes)
+        seen = [one for looked in looks if not isinstance(looked, Exception) for one in looked if one.owner == uid]
         return sorted(seen, key=lambda one: (one.replica.created, one.replica.name))
 
     def status(self) -> DeploymentStatus:

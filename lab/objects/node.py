@@ -34,6 +34,7 @@ class Node:
         cpu: how much it has for pods, such as ``2`` or ``500m``.
         memory: how much it has for pods, such as ``512Mi``.
         labels: by which pods ask for it, beside those that every node has: see ``all_labels``.
+        network: of its machine's engine, that its pods are connected to; see ``pod_network``.
 
     Raises:
         UsageError: one of the two is no amount.
@@ -44,6 +45,7 @@ class Node:
     cpu: str
     memory: str
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    network: str = "bridge"
 
     def __post_init__(self) -> None:
         _ = self.capacity

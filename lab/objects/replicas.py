@@ -11,8 +11,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
+from docker.errors import DockerException
+
+from lab.box.errors import CourseError
 from lab.box.parallel import in_parallel
 from lab.objects.engine import inspect
 from lab.objects.kubelet import client as kubelet
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from lab.objects.container import ContainerSpec
     from lab.objects.node import Node
 
+NO_ANSWER = (CourseError, OSError, HTTPException, DockerException)
+"""What is raised where a node does not answer."""
 ALIVE = ("created", "running", "paused", "restarting")
 """The engine's words for a container that has not ended for good."""
 Listed = Mapping[str, Any]
@@ -43,12 +49,14 @@ class Seen:
         owner: the uid of its Deployment; empty where it has none.
         replica: it, as ``rollout.step`` takes it.
         started: whether all its containers were started once.
+        address: IPv4; empty while it has none.
     """
 
     pod: Pod
     owner: str
     replica: Replica
     started: bool
+    address: str
 
     @property
     def key(self) -> str:
@@ -113,7 +121,9 @@ class Observer:
             failed=not all(everyone) or parts[spec.pause]["State"] not in ALIVE or any(it["State"] not in ALIVE for it in mains),
         )
         started = all(it.get("State") != "created" for it in mains)
-        return Seen(Pod(self._node.machine, Identity(spec, key, self._node.name)), labels.get(UID, ""), replica, started)
+        pod = Pod(self._node.machine, Identity(spec, key, self._node.name))
+        networks = parts.get(spec.pause, {}).get("NetworkSettings", {}).get("Networks", {}).values()
+        return Seen(pod, labels.get(UID, ""), replica, started, next((its["IPAddress"] for its in networks), ""))
 
     def _ready_since(self, it: ContainerSpec, part: Listed, findings: Mapping[str, Mapping[str, Any]]) -> float | None:
         if part.get("State") != "running" or part["Id"] not in self._began:
@@ -123,6 +133,14 @@ class Observer:
             since: float | None = findings.get(part["Id"], {}).get("ready_since")
             return since if since and since >= began else None
         return began
+
+
+def look_at(observer: Observer) -> list[Seen] | Exception:
+    """The pods that are on a node now, or why nobody knows."""
+    try:
+        return observer.look()
+    except NO_ANSWER as error:
+        return error
 
 
 def _spec(parts: Iterable[Listed]) -> PodSpec:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 HOME = "/var/lib/course/objects"
 WISHES, NOTES = "deployment", "deployment-note"
 """The kinds of what is kept: Deployments, and what their controller has to say of each."""
+SERVICES, ENDPOINTS = "service", "endpoints"
+"""Services, and where each leads."""
+ENDING = "ending"
+"""Pods that are about to be removed, by their keys."""
+CORDONED = "cordoned"
+"""Nodes that get no new pods."""
 
 
 class Store:

@@ -19,8 +19,9 @@ from lab.objects.service_spec import Endpoint, ServicePort
 SERVICES, NODE_PORTS, LEAVING, NOBODY, MARK = (f"COURSE-{name}" for name in ("SERVICES", "NODEPORTS", "POSTROUTING", "NOBODY", "MARK-MASQ"))
 MASQUERADED = "0x4000"
 """The mark of packets whose sender is to be replaced by the node: an endpoint that asks itself would answer behind the node's back."""
-HAIRPIN = "for port in $(ls /sys/class/net/{bridge}/brif); do bridge link set dev $port hairpin on; done"
-"""For a shell: tells a bridge to send what comes from a port back to it, where that is the way.  Clusters' networks do it for each pod."""
+HAIRPIN = 'for card in /sys/class/net/*/brport; do bridge link set dev "$(basename "${card%/brport}")" hairpin on; done'
+"""For a shell: tells all bridges to send back what comes from a card to that card, where that is the way.  Clusters' networks do it for
+each pod."""
 OWN_CHAIN = re.compile(r"^:(COURSE-(?:SVC|SEP)-[0-9A-F]{12}) ", re.MULTILINE)
 
 
