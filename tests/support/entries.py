@@ -1,21 +1,21 @@
 """Entries to a group of replicas, as learners make them in a shell: for tests of the tasks of lesson 06.
 
-They find ``$name``, ``$greeting`` and ``$port`` in variables, and what they start in the background ends with ``END``.
+They find ``$service``, ``$greeting`` and ``$port`` in variables, and what they start in the background ends with ``END``.
 """
 
 from __future__ import annotations
 
 PIDS = "/run/course-test-pids"
 ADDRESS = """
-address() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' $name-$1; }
+address() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' $service-$1; }
 """
 THREE = f"""
-for number in 1 2 3; do docker run -d --name $name-$number -e GREETING=$greeting ${{image:-app:v1}}; done
+for number in 1 2 3; do docker run -d --name $service-$number -e GREETING=$greeting ${{image:-app:v1}}; done
 {ADDRESS}
 """
-"""Three replicas ``$name-1`` to ``$name-3``, and a function that prints the address of one."""
+"""Three replicas ``$service-1`` to ``$service-3``, and a function that prints the address of one."""
 CONFIG = """
-cat > /root/$name.cfg <<END
+cat > /root/$service.cfg <<END
 defaults
   mode http
   timeout connect 1s
@@ -31,11 +31,11 @@ END
 """
 """The settings of an HAProxy that asks each replica whether it is ready."""
 START = f"""
-haproxy -D -p {PIDS}-haproxy -f /root/$name.cfg
+haproxy -D -p {PIDS}-haproxy -f /root/$service.cfg
 """
 HAPROXY = CONFIG + START
 IN_THE_BACKGROUND = f"""
-setsid bash /root/$name-loop > /dev/null 2>&1 < /dev/null &
+setsid bash /root/$service-loop > /dev/null 2>&1 < /dev/null &
 echo $! > {PIDS}-loop
 """
 END = rf"""

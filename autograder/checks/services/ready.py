@@ -66,7 +66,7 @@ NONE_LOST = (
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     """The entry's port, which is one of those for Services, an image, and what the replicas are to say."""
     port = dice.integer(FIRST_PORT, LAST_PORT)
-    return {"name": key, "image": f"{key}-app", "greeting": f"hello-{dice.nonce()}", "port": port, "switch": SWITCH}
+    return {"service": key, "image": f"{key}-app", "greeting": f"hello-{dice.nonce()}", "port": port, "switch": SWITCH}
 
 
 def prepare(machine: Machine, task: Task) -> None:

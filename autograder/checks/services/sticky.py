@@ -40,7 +40,7 @@ GOES = (
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     """The entry's port, which is one of those for Services, and what the replicas are to say."""
-    return {"name": key, "greeting": f"hello-{dice.nonce()}", "port": dice.integer(FIRST_PORT, LAST_PORT)}
+    return {"service": key, "greeting": f"hello-{dice.nonce()}", "port": dice.integer(FIRST_PORT, LAST_PORT)}
 
 
 @check("services.sticky", kind="program", parts=4, draw=draw, timeout_s=280)

@@ -39,7 +39,7 @@ NO_PROGRAM = ("ss -Hltnp shows who listens, ss -tnp who is connected to whom.", 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     """An address that is nobody's, a port, and what the replicas are to say."""
     address = f"10.96.{dice.integer(1, 254)}.{dice.integer(1, 254)}"
-    return {"name": key, "greeting": f"hello-{dice.nonce()}", "address": address, "port": dice.ports(1)[0]}
+    return {"service": key, "greeting": f"hello-{dice.nonce()}", "address": address, "port": dice.ports(1)[0]}
 
 
 @check("services.vip", kind="program", parts=4, draw=draw, timeout_s=300)

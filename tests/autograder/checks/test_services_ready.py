@@ -19,10 +19,10 @@ pytestmark = [
     pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 LOOP = f"""{THREE}
-cat > /root/$name-loop <<END
-chain=$name port=$port replicas="$(address 1) $(address 2) $(address 3)"
+cat > /root/$service-loop <<END
+chain=$service port=$port replicas="$(address 1) $(address 2) $(address 3)"
 END
-cat >> /root/$name-loop <<'END'
+cat >> /root/$service-loop <<'END'
 iptables -t nat -N $chain
 for hook in PREROUTING OUTPUT; do iptables -t nat -A $hook -p tcp --dport $port -m addrtype --dst-type LOCAL -j $chain; done
 while :; do
@@ -52,17 +52,17 @@ ONE_BY_ONE = f"""{CHOICES}
 write() {{ iptables -t nat -F $chain; sleep 1; choices $* | while read rule; do iptables -t nat $rule; done; }}
 """
 RESTART = f"""
-cat > /root/$name-loop <<'END'
+cat > /root/$service-loop <<'END'
 while :; do
-  for it in $(docker ps -qf name=$name-); do docker exec $it wget -q -O /dev/null http://127.0.0.1:8080/ready || docker restart $it; done
+  for it in $(docker ps -qf name=$service-); do docker exec $it wget -q -O /dev/null http://127.0.0.1:8080/ready || docker restart $it; done
   sleep 0.5
 done
 END
-sed -i "1i name=$name" /root/$name-loop
+sed -i "1i service=$service" /root/$service-loop
 {IN_THE_BACKGROUND}
 """
 PUBLISHED = """
-docker run -d --name $name-proxy -p $port:8080 -v /root/$name.cfg:/etc/haproxy/haproxy.cfg proxy
+docker run -d --name $service-proxy -p $port:8080 -v /root/$service.cfg:/etc/haproxy/haproxy.cfg proxy
 """
 
 

@@ -23,13 +23,13 @@ REMEMBERS = CONFIG.replace("balance roundrobin", "balance roundrobin\n  stick-ta
 COOKIE = CONFIG.replace("balance roundrobin", "balance roundrobin\n  cookie BACKEND insert")
 FIRST = CONFIG.replace("balance roundrobin", "balance first")
 PUBLISHED = """
-docker run -d --name $name-proxy -p $port:8080 -v /root/$name.cfg:/etc/haproxy/haproxy.cfg proxy
+docker run -d --name $service-proxy -p $port:8080 -v /root/$service.cfg:/etc/haproxy/haproxy.cfg proxy
 """
 RULES = """
-cat > /root/$name-loop <<END
-chain=$name port=$port replicas="$(address 1) $(address 2) $(address 3)"
+cat > /root/$service-loop <<END
+chain=$service port=$port replicas="$(address 1) $(address 2) $(address 3)"
 END
-cat >> /root/$name-loop <<'END'
+cat >> /root/$service-loop <<'END'
 iptables -t nat -N $chain
 for hook in PREROUTING OUTPUT; do iptables -t nat -A $hook -p tcp --dport $port -m addrtype --dst-type LOCAL -j $chain; done
 write() {

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.checks.services.networks import Connection, parse_connections
 from autograder.testing import Graded, graded, hints, oks
-from tests.support.entries import CONFIG, END, HAPROXY, THREE
+from tests.support.entries import END, HAPROXY, THREE
 
 if TYPE_CHECKING:
     from lab.box.instances.box import Box
@@ -20,13 +20,13 @@ pytestmark = [
     pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
 CHAIN = """
-iptables -t nat -N $name
-for chain in PREROUTING OUTPUT; do iptables -t nat -A $chain -d $address -p tcp --dport $port -j $name; done
+iptables -t nat -N $service
+for chain in PREROUTING OUTPUT; do iptables -t nat -A $chain -d $address -p tcp --dport $port -j $service; done
 """
 CHOICE = """
 for number in 1 2 3; do
   chance=$(awk "BEGIN {print 1 / (4 - $number)}")
-  iptables -t nat -A $name -p tcp -m statistic --mode random --probability $chance -j DNAT --to-destination $(address $number):8080
+  iptables -t nat -A $service -p tcp -m statistic --mode random --probability $chance -j DNAT --to-destination $(address $number):8080
 done
 """
 RULES = THREE + CHAIN + CHOICE
@@ -75,8 +75,8 @@ def test_rules_of_the_kernel(graded: Graded, way: str) -> None:
 
 
 def test_replicas_in_a_network_of_their_own(graded: Graded) -> None:
-    own = THREE.replace("docker run", "docker run --network $name")
-    verdict = graded("services.vip", "docker network create $name", own + CHAIN + CHOICE)
+    own = THREE.replace("docker run", "docker run --network $service")
+    verdict = graded("services.vip", "docker network create $service", own + CHAIN + CHOICE)
     assert verdict.score == 1, verdict.text()
 
 
@@ -129,14 +129,10 @@ def test_an_address_on_an_interface_with_a_proxy_at_it(graded: Graded) -> None:
     assert "haproxy has a connection of its own" in hints(verdict)
 
 
-def test_rules_that_lead_to_a_published_port(graded: Graded) -> None:
-    published = """
-docker run -d --name $name-proxy -p 9000:8080 -v /root/$name.cfg:/etc/haproxy/haproxy.cfg proxy
-for chain in PREROUTING OUTPUT; do
-  iptables -t nat -A $chain -d $address -p tcp --dport $port -j DNAT --to-destination $(hostname -I | cut -d' ' -f1):9000
-done
-"""
-    verdict = graded("services.vip", THREE + CONFIG.replace(":$port", ":8080") + published)
+def test_rules_that_lead_to_published_ports(graded: Graded) -> None:
+    published = THREE.replace("docker run", "docker run -p 900$number:8080")
+    to_the_box = CHOICE.replace("$(address $number):8080", "$(hostname -I | cut -d' ' -f1):900$number")
+    verdict = graded("services.vip", published + CHAIN + to_the_box)
     assert oks(verdict) == [True, True, True, False], verdict.text()
     assert "Docker has published" in hints(verdict)
 
