@@ -121,7 +121,7 @@ def _one_goes(machine: Machine, entry: Entry, group: Sequence[Replica], answers:
     orphans = [client for client, host in by_client.items() if host == victim.host]
 
     def all_served() -> bool:
-        again = entry.ask(machine, 1, orphans)
+        again = entry.ask(machine, 1, orphans, gives_up=1)
         return len(again) == len(orphans) and all(it.host for it in again)
 
     machine.sh(f"docker stop {victim.container}", check=True)
