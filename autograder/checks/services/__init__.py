@@ -1,5 +1,5 @@
-"""Lesson 06: one name for a group, and the ways to it."""
+"""Lesson 06: one name for a group that changes, and the ways from it to a member."""
 
-from autograder.checks.services import dns, proxy, roster, stale
+from autograder.checks.services import dns, proxy, ready, roster, stale, sticky, vip
 
-__all__ = ["dns", "proxy", "roster", "stale"]
+__all__ = ["dns", "proxy", "ready", "roster", "stale", "sticky", "vip"]
