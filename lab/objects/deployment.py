@@ -22,10 +22,12 @@ from lab.objects.replicas import NO_ANSWER, Observer, Seen
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
-from lab.report import table
+from lab.report import RenewedLine, table
 
 WAIT_S = 120.0
 """Seconds that ``wait`` has, if it is not told otherwise."""
+MOST_OF_A_NOTE = 80
+"""Letters of a controller's note that have room in a line."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ class DeploymentStatus:
     patience_s: float
     look_again_s: float
     note: str = ""
+
+    @property
+    def in_short(self) -> str:
+        """How far it is, in one line."""
+        new = f", {self.updated} of the new template" if self.updated < self.there else ""
+        why = f": {self.note.splitlines()[0][:MOST_OF_A_NOTE]}" if self.note and not self.fulfilled else ""
+        return f"{self.ready} of {self.wanted} ready{new}{why}"
 
     def __repr__(self) -> str:
         row = (self.name, f"{self.ready} of {self.wanted}", self.updated, self.available, self.there)
@@ -170,7 +179,7 @@ class Deployment:
         return table(("pod", "node", "ready"), *rows)
 
     def wait(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
-        """Return when the wish is fulfilled.
+        """Return when the wish is fulfilled; what takes longer shows how far it is.
 
         Args:
             timeout_s: seconds until it is given up.
@@ -183,16 +192,18 @@ class Deployment:
         changed.set()
         watches = [Watch(node.machine, lambda _: changed.set(), self._store.home) for node in self._nodes]
         try:
-            while True:
-                changed.clear()
-                status = self.status()
-                if status.fulfilled:
-                    return status
-                left = min(until - time.monotonic(), status.patience_s)
-                if left <= 0:
-                    hint = "a controller has to run: Controller(node).start()" if not status.note else f"{self.name}.undo(), or mend it"
-                    raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), hint)
-                changed.wait(min(left, status.look_again_s))
+            with RenewedLine() as line:
+                while True:
+                    changed.clear()
+                    status = self.status()
+                    line.say(status.in_short)
+                    if status.fulfilled:
+                        return status
+                    left = min(until - time.monotonic(), status.patience_s)
+                    if left <= 0:
+                        hint = "a controller has to run: Controller(node).start()" if not status.note else f"{self.name}.undo(), or mend it"
+                        raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), hint)
+                    changed.wait(min(left, status.look_again_s, line.hidden_s or left))
         finally:
             in_parallel(Watch.close, watches)
 

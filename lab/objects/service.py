@@ -8,21 +8,28 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.objects.node import Node
 from lab.objects.published import Published
-from lab.objects.service_spec import HEADLESS, Endpoint, Endpoints, ServiceSpec, read_service
+from lab.objects.service_spec import HEADLESS, NODE_PORTS, Endpoint, Endpoints, ServiceSpec, read_service
 from lab.objects.store import ENDPOINTS, SERVICES, Store
 from lab.objects.watch import Watch
+from lab.report import RenewedLine
 
 ADDRESSES = IPv4Network("10.96.0.0/16")
 """Virtual addresses are from here; no network of a box has one of them.  In clusters that kubeadm made it is 10.96.0.0/12."""
-WAIT_S = 60.0
-"""Seconds that ``wait`` has, if it is not told otherwise."""
+WAIT_S, SEEN_S = 60.0, 5.0
+"""Seconds that ``wait`` has, if it is not told otherwise; and those in which a controller sees what has been changed."""
+UNSEEN = "Its controller has not seen yet what is wanted, or none is at work."
+
+
+def kept_service(kept: Mapping[str, Any]) -> ServiceSpec:
+    """What is wanted of a Service, as a ``Store`` has kept it."""
+    return read_service(kept["manifest"]).with_node_ports(kept["node_ports"])
 
 
 class Service:
@@ -49,8 +56,8 @@ class Service:
         there = it._store.all()
         before = there.pop(spec.name, {})
         address = _address(spec, before.get("address", HEADLESS), {kept["address"]: name for name, kept in there.items()})
-        _refuse_node_ports(spec, {name: read_service(kept["manifest"]) for name, kept in there.items()})
-        it._store.put(spec.name, {"manifest": manifest, "address": address, "revision": secrets.token_hex(4)})
+        chosen = _node_ports(spec, before.get("node_ports", {}), map(kept_service, there.values()))
+        it._store.put(spec.name, {"manifest": manifest, "address": address, "node_ports": chosen, "revision": secrets.token_hex(4)})
         return it
 
     @property
@@ -60,7 +67,7 @@ class Service:
         Raises:
             CourseError: the Service is gone.
         """
-        return read_service(self._kept()["manifest"])
+        return kept_service(self._kept())
 
     @property
     def address(self) -> str:
@@ -74,16 +81,14 @@ class Service:
     def status(self) -> Published:
         """Where it leads, and who was left out and why, as its controller has written it down.
 
+        What has just been changed is not seen at once: its controller has some seconds.
+
         Raises:
-            CourseError: the Service is gone, or no controller has seen it yet.
+            CourseError: the Service is gone, or no controller sees it.
         """
-        kept, listed = self._kept(), self._lists.get(self.name)
-        spec = read_service(kept["manifest"])
-        if not listed or listed["revision"] != kept["revision"]:
-            why = "Its controller has not seen yet what is wanted, or none is at work."
-            raise CourseError(f"The Service {self.name} leads nowhere yet.", why, "ServiceController(node).start()")
-        leads = [Endpoints(tuple(Endpoint(**one) for one in it["ready"]), it["left_out"]) for it in listed["ports"]]
-        return Published(spec, kept["address"], dict(zip(spec.ports, leads, strict=True)), kept["revision"])
+        if not (found := self._published() or self._await(lambda _: True, SEEN_S)):
+            raise CourseError(f"The Service {self.name} leads nowhere yet.", UNSEEN, "ServiceController(node).start()")
+        return found
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where its first port leads now.
@@ -104,29 +109,41 @@ class Service:
             WaitTimeout: the time is up; with who was left out and why.
             CourseError: the Service is gone.
         """
-        until, changed, seen = time.monotonic() + timeout_s, threading.Event(), ""
-        watch = Watch(self._machine, lambda _: changed.set(), self._lists.home)
-        try:
-            while time.monotonic() < until:
-                changed.clear()
-                self._kept()
-                try:
-                    status = self.status()
-                except CourseError as error:
-                    seen = str(error)
-                else:
-                    if len(status.ready) == ready:
-                        return status
-                    seen = repr(status)
-                changed.wait(max(0.0, until - time.monotonic()))
-        finally:
-            watch.close()
+        if found := self._await(lambda published: len(published.ready) == ready, timeout_s):
+            return found
         hint = f"compare the labels of the pods with the selector, {dict(self.spec.selector)}"
-        raise WaitTimeout(f"The Service {self.name} does not lead to {ready} pods.", seen, hint)
+        raise WaitTimeout(f"The Service {self.name} does not lead to {ready} pods.", repr(self._published() or UNSEEN), hint)
 
     def delete(self) -> None:
         """Have no such Service any more: the controller takes its address and its name away."""
         self._store.delete(self.name)
+
+    def _published(self) -> Published | None:
+        """Where it leads; nothing as long as no controller has seen what is wanted now."""
+        kept, listed = self._kept(), self._lists.get(self.name)
+        if not listed or listed["revision"] != kept["revision"]:
+            return None
+        spec = kept_service(kept)
+        leads = [Endpoints(tuple(Endpoint(**one) for one in it["ready"]), it["left_out"]) for it in listed["ports"]]
+        return Published(spec, kept["address"], dict(zip(spec.ports, leads, strict=True)), kept["revision"])
+
+    def _await(self, wanted: Callable[[Published], bool], timeout_s: float) -> Published | None:
+        """Where it leads, as soon as that is as wanted; nothing where the time is up first."""
+        until, changed = time.monotonic() + timeout_s, threading.Event()
+        watch = Watch(self._machine, lambda _: changed.set(), self._lists.home)
+        try:
+            with RenewedLine() as line:
+                while True:
+                    changed.clear()
+                    if (found := self._published()) and wanted(found):
+                        return found
+                    line.say(found.in_short if found else f"{self.name} leads nowhere yet")
+                    left = until - time.monotonic()
+                    if left <= 0:
+                        return None
+                    changed.wait(min(left, line.hidden_s or left))
+        finally:
+            watch.close()
 
     def _kept(self) -> dict[str, Any]:
         kept = self._store.get(self.name)
@@ -154,8 +171,16 @@ def _address(spec: ServiceSpec, before: str, taken: Mapping[str, str]) -> str:
     return address
 
 
-def _refuse_node_ports(spec: ServiceSpec, others: Mapping[str, ServiceSpec]) -> None:
-    taken = {(port.node, port.protocol): name for name, other in others.items() for port in other.ports}
+def _node_ports(spec: ServiceSpec, before: Mapping[str, int], others: Iterable[ServiceSpec]) -> dict[str, int]:
+    """The ports of nodes that are chosen for a Service, by the keys of its own; those that it has it keeps.
+
+    Raises:
+        UsageError: the manifest asks for one that another Service has.
+    """
+    taken = {port.node: other.name for other in others for port in other.ports if port.node}
+    taken |= {port.node: spec.name for port in spec.ports if port.node and port.node not in taken}
     for port in spec.ports:
-        if port.node and (who := taken.get((port.node, port.protocol))):
+        if port.node and (who := taken[port.node]) != spec.name:
             raise UsageError(f"nodePort: {port.node} is the Service {who}'s.", "A port of the nodes leads to one.", "choose another one")
+    free = iter(secrets.SystemRandom().sample([n for n in range(NODE_PORTS[0], NODE_PORTS[1] + 1) if n not in taken], len(spec.ports)))
+    return {port.key: before.get(port.key) or next(free) for port in spec.ports if spec.outside and not port.node}

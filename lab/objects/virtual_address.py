@@ -18,7 +18,8 @@ from lab.objects.service_spec import Endpoint, ServicePort
 
 SERVICES, NODE_PORTS, LEAVING, NOBODY, MARK = (f"COURSE-{name}" for name in ("SERVICES", "NODEPORTS", "POSTROUTING", "NOBODY", "MARK-MASQ"))
 MASQUERADED = "0x4000"
-"""The mark of packets whose sender is to be replaced by the node: an endpoint that asks itself would answer behind the node's back."""
+"""The mark of packets whose sender is to be replaced by the node's address on the way they take: an endpoint that asks itself would answer
+behind the node's back, and what the node itself sends has its address on the way to nowhere, since nobody has the virtual one."""
 HAIRPIN = 'for card in /sys/class/net/*/brport; do bridge link set dev "$(basename "${card%/brport}")" hairpin on; done'
 """For a shell: tells all bridges to send back what comes from a card to that card, where that is the way.  Clusters' networks do it for
 each pod."""
@@ -76,8 +77,7 @@ def rules(addresses: Collection[Address], before: str) -> str:
     nat, filters = list(_nat(addresses)), list(_filter(addresses))
     chains = [SERVICES, NODE_PORTS, LEAVING, MARK, *(chain for it in addresses for chain in _chains(it))]
     stale = [chain for chain in OWN_CHAIN.findall(before) if chain not in chains]
-    missing = [(table, f"-I {chain} 1 -j {ours}") for table, chain, ours in JUMPS if not _has(before, chain, ours)]
-    jumps = {table: [jump for its, jump in missing if its == table] for table in ("nat", "filter")}
+    jumps = {table: list(_jumps(table, before)) for table in ("nat", "filter")}
     parts = [
         "*nat", *_empty([*chains, *stale]), *jumps["nat"], *nat, *(f"-X {chain}" for chain in stale), "COMMIT",
         "*filter", *_empty([NOBODY]), *jumps["filter"], *filters, "COMMIT",
@@ -94,6 +94,17 @@ def removal(before: str) -> str:
         jumps = [f"-D {chain} -j {ours}" for its, chain, ours in JUMPS if its == table and _has(before, chain, ours)]
         parts += [f"*{table}", *_empty(known), *jumps, *(f"-X {chain}" for chain in known), "COMMIT"]
     return "\n".join(parts) + "\n"
+
+
+def _jumps(table: str, before: str) -> Iterator[str]:
+    """Lines that put each jump first in its chain: an engine that was there first accepts what we are to refuse."""
+    rules_there = before.partition(f"*{table}\n")[2].partition("COMMIT")[0].splitlines()
+    for its, chain, ours in JUMPS:
+        first = next((line for line in rules_there if line.startswith(f"-A {chain} ")), "")
+        if its == table and first != f"-A {chain} -j {ours}":
+            if _has(before, chain, ours):
+                yield f"-D {chain} -j {ours}"
+            yield f"-I {chain} 1 -j {ours}"
 
 
 def _has(saved: str, chain: str, ours: str) -> bool:
@@ -116,6 +127,7 @@ def _nat(addresses: Collection[Address]) -> Iterator[str]:
     yield f"-A {LEAVING} -m mark --mark {MASQUERADED}/{MASQUERADED} -j MASQUERADE"
     for it in addresses:
         if it.ready:
+            yield f"-A {SERVICES} {it.matched} -m addrtype --src-type LOCAL -j {MARK}"
             yield f"-A {SERVICES} {it.matched} -j {it.chain}"
             yield from _node_port(it)
             yield from _choice(it)

@@ -1,8 +1,8 @@
 """A program for a machine: who listens in which network, and who can connect to it.  It needs nothing but Python 3.12 and root.
 
-It reads JSON: for each place its name, the file of its network namespace and its addresses; and how long a connection may take.  It prints
-JSON: the doors that are listened on, and for each place what became of an attempt at each door.  Attempts are real ones: a child enters the
-place's network, and connects to all doors at once.
+It reads JSON: for each place its name, the file of its network namespace and its addresses; more doors that are to be tried; and how long
+a connection may take.  It prints JSON: the doors that are listened on and those that were named, and for each place what became of an
+attempt at each door.  Attempts are real ones: a child enters the place's network, and connects to all doors at once.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def attempt(there: list[Door], timeout_s: float) -> list[str]:
 def main(asked: dict[str, Any]) -> dict[str, Any]:
     """Find the doors, and try them from everywhere."""
     found = each_inside(asked["places"], doors)
-    there = [(owner, address, port) for listed in found.values() for owner, address, port in listed]
+    there = [(owner, address, port) for listed in (*found.values(), asked["also"]) for owner, address, port in listed]
     return {"doors": there, "tried": each_inside(asked["places"], lambda _: attempt(there, asked["timeout_s"]))}
 
 

@@ -2,39 +2,46 @@
 
 Each request is a connection of its own, because a load balancer decides when a connection is made.  Each has its own id, which the app
 logs. The live pictures that are open show each request and who answered it; nothing is shown there that was not really sent.
+
+Requests come from your computer, or from a container of the box: some addresses lead somewhere only from there.
 """
 
 from __future__ import annotations
 
+import json
+import random
 import secrets
-import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from http.client import RemoteDisconnected
+from pathlib import Path
 from statistics import quantiles
 
 import requests
 from IPython.display import display
 
-from lab.box.errors import UsageError
+from lab.box.errors import CourseError, UsageError
+from lab.box.machine import Machine, command
+from lab.observe import ask_from, pid
+from lab.observe.ask_from import BROKEN
 from lab.report import table
 from lab.widgets.topology import TopologyView
 
 TIMEOUT_S = 10.0
 SHOWN_AFTER_S = 1.0
 MOST = 10_000
+INSIDE = """
+exec nsenter --target {pid} --net unshare --mount sh -e -c '
+    names=$(mktemp); cat /proc/{pid}/root/etc/resolv.conf > $names; mount --bind $names /etc/resolv.conf; rm $names
+    exec python3 -I -S /dev/fd/9' 9<<'END_OF_PROGRAM'
+{program}
+END_OF_PROGRAM"""
+"""Runs a program of Python in the network of a process, with that process's name server."""
 PER_S, AT_ONCE, EVERY = 20, 16, 200
 """Where nobody knows how many there will be: requests in a second, how many at the same time, and twenty times as many as between two
 lines that tell how many there have been."""
-BROKEN = {
-    RemoteDisconnected: "closed without an answer",
-    ConnectionRefusedError: "refused: nobody listens there",
-    ConnectionResetError: "reset: it was broken off",
-    socket.gaierror: "there is no such name",
-}
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,14 @@ class Request:
         seconds: from the request to the answer.
         by: the container or machine that answered, as it calls itself; empty where nobody did.
         trouble: why it failed; empty where it did not.
+        url: where it was sent.
     """
 
     id: str
     seconds: float
     by: str = ""
     trouble: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,38 +88,75 @@ class Load:
         return f"{table(('who answered', 'requests', 'share'), *rows)}\nhalf of them within {cuts[9]:.0f} ms, 95 % within {cuts[18]:.0f} ms"
 
 
-def load(url: str, n: int = 100, *, at_once: int = 4, during: Callable[[], object] | None = None) -> Load:
+def load(
+    url: str | Sequence[str],
+    n: int = 100,
+    *,
+    at_once: int = 4,
+    by: tuple[Machine, str] | None = None,
+    during: Callable[[], object] | None = None,
+) -> Load:
     """Send requests, and show them in the live pictures that are open.
 
     Args:
-        url: where to, such as ``box.url(80)``.
+        url: where to, such as ``box.url(80)``; of several, each request goes to one that is taken by chance.
         n: how many.
         at_once: how many at the same time.
-        during: something to be done meanwhile, such as ``web.wait``: until it is over, ``PER_S`` requests in a second are sent, however
-            many that are in the end.
+        by: who sends them, a machine and the name of a container on it; your computer where nobody is named.
+        during: something to be done meanwhile, such as ``web.wait``: until it is over, your computer sends ``PER_S`` requests in a second,
+            however many that are in the end.
 
     Raises:
-        UsageError: that is no number of requests.
+        UsageError: that is no number of requests, or no address.
+        CourseError: the container does not run.
         Exception: what is done meanwhile fails.
     """
+    urls = [url] if isinstance(url, str) else list(url)
+    if not (urls and 0 < n <= MOST and 0 < at_once <= n + at_once):
+        what = f"{n} requests, {at_once} at a time, can't be sent to {len(urls)} addresses."
+        raise UsageError(what, f"It takes 1 to {MOST} requests, and an address.", "load(box.url(80), 100)")
     if during:
-        return _meanwhile(url, during)
-    if not (0 < n <= MOST and 0 < at_once <= n + at_once):
-        raise UsageError(f"{n} requests, {at_once} at a time, can't be sent.", f"It takes 1 to {MOST}.", "load(box.url(80), 100)")
+        return _meanwhile(urls, during)
     announce = _Announcer(n)
-    with ThreadPoolExecutor(at_once) as pool:
-        made = tuple(pool.map(lambda _: announce(_ask(url)), range(n)))
+    if by:
+        made = _inside(*by, {"urls": urls, "n": n, "at_once": at_once, "timeout_s": TIMEOUT_S}, announce)
+    else:
+        with ThreadPoolExecutor(at_once) as pool:
+            made = tuple(pool.map(lambda _: announce(_ask(random.choice(urls))), range(n)))  # noqa: S311
     announce.end()
     return Load(made)
 
 
-def _meanwhile(url: str, during: Callable[[], object]) -> Load:
+def _inside(machine: Machine, container: str, asked: dict[str, object], announce: Callable[[Request], Request]) -> tuple[Request, ...]:
+    """Send the requests from the network of a container."""
+    process = pid(machine, container)
+    if not process:
+        raise CourseError(f"{container} does not run.", "Requests are sent by what runs.", f"docker start {container}")
+    script = INSIDE.format(pid=process, program=Path(ask_from.__file__).read_text())
+    made: list[Request] = []
+    lines = said = b""
+
+    def show(stream: str, text: bytes) -> None:
+        nonlocal lines, said
+        if stream == "stdout":
+            *whole, lines = (lines + text).split(b"\n")
+            made.extend(announce(Request(*json.loads(line))) for line in whole)
+        else:
+            said += text
+
+    request = command.Request(script, TIMEOUT_S * MOST, stdin=json.dumps(asked).encode())
+    if code := machine.stream(request, show):
+        raise CourseError(f"{container} could not send requests: exit code {code}.", said.decode(errors="replace")[-500:])
+    return tuple(made)
+
+
+def _meanwhile(urls: Sequence[str], during: Callable[[], object]) -> Load:
     """Send requests, at a steady pace, until something else is over."""
     announce, made = _Announcer(), list[Future[Request]]()
     with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as beside:
         done = beside.submit(during)
         while not made or wait([done], 1 / PER_S).not_done:
-            made.append(pool.submit(lambda: announce(_ask(url))))
+            made.append(pool.submit(lambda: announce(_ask(random.choice(urls)))))  # noqa: S311
     announce.end()
     done.result()
     return Load(tuple(one.result() for one in made))
@@ -130,7 +176,7 @@ def _ask(url: str) -> Request:
         trouble = f"no answer within {TIMEOUT_S:g} s"
     except requests.RequestException as error:
         trouble = _broken(error)
-    return Request(name, time.monotonic() - began, by, trouble)
+    return Request(name, time.monotonic() - began, by, trouble, url)
 
 
 def _broken(error: BaseException) -> str:
@@ -155,7 +201,7 @@ class _Announcer:
     def __call__(self, request: Request) -> Request:
         self._done += 1
         for view in list(TopologyView.open_views):
-            view.pulse(request.by, request.id, failed=bool(request.trouble))
+            view.pulse(request.by, request.id, failed=bool(request.trouble), url=request.url)
         if time.monotonic() - self._began > SHOWN_AFTER_S and self._done % max(1, (self._total or EVERY) // 20) == 0:
             self._say(f"{self._done}{f' of {self._total}' if self._total else ''} requests …")
         return request

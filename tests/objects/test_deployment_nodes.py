@@ -16,15 +16,16 @@ from lab.objects.drain import drain, uncordon
 from lab.objects.labels import OWNER
 from lab.objects.node import Node
 from lab.objects.store import CORDONED, WISHES, Store
+from tests.objects.manifests import DEPLOYMENT
 from tests.objects.test_cluster import Mortal
-from tests.objects.test_deployment import PATIENCE_S, WEB
+from tests.objects.test_deployment import PATIENCE_S
 from tests.support.course import until
 
 if TYPE_CHECKING:
     from lab.box.instances.box import Box
 
 pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
-FOUR = WEB.replace("replicas: 3", "replicas: 4")
+FOUR = DEPLOYMENT.replace("replicas: 3", "replicas: 4")
 
 
 @dataclass(frozen=True)

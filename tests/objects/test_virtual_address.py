@@ -97,8 +97,26 @@ def test_of_those_that_are_left_each_takes_its_part() -> None:
     assert [line.partition("--probability ")[2][:8] for line in text.splitlines() if "statistic" in line] == ["0.333333", "0.500000"]
 
 
-def test_the_jumps_are_made_once() -> None:
-    first = rules([address()], "")
-    assert first.count("-I ") == 6
-    there = "".join(f"-A {line.split()[1]} -j {line.split()[-1]}\n" for line in first.splitlines() if line.startswith("-I "))
+def test_the_jumps_are_made_once_and_stay_first() -> None:
+    text = rules([address()], "")
+    jumps = {part.split("\n")[0]: [line for line in part.splitlines() if line.startswith("-I ")] for part in text.split("*")[1:]}
+    assert {table: len(lines) for table, lines in jumps.items()} == {"nat": 3, "filter": 3}
+    there = "".join(
+        "\n".join([f"*{table}", *(f"-A {line.split()[1]} -j {line.split()[-1]}" for line in lines), "COMMIT\n"])
+        for table, lines in jumps.items()
+    )
     assert "-I " not in rules([address()], there)
+    behind = there.replace("-A FORWARD", "-A FORWARD -j DOCKER-USER\n-A FORWARD")
+    assert [line for line in rules([address()], behind).splitlines() if line.startswith(("-I ", "-D "))] == [
+        "-D FORWARD -j COURSE-NOBODY", "-I FORWARD 1 -j COURSE-NOBODY",
+    ]  # fmt: skip
+
+
+@on_both
+def test_what_the_machine_itself_sends_comes_from_where_it_can_be_answered(box: Box, three: list[Endpoint]) -> None:
+    box.sh("ip address add 10.97.0.1/32 dev lo; ip route add 10.96.0.0/16 dev docker0 src 10.97.0.1", check=True)
+    put(box, address(*three))
+    seen = box.sh(f"curl -s -m 5 http://{VIP}/; for n in 1 2 3; do docker logs --tail 1 vip-$n; done").stdout
+    box.sh("ip route delete 10.96.0.0/16; ip address delete 10.97.0.1/32 dev lo", check=True)
+    assert "container: " in seen
+    assert "10.97.0.1" not in seen

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.box.errors import CourseError
+from lab.box.errors import CourseError, UsageError
 from lab.picture.reach import reach
 
 if TYPE_CHECKING:
@@ -55,6 +55,21 @@ def test_a_rule_that_drops_is_silence_and_one_that_rejects_a_refusal(bare: Box) 
         number = next(at for at, door in enumerate(found.doors) if door.owner == "the box" and door.port == 8097)
         assert found.tried["quiet"][number] == word
         assert found.tried["the box"][number] == "open"  # its own packets are turned to the container before that rule
+
+
+def test_an_address_that_is_named_is_tried_although_nobody_listens_on_it(bare: Box) -> None:
+    bare.sh(TWO_NETWORKS, check=True)
+    rule = "PREROUTING -d 10.96.0.10 -p tcp --dport 80 -j DNAT --to-destination"
+    where = bare.sh("docker inspect -f '{{.NetworkSettings.Networks.front.IPAddress}}' web", check=True).stdout.strip()
+    bare.sh(f"iptables -t nat -A {rule} {where}:8080", check=True)
+    found = reach(bare, also={"group": "10.96.0.10:80"})
+    bare.sh(f"iptables -t nat -D {rule} {where}:8080", check=True)
+    assert [str(door) for door in found.doors][-1] == "group:80"
+    assert found.open("quiet", "group", 80)
+    assert not found.open("db", "group", 80)  # an address in the place of another opens no way that is closed
+    for wrong in ("10.96.0.10", "10.96.0.10:http"):
+        with pytest.raises(UsageError, match="no address with a port"):
+            reach(bare, also={"group": wrong})
 
 
 def test_it_is_a_table_with_words(bare: Box) -> None:

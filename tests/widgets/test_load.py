@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.box.errors import UsageError
+from lab.box.errors import CourseError, UsageError
 from lab.cleanup import clean
-from lab.observe.web import APP, page
+from lab.observe.web import APP, localhost, page
 from lab.widgets.load import load
 from lab.widgets.topology import TopologyView
 from tests.support.course import until
@@ -79,6 +79,38 @@ def test_what_fails_is_counted_by_its_reason(box: Box, web: str) -> None:
     assert "404 Not Found" in repr(load(f"{web}/nowhere", 1))
     box.sh("docker rm -f load-web", check=True)
     assert load(web, 3).failed == {"refused: nobody listens there": 3}
+
+
+@pytest.fixture
+def group(box: Box) -> Iterator[tuple[Box, str]]:
+    """Two apps that go by one name, on a network without a way out, and a client there that runs no more than pause."""
+    clean(box, "load-")
+    box.sh("docker network create --internal load-net; docker run -d --name load-client --network load-net pause", check=True)
+    for name in ("load-1", "load-2"):
+        box.sh(f"docker run -d --name {name} --network load-net --network-alias load-group app:v1", check=True)
+        localhost(box, name)
+    yield box, "load-client"
+    clean(box, "load-")
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_a_container_sends_requests_to_where_only_it_gets(group: tuple[Box, str]) -> None:
+    box, client = group
+    ids = {name: box.docker.containers.get(name).short_id for name in ("load-1", "load-2")}
+    log = box.docker.containers.get("load-1").logs
+
+    made = load("http://load-1:8080", 8, by=group)
+    assert made.answered == {ids["load-1"]: 8}
+    assert all(request.id in log().decode() for request in made.requests)
+    assert set(load([f"http://{name}:8080" for name in ids], 60, by=group).answered) == set(ids.values())
+    assert set(load("http://load-group:8080", 60, by=group).answered) == set(ids.values())
+
+    assert load("http://load-1:8080/nowhere", 2, by=group).failed == {"404 Not Found": 2}
+    assert load("http://load-1:9", 2, by=group).failed == {"refused: nobody listens there": 2}
+    assert load("http://load-3", 2, by=group).failed == {"there is no such name": 2}
+    box.sh(f"docker stop -t 0 {client}", check=True)
+    with pytest.raises(CourseError, match="load-client does not run"):
+        load("http://load-1:8080", 1, by=group)
 
 
 @contextmanager
