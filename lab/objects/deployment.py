@@ -84,7 +84,7 @@ def deployment_status(spec: DeploymentSpec, there: Collection[Replica], changed:
     wish, living = spec.wish, [pod for pod in there if not pod.failed]
     updated = [pod for pod in living if pod.template == wish.template]
     available = [pod for pod in living if pod.available_at(wish.min_ready_s) <= now]
-    forward = max([changed, *(pod.available_at(wish.min_ready_s) for pod in available if pod.template == wish.template)])
+    forward = max([changed, *(at for pod in updated for at in (pod.created, pod.available_at(wish.min_ready_s)) if at <= now)])
     done = len(there) == wish.replicas and all(pod in available and pod.template == wish.template for pod in there)
     patience, soon = forward + spec.deadline_s - now, next_look_s(wish, there, now)
     return DeploymentStatus(
@@ -169,9 +169,13 @@ class Deployment:
         Raises:
             CourseError: the Deployment is gone.
         """
+        return self._status(0.0)
+
+    def _status(self, since: float) -> DeploymentStatus:
+        """As ``status``; how long nothing has gone forward counts from some moment on, in seconds since 1970, if that is later."""
         kept, note = self._kept(), self._notes.get(self.name) or {"why": ""}
-        there = [one.replica for one in self.pods()]
-        return replace(deployment_status(read_deployment(kept["manifest"]), there, kept["changed"], time.time()), note=note["why"])
+        there, changed = [one.replica for one in self.pods()], max(since, kept["changed"])
+        return replace(deployment_status(read_deployment(kept["manifest"]), there, changed, time.time()), note=note["why"])
 
     def __repr__(self) -> str:
         found = [one.replica for one in self.pods()]
@@ -188,14 +192,14 @@ class Deployment:
             WaitTimeout: the time is up, or nothing has gone forward for the manifest's ``progressDeadlineSeconds``; with what is missing.
             CourseError: the Deployment is gone.
         """
-        until, changed = time.monotonic() + timeout_s, threading.Event()
+        began, until, changed = time.time(), time.monotonic() + timeout_s, threading.Event()
         changed.set()
         watches = [Watch(node.machine, lambda _: changed.set(), self._store.home) for node in self._nodes]
         try:
             with RenewedLine() as line:
                 while True:
                     changed.clear()
-                    status = self.status()
+                    status = self._status(began)  # what was lost after a long time of peace is no update that is stuck
                     line.say(status.in_short)
                     if status.fulfilled:
                         return status
