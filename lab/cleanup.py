@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lab.box.machine import Machine
 
 CLEAN = """
+rm -f /var/lib/course/objects/*/"$prefix"*.json
 docker ps -aqf "name=^$prefix" | xargs -r docker rm -fv
 docker images --format '{{.Repository}}:{{.Tag}}' --filter "reference=$prefix*" | xargs -r docker rmi -f
 docker image prune -f
@@ -23,6 +24,8 @@ fi
 
 def clean(box: Machine, prefix: str) -> None:
     """Remove what has a name that begins with a prefix: containers, images, networks, volumes, files in /root, and pods of Podman's.
+
+    So is what is wished for under such a name (``lab.objects.store``), first of all, or a controller would make it again.
 
     Images that have no name any more are removed as well.  Where there is nothing to remove, nothing happens.
 
