@@ -1,5 +1,5 @@
 """Lesson 05: a template, a number of copies, and a loop that makes it so."""
 
-from autograder.checks.deployments import reconcile
+from autograder.checks.deployments import reconcile, rollback, rolling
 
-__all__ = ["reconcile"]
+__all__ = ["reconcile", "rollback", "rolling"]

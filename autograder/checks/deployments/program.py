@@ -65,8 +65,8 @@ class Status:
     def words(self) -> str:
         """What became of it, for a hint."""
         if self.code is None:
-            return f"It runs, and said last: {self.said or 'nothing'}."
-        return f"It ended with {self.code}, and said last: {self.said or 'nothing'}."
+            return f"it runs, and said last: {self.said or 'nothing'}"
+        return f"it ended with {self.code}, and said last: {self.said or 'nothing'}"
 
 
 class Program:
@@ -98,6 +98,11 @@ class Program:
         """How it fares, now."""
         code, said, *_ = [*self._machine.sh(f"said={self._said}\n{STATUS}").stdout.splitlines(), "", ""]
         return Status(int(code) if code else None, said)
+
+    @property
+    def output(self) -> list[str]:
+        """The last lines that it has printed."""
+        return self._machine.sh(f"tail -n 100 {self._said} | cut -c1-200").stdout.splitlines()
 
     def wait(self, timeout_s: float) -> Status:
         """How it has ended, or how it fares when the time is up."""

@@ -209,7 +209,7 @@ class Judge:
         """
         status, number, lost = self._program.status, len(seen.after), seen.lost - may_go
         if status.code is not None:
-            hint = f"{status.words} A loop goes on until it is ended."
+            hint = f"A loop goes on until somebody ends it; {status.words}"
             return Fact(what, ok=False, saw="the program has ended", hints=(hint, *more))
         if not seen.settled:
             return Fact(what, ok=False, saw=f"{number} run", hints=(self._why_not_settled(number, status.said), *more))

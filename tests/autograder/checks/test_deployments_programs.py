@@ -19,7 +19,7 @@ def left(text: str) -> str:
     return f"cat > $program <<'PROGRAM'\n{text}\nPROGRAM"
 
 
-@pytest.mark.parametrize("task", ["reconcile"])
+@pytest.mark.parametrize("task", ["reconcile", "rolling", "rollback"])
 def test_no_program_is_worth_nothing(graded: Graded, task: str) -> None:
     verdict = graded(f"deployments.{task}")
     assert verdict.score == 0
@@ -39,4 +39,49 @@ done"""
 @pytest.mark.parametrize("text", [LOOP])
 def test_a_loop_keeps_copies(graded: Graded, text: str) -> None:
     verdict = graded("deployments.reconcile", left(text))
+    assert verdict.score == 1, verdict.text(hints=3)
+
+
+# deployments.rolling
+
+ROLL = """
+of() { docker ps -q --filter label=$label --filter ancestor=$1; }
+begin() {
+  copy=$(docker run -d --label $label --name $name-$RANDOM $1)
+  address=$(docker inspect -f "{{.NetworkSettings.IPAddress}}" $copy)
+  for look in $(seq $((${patience:-60} * 5))); do curl -sf $address:8080/ready && return; sleep 0.2; done
+  return 1
+}
+roll() {
+  for old in $(docker ps -q --filter label=$label | grep -vxF "$(of $1)"); do
+    [ $(of $1 | wc -w) -lt $replicas ] && { begin $1 || exit 1; }
+    docker stop $old && docker rm $old
+  done
+  for more in $(seq $(($(of $1 | wc -w) + 1)) $replicas); do begin $1 || exit 1; done
+}
+"""
+UPDATE = f"#!/bin/bash\n{ROLL}\nroll $image"
+
+
+@pytest.mark.parametrize("text", [UPDATE])
+def test_an_update_that_nobody_notices(graded: Graded, text: str) -> None:
+    verdict = graded("deployments.rolling", left(text))
+    assert verdict.score == 1, verdict.text(hints=3)
+
+
+# deployments.rollback
+
+ROLLOUT = f"""#!/bin/bash
+{ROLL}
+case $1 in
+deploy) echo $2 >> revisions; roll $2 ;;
+undo) image=$(tail -n 2 revisions | head -n 1); echo $image >> revisions; roll $image ;;
+history) cat -n revisions ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("text", [ROLLOUT])
+def test_a_way_back(graded: Graded, text: str) -> None:
+    verdict = graded("deployments.rollback", left(text))
     assert verdict.score == 1, verdict.text(hints=3)
