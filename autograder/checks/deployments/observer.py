@@ -123,7 +123,7 @@ class Observer:
     def note(self, **found: object) -> None:
         """Write down a finding."""
         with self._lock, self._path.open("a") as file:
-            file.write(json.dumps({"at": time.time(), **found}) + "\n")
+            file.write(json.dumps({"at": round(time.time(), 3)} | found) + "\n")
 
     def run(self, clients: int) -> None:
         """Look, and send requests by so many clients, until it is to end."""
@@ -141,17 +141,18 @@ class Observer:
 
     def look(self, pool: ThreadPoolExecutor) -> None:
         """Look once at who is there, and ask everybody."""
+        at = round(time.time(), 3)
         try:
             listed = engine(f"/containers/json?filters={self._query}") or []
             running = [Running(it["Id"], self.pid(it["Id"]), it["ImageID"]) for it in listed if it["State"] == "running"]
         except (OSError, http.client.HTTPException, ValueError):
             self._pids.clear()
-            self.note(engine=False)
+            self.note(at=at, engine=False)
             return
         there = [it for it in running if it.pid]
         answers = list(pool.map(self.readiness, there))
         self._was = {(it.id, it.pid): answer for it, answer in zip(there, answers, strict=True)}
-        self.note(copies=[[it.id[:12], it.pid, it.image, answer == READY] for it, answer in zip(there, answers, strict=True)])
+        self.note(at=at, copies=[[it.id[:12], it.pid, it.image, answer == READY] for it, answer in zip(there, answers, strict=True)])
         with self._looked:
             self._ready = [it.pid for it, answer in zip(there, answers, strict=True) if answer == READY]
             self._looks += 1

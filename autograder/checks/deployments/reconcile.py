@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from autograder.checks.deployments.program import Program, left_by_the_learner, missing, prepare
+from autograder.checks.deployments.background import Program, left_by_the_learner, missing, prepare
 from autograder.checks.deployments.survey import Survey, survey
 from autograder.checks.deployments.timeline import Copy, Timeline
 from autograder.framework.dice import Dice
@@ -21,6 +21,7 @@ from lab.box.machine import Machine
 
 IMAGE, COPY = "app:v1", "copy"
 FIRST_S, WITHIN_S, GUEST_S, CALM_S, BACK_S = 60, 30, 6, 3, 60
+STRANGERS_RUN = 2
 ENOUGH_S = 200
 """Seconds after which no further disturbance is tried, because most have failed."""
 STRANGERS = r"""
@@ -67,6 +68,8 @@ def reconcile(machine: Machine, task: Task) -> Iterator[Fact]:
         machine.sh(f"key={task.key} label={task.label} image={IMAGE}\n{STRANGERS}", check=True)
         judge = Judge(machine, task, program, seen)
         yield judge.copies_come()
+        if not judge.goes_on():
+            return
         for disturb in (judge.copies_are_lost, judge.a_stranger_comes, judge.engine_restarts, judge.loop_restarts, judge.fewer_are_wanted):
             if not judge.is_prepared():
                 return
@@ -80,12 +83,14 @@ class Aftermath:
     Args:
         before: the copies that were there.
         after: those that are there now.
+        wanted: how many there are to be.
         settled: whether there were as many as wanted in time, and for a while.
         timeline: everything that was seen from then on.
     """
 
     before: frozenset[Copy]
     after: frozenset[Copy]
+    wanted: int
     settled: bool
     timeline: Timeline
 
@@ -111,7 +116,7 @@ class Judge:
 
     def is_prepared(self) -> bool:
         """Whether there are as many copies as wanted, if need be those of a loop that begins anew with nothing there."""
-        if self._program.status.code is None and len(self._seen.now.copies) == self._wanted:
+        if self.goes_on():
             return True
         if time.monotonic() - self._began > ENOUGH_S:
             return False
@@ -119,6 +124,10 @@ class Judge:
         self._sh("docker ps -aq --filter label=$label | xargs -r docker rm -fv")
         self._start()
         return self._settled(self._wanted, FIRST_S)
+
+    def goes_on(self) -> bool:
+        """Whether the loop runs, and there are as many copies as wanted."""
+        return self._program.status.code is None and len(self._seen.now.copies) == self._wanted
 
     def copies_come(self) -> Fact:
         """None is there, and the loop begins."""
@@ -138,7 +147,7 @@ class Judge:
         self._settled(self._wanted, GUEST_S)
         counted = guest not in {copy.id for copy in self._seen.now.copies} or len(self._seen.now.copies) == self._wanted
         seen = self._after(lambda: self._sh("docker rm -f $key-guest"), self._wanted, WITHIN_S)
-        seen = Aftermath(before.copies, seen.after, seen.settled, self._seen.since(before.at))
+        seen = Aftermath(before.copies, seen.after, seen.wanted, seen.settled, self._seen.since(before.at))
         if self._sh(INTACT).strip() != "3":
             hint = f"A container is gone, or was stopped, that has not the label {self._task.label}."
             return Fact(what, ok=False, saw="a container of somebody else is gone", hints=(hint, *MINE))
@@ -174,9 +183,10 @@ class Judge:
         """The loop is killed, and started again with a smaller wish."""
         fewer = self._wanted - 1
         self._program.kill()
+        self._settled(self._wanted, CALM_S)
         seen = self._after(lambda: self._start(fewer), fewer, WITHIN_S)
         what = f"it begins again, with {fewer}"
-        if len(seen.lost) > 1:
+        if len(seen.lost) > 1 and seen.timeline.most <= self._wanted:
             hint = "One was too much, and more than one of those that were there had to go."
             return Fact(what, ok=False, saw=f"{len(seen.lost)} had to go", hints=(hint, *MINE))
         return self._fact(what, seen, MINE, most=self._wanted, may_go=seen.lost)
@@ -189,13 +199,13 @@ class Judge:
         return self._machine.sh(known + script, timeout=BACK_S + 30).stdout
 
     def _settled(self, number: int, seconds: float) -> bool:
-        return self._seen.settled(lambda moment: len(moment.copies) == number, seconds)
+        return self._seen.settled(lambda moment: len(moment.copies) == number, seconds, self._program)
 
     def _after(self, disturb: Callable[[], object], wanted: int, seconds: float) -> Aftermath:
         before = self._seen.now
         disturb()
         settled = self._settled(wanted, seconds)
-        return Aftermath(before.copies, self._seen.now.copies, settled, self._seen.since(before.at))
+        return Aftermath(before.copies, self._seen.now.copies, wanted, settled, self._seen.since(before.at))
 
     def _fact(self, what: str, seen: Aftermath, more: tuple[str, str], *, most: int = 0, may_go: frozenset[Copy] = frozenset()) -> Fact:
         """Whether all is well after a disturbance.
@@ -212,25 +222,27 @@ class Judge:
             hint = f"A loop goes on until somebody ends it; {status.words}"
             return Fact(what, ok=False, saw="the program has ended", hints=(hint, *more))
         if not seen.settled:
-            return Fact(what, ok=False, saw=f"{number} run", hints=(self._why_not_settled(number, status.said), *more))
-        if lost:
-            hint = f"{len(lost)} of those that were well had to go, or were started anew. Who is well stays as it is."
-            return Fact(what, ok=False, saw=f"{len(lost)} others were lost", hints=(hint, *more))
+            return Fact(what, ok=False, saw=f"{number} run", hints=(self._why_not_settled(number, seen.wanted, status.said), *more))
         if most and seen.timeline.most > most:
             hint = f"In between there were {seen.timeline.most}. Was it counted again before those that had just been made were up?"
             return Fact(what, ok=False, saw=f"up to {seen.timeline.most} at a time", hints=(hint, *more))
+        if lost:
+            hint = f"{len(lost)} of those that were well had to go, or were started anew. Who is well stays as it is."
+            return Fact(what, ok=False, saw=f"{len(lost)} others were lost", hints=(hint, *more))
         return Fact(what, ok=True, saw=f"{number} run")
 
-    def _why_not_settled(self, number: int, said: str) -> str:
+    def _why_not_settled(self, number: int, wanted: int, said: str) -> str:
         """Why there are not as many copies as there are to be, as far as it can be told."""
         listed = self._sh("docker ps -aq --filter label=$label | wc -l")
         others = self._seen.now.there - self._seen.now.copies
-        if number > self._wanted:
+        if number > wanted:
             return "There are too many, and nobody removes one."
         if "is already in use" in said or "Conflict" in said:
-            return f"It said last: {said} A container that has ended keeps its name until it is removed."
+            return f"A container that has ended keeps its name until it is removed. The program said last: {said}"
+        if number == wanted - STRANGERS_RUN:
+            return f"There are too few. {STRANGERS_RUN} containers run that have not the label: are they counted?"
         if not number and others:
             return f"Containers with the label run, and none is of the image {IMAGE}."
-        if int(listed or 0) >= self._wanted > number:
+        if int(listed or 0) >= wanted > number:
             return "A container that has ended is still listed, by docker ps -a; it does not run."
         return f"There are too few. The program runs, and said last: {said or 'nothing'}"

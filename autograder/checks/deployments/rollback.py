@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from autograder.checks.deployments.program import Status, left_by_the_learner, missing
+from autograder.checks.deployments.background import Status, left_by_the_learner, missing
 from autograder.checks.deployments.survey import survey
 from autograder.checks.deployments.timeline import Moment, Timeline
 from autograder.checks.deployments.update import (
@@ -14,7 +14,6 @@ from autograder.checks.deployments.update import (
     V1,
     V2,
     complete,
-    completed,
     make_images,
     number,
     readiness,
@@ -68,7 +67,7 @@ def rollback(machine: Machine, task: Task) -> Iterator[Fact]:
     with left_by_the_learner(machine, task) as program:
         with survey(machine, task, versions(task)) as seen:
             program.start("deploy", task.v1, **wish)
-            begun = completed(seen, program, complete(V1, task.replicas), FIRST_S)
+            begun = seen.settled(complete(V1, task.replicas), FIRST_S, program)
             yield _deployed(task, begun, seen.now, program.wait(ENDS_S))
         if not begun:
             return
@@ -81,7 +80,7 @@ def rollback(machine: Machine, task: Task) -> Iterator[Fact]:
             program.kill()
             before = seen.now
             program.start("undo", **wish)
-            back = completed(seen, program, complete(V1, task.replicas), UNDO_S)
+            back = seen.settled(complete(V1, task.replicas), UNDO_S, program)
             undone, now, timeline = program.wait(ENDS_S), seen.now, seen.since(0)
         tried = any(one.version == V2 for one in timeline.everyone)
         yield requests(timeline, tried=tried)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autograder.checks.deployments.program import Status, left_by_the_learner, missing
+from autograder.checks.deployments.background import Status, left_by_the_learner, missing
 from autograder.checks.deployments.survey import survey
 from autograder.checks.deployments.timeline import Moment
 from autograder.checks.deployments.update import (
@@ -15,7 +15,6 @@ from autograder.checks.deployments.update import (
     V1,
     V2,
     complete,
-    completed,
     make_images,
     number,
     readiness,
@@ -53,14 +52,14 @@ def rolling(machine: Machine, task: Task) -> Iterator[Fact]:
     with left_by_the_learner(machine, task) as program:
         with survey(machine, task, versions(task)) as seen:
             program.start(image=task.v1, replicas=task.replicas)
-            begun = completed(seen, program, complete(V1, task.replicas), FIRST_S)
+            begun = seen.settled(complete(V1, task.replicas), FIRST_S, program)
             yield _complete(V1, task, begun, seen.now, program.status)
         if not begun:
             return
         program.kill()
         with survey(machine, task, versions(task), CLIENTS) as seen:
             program.start(image=task.v2, replicas=task.replicas)
-            done = completed(seen, program, complete(V2, task.replicas), UPDATE_S)
+            done = seen.settled(complete(V2, task.replicas), UPDATE_S, program)
             yield _complete(V2, task, done, seen.now, program.status)
             timeline = seen.since(0)
     tried = any(one.version == V2 for one in timeline.everyone)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+from autograder.checks.deployments.background import Program
 from autograder.checks.deployments.timeline import Moment, Timeline, read
 from autograder.framework.task import Task
 from autograder.inspect import image, look_until
@@ -17,7 +18,8 @@ from lab.box.wait import wait_until
 
 OBSERVER = Path(__file__).with_name("observer.py")
 EVERY_S, HOLD_S, BEGINS_S, ENDS_S = 0.2, 2.5, 30.0, 15.0
-CLIENTS = 10
+IDLE_S = 8.0
+"""Seconds without a change after which nothing is waited for any more, if the program has ended."""
 BEGIN = 'cat > $path.py && { setsid python3 -IS $path.py "$settings" </dev/null >$path.log 2>&1 & echo $! >$path.pid; }'
 END = r"""
 pid=$(cat $path.pid)
@@ -51,27 +53,27 @@ class Survey:
         whole = read(self._machine.sh(f"cat {self._path}").stdout.splitlines(), self._images)
         return Timeline([moment for moment in whole.moments if moment.at >= at], whole.requests)
 
-    def settled(self, wanted: Callable[[Moment], bool], timeout_s: float, hold_s: float = HOLD_S) -> bool:
+    def settled(self, wanted: Callable[[Moment], bool], timeout_s: float, program: Program) -> bool:
         """Whether it is as wanted in time, and stays so for a while, with the same copies.
 
         Args:
             wanted: says whether a moment is as it should be.
             timeout_s: seconds until it is given up.
-            hold_s: seconds for which it must stay.
+            program: that is at work; where it has ended, what does not change any more is given up early.
         """
-        last, since = self.now, float("inf")
-        began = last.at
+        last = self.now
+        changed = last.at + EVERY_S  # what was seen before this call does not count
 
-        def holds(moment: Moment) -> bool:
-            nonlocal last, since
-            if moment.at == began or not wanted(moment):
-                since = float("inf")
-            elif since == float("inf") or moment.copies != last.copies:
-                since = moment.at
+        def over(moment: Moment) -> bool:
+            nonlocal last, changed
+            if (moment.there, moment.ready) != (last.there, last.ready):
+                changed = moment.at
             last = moment
-            return moment.at - since >= hold_s
+            still_s = moment.at - changed
+            return (still_s >= HOLD_S and wanted(moment)) or (still_s >= IDLE_S and program.status.code is not None)
 
-        return holds(look_until("the copies", holds, lambda: self.now, timeout_s=timeout_s + hold_s, every_s=EVERY_S))
+        seen = look_until("the copies", over, lambda: self.now, timeout_s=timeout_s + HOLD_S, every_s=EVERY_S)
+        return wanted(seen) and seen.at - changed >= HOLD_S
 
 
 @contextmanager

@@ -71,8 +71,16 @@ class Timeline:
 
     @property
     def most(self) -> int:
-        """How many copies there were at most."""
-        return max((len(moment.copies) for moment in self.moments), default=0)
+        """How many copies there were at most.
+
+        One that was ready, and is so no more, is about to end, and does not count; a ReplicaSet does not count one that is terminating,
+        either.
+        """
+        numbers, were_ready = [0], frozenset[Copy]()
+        for moment in self.moments:
+            numbers.append(len(moment.copies - (were_ready - moment.ready)))
+            were_ready |= moment.ready
+        return max(numbers)
 
     @property
     def least_ready(self) -> int:
@@ -82,8 +90,7 @@ class Timeline:
         this moment, and counts.
         """
         ready = [moment.ready for moment in self.moments]
-        beside = zip([frozenset[Copy](), *ready[:-1]], ready, [*ready[1:], frozenset[Copy]()], strict=True)
-        return min((len(before | now | after) for before, now, after in beside), default=0)
+        return min((len(frozenset[Copy]().union(*ready[max(0, at - 1) : at + 2])) for at in range(len(ready))), default=0)
 
     @property
     def everyone(self) -> frozenset[Copy]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autograder.checks.deployments import program
-from autograder.checks.deployments.program import Program, Status
-from autograder.checks.deployments.survey import Survey
+from autograder.checks.deployments import background
+from autograder.checks.deployments.background import Status
 from autograder.checks.deployments.timeline import BROKEN_OFF, NOBODY, Moment, Timeline
 from autograder.framework.fact import Fact
 from autograder.framework.task import Task
@@ -18,14 +17,14 @@ from lab.box.machine import Machine
 
 V1, V2 = "v1", "v2"
 CLIENTS = 10
-FIRST_S, UPDATE_S, IDLE_S = 80, 120, 8
+FIRST_S, UPDATE_S = 80, 120
 MAKE = r"""
 make() {
   docker create --name $key-made app:$1 && docker commit --change "ENV READY=$2" $key-made $key:$1 && docker rm $key-made
 }
 """
 READY = (
-    'address=$(docker inspect -f "{{.NetworkSettings.IPAddress}}" $copy); curl -sf $address:8080/ready tells by its exit code.',
+    "curl -sf http://$address:8080/ready tells by its exit code; .NetworkSettings.Networks in docker inspect has the address.",
     "until curl -sf $address:8080/ready; do sleep 0.2; done, before the next one of the old goes.",
 )
 GENTLY = (
@@ -47,7 +46,7 @@ def make_images(machine: Machine, task: Task, ready: tuple[str, str]) -> None:
         task: has their names as ``v1`` and ``v2``.
         ready: for each of them, after how many seconds it is ready, or ``never``.
     """
-    program.prepare(machine, task)
+    background.prepare(machine, task)
     machine.sh(f"key={task.key}\n{MAKE}make v1 {ready[0]} && make v2 {ready[1]}", check=True)
 
 
@@ -59,18 +58,6 @@ def versions(task: Task) -> dict[str, str]:
 def complete(version: str, number: int) -> Callable[[Moment], bool]:
     """Says of a moment whether there are so many copies, all of that version, and all ready."""
     return lambda moment: len(moment.copies) == number and moment.of(version) == moment.copies and moment.copies <= moment.ready
-
-
-def completed(seen: Survey, program: Program, wanted: Callable[[Moment], bool], timeout_s: float) -> bool:
-    """Whether it is as wanted in time; given up early where the program has ended, and nothing happens any more."""
-    for _ in range(int(timeout_s / IDLE_S)):
-        ended = program.status.code is not None
-        before = seen.now
-        if seen.settled(wanted, IDLE_S):
-            return True
-        if ended and seen.now.there == before.there and seen.now.ready == before.ready:
-            return False
-    return False
 
 
 def why_not_complete(now: Moment, version: str, task: Task, status: Status) -> str:

@@ -37,7 +37,7 @@ done
 """
 STATUS = r"""
 cat "$said.code" 2>/dev/null || echo
-grep -v '^ *$' "$said" 2>/dev/null | tail -n 1 | tr -dc '[:print:]' | cut -c1-90
+grep -v -e '^ *$' -e "^See 'docker" -e "^Run 'docker" "$said" 2>/dev/null | tail -n 1 | tr -dc '[:print:]' | cut -c1-90
 """
 REMOVE = r"""
 docker ps -aq --filter "label=$label" | xargs -r docker rm -fv >/dev/null
@@ -141,7 +141,7 @@ def missing(machine: Machine, task: Task, what: str) -> Fact | None:
     if "\r\n" in text:
         hint = "Its lines end as on Windows, and the shell takes the carriage return for a part of each command: sed -i 's/\\r$//' FILE"
         return Fact("your program", ok=False, saw="it can't be read", hints=(hint, *WRITE))
-    if not text.strip():
+    if not any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):
         hint = f"{what} It goes onto your box, into the file {task.program}."
         return Fact("your program", ok=False, saw="there is none", hints=(hint, *WRITE))
     return None
