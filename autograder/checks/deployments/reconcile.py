@@ -22,7 +22,7 @@ from lab.box.machine import Machine
 IMAGE, COPY = "app:v1", "copy"
 FIRST_S, WITHIN_S, GUEST_S, CALM_S, BACK_S = 60, 30, 6, 3, 60
 STRANGERS_RUN = 2
-ENOUGH_S = 200
+ENOUGH_S = 150
 """Seconds after which no further disturbance is tried, because most have failed."""
 STRANGERS = r"""
 docker run -d --restart always --name $key-stranger $image &&
@@ -55,7 +55,7 @@ ANEW = (
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
     """Where the program is, the label of its copies, and how many there are to be."""
-    return {"program": f"/root/{key}/loop", "label": f"app={key}", "image": IMAGE, "replicas": dice.integer(3, 5)}
+    return {"program": f"/root/{key}/loop", "label": f"app={key}", "image": IMAGE, "replicas": dice.integer(3, 4)}
 
 
 @check("deployments.reconcile", kind="program", parts=6, draw=draw, prepare=prepare, timeout_s=295)
@@ -159,7 +159,7 @@ class Judge:
 
     def engine_restarts(self) -> Fact:
         """The engine is restarted; all containers end with it."""
-        seen = self._after(lambda: self._sh(f"looks={BACK_S * 10}\n{ENGINE_BACK}"), self._wanted, WITHIN_S)
+        seen = self._after(lambda: self._sh(f"looks={BACK_S * 10}\n{ENGINE_BACK}"), self._wanted, FIRST_S)
         return self._fact("the engine restarts", seen, ENGINE, may_go=seen.before)
 
     def loop_restarts(self) -> Fact:
