@@ -17,6 +17,7 @@ from autograder.framework.task import Task
 from autograder.inspect import look_until
 from lab.box.core.inside import inside_a_box
 from lab.box.machine import Machine
+from lab.objects.store import HOME
 
 EVERY_S = 0.2
 START = r"""
@@ -40,6 +41,7 @@ cat "$said.code" 2>/dev/null || echo
 grep -v -e '^ *$' -e "^See 'docker" -e "^Run 'docker" "$said" 2>/dev/null | tail -n 1 | tr -dc '[:print:]' | cut -c1-90
 """
 REMOVE = r"""
+rm -f "$wishes"/*/"$key".json
 docker ps -aq --filter "label=$label" | xargs -r docker rm -fv >/dev/null
 docker ps -aq --filter "name=^$key" | xargs -r docker rm -fv >/dev/null
 """
@@ -113,8 +115,9 @@ class Program:
         self._machine.sh(f"said={self._said}\n{END}")
 
     def tidy(self) -> None:
-        """Remove what it has made, and what was noted of it."""
-        self._machine.sh(f"label={self._task.label} key={self._task.key}\n{REMOVE}rm -f {self._said}*", timeout=120)
+        """Remove what it has made, the wish for a Deployment of the task's name, and what was noted of it."""
+        known = f"label={self._task.label} key={self._task.key} wishes={HOME}\n"
+        self._machine.sh(f"{known}{REMOVE}rm -f {self._said}*", timeout=120)
 
 
 @contextmanager
