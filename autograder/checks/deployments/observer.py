@@ -28,9 +28,12 @@ from typing import Any
 ENGINE, PORT = "/run/docker.sock", 8080
 EVERY_S, AT_MOST = 0.2, 0.5
 """Seconds between two looks; and the share of the time that they may take, because an emulated machine has other work, too."""
-ANSWER_S, LOOK_S = 5.0, 20.0
+PROBE_S, ANSWER_S, LOOK_S = 5.0, 20.0, 20.0
+"""Seconds for an answer to whether it is ready; to a request; and of the engine."""
 SLOW_S, EARLY_S = 1.0, 0.25
 """Seconds that the app takes for a request; and in which a connection may break off without harm: nobody had taken it."""
+NO_ANSWER, TOO_LATE = 0, -1
+"""In the place of a status."""
 READY, NOT_READY, UNKNOWN = "ready", "not ready", "unknown"
 
 
@@ -58,27 +61,27 @@ def engine(path: str) -> Any:
         connection.close()
 
 
-def ask(pid: int, path: str) -> tuple[int, float]:
+def ask(pid: int, path: str, timeout_s: float) -> tuple[int, float]:
     """Ask the app in the network of a process.
 
     Returns:
-        The status of its answer, 0 where there is none; and the seconds from when it took the connection, below 0 where nobody took it.
+        The status of its answer, and the seconds from when it took the connection, below 0 where nobody took it.
     """
     try:
         with Path(f"/proc/{pid}/ns/net").open("rb") as network:
             os.setns(network.fileno(), os.CLONE_NEWNET)  # type: ignore[attr-defined]  # of this thread alone; Python 3.12 has it
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=ANSWER_S)
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=timeout_s)
         connection.connect()
     except OSError:
-        return 0, -1.0
+        return NO_ANSWER, -1.0
     taken = time.monotonic()
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         status = connection.getresponse().status
     except TimeoutError:
-        return 0, ANSWER_S
+        status = TOO_LATE
     except (OSError, http.client.HTTPException):
-        status = 0
+        status = NO_ANSWER
     finally:
         connection.close()
     return status, time.monotonic() - taken
@@ -174,8 +177,8 @@ class Observer:
         """Whether a container says that it is ready; who does not answer in time is taken for what it was."""
         if it.image not in self._images:
             return UNKNOWN
-        status, took_s = ask(it.pid, "/ready")
-        if not status and took_s >= ANSWER_S:
+        status, _ = ask(it.pid, "/ready", PROBE_S)
+        if status == TOO_LATE:
             return self._was.get((it.id, it.pid), UNKNOWN)
         return READY if status == http.client.OK else NOT_READY
 
@@ -190,11 +193,11 @@ class Observer:
             with self._looked:
                 looks, ready = self._looks, random.sample(self._ready, len(self._ready))
             for pid in ready:
-                status, took_s = ask(pid, f"/slow?s={SLOW_S}")
+                status, took_s = ask(pid, f"/slow?s={SLOW_S}", ANSWER_S)
                 if status == http.client.OK:
                     return "answered"
                 if took_s >= EARLY_S:
-                    return "broken off" if took_s < ANSWER_S else "too late"
+                    return "too late" if status == TOO_LATE else "broken off"
             with self._looked:
                 self._looked.wait_for(partial(self.has_looked, looks + 2), LOOK_S)
             if self._ended:

@@ -18,6 +18,7 @@ from autograder.checks.deployments.update import (
     make_images,
     number,
     readiness,
+    replace_s,
     requests,
     versions,
     why_not_complete,
@@ -28,19 +29,21 @@ from autograder.framework.register import check
 from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 
-LEAST_READY_S, MOST_READY_S = 2, 4
+SOON_S, MOST_S = 3, 12
+"""Seconds until a copy is ready, at least and at most.  In between it is twice what it takes to replace one: a slow machine would otherwise
+do the waiting for a program that does not wait."""
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """Where the program is, the label and the images of its copies, and how many there are to be; and how soon each is ready."""
-    ready = [str(dice.integer(LEAST_READY_S, MOST_READY_S)) for _ in (V1, V2)]
+    """Where the program is, the label and the images of its copies, and how many there are to be."""
     images = {version: f"{key}:{version}" for version in (V1, V2)}
-    return {"program": f"/root/{key}/update", "label": f"app={key}", **images, "replicas": dice.integer(3, 4), "_ready": ready}
+    return {"program": f"/root/{key}/update", "label": f"app={key}", **images, "replicas": dice.integer(3, 4)}
 
 
 def prepare(machine: Machine, task: Task) -> None:
-    """Make the two images."""
-    make_images(machine, task, (task.values["_ready"][0], task.values["_ready"][1]))  # type: ignore[index,arg-type]
+    """Make the two images, whose copies take a while to be ready."""
+    ready_s = min(MOST_S, round(SOON_S + 2 * replace_s(machine, task)))
+    make_images(machine, task, (str(ready_s), str(ready_s)))
 
 
 @check("deployments.rolling", kind="program", parts=5, draw=draw, prepare=prepare, timeout_s=295)
