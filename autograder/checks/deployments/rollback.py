@@ -28,7 +28,7 @@ from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 
 LEAST_PATIENCE_S, MOST_PATIENCE_S = 8, 12
-GIVE_UP_S, UNDO_S, HISTORY_S, ENDS_S = 30, 40, 15, 20
+GIVE_UP_S, UNDO_S, HISTORY_S, ENDS_S = 20, 40, 15, 20
 MOST_NEW = 2
 """One may be missing, and one too many: so many of v2 have a place."""
 PATIENCE = (
@@ -74,7 +74,8 @@ def rollback(machine: Machine, task: Task) -> Iterator[Fact]:
         with survey(machine, task, versions(task), CLIENTS) as seen:
             program.kill()
             program.start("deploy", task.v2, **wish)
-            gave_up = program.wait(task.patience + GIVE_UP_S)
+            # One that waits in vain for each copy, and goes on, is to be seen doing so.
+            gave_up = program.wait(task.patience * task.replicas + GIVE_UP_S)
             at_worst = seen.since(0)
             yield _gave_up(task, at_worst, gave_up)
             program.kill()
@@ -109,7 +110,7 @@ def _gave_up(task: Task, seen: Timeline, status: Status) -> Fact:
         hint = f"No copy of v2 was there. Whether it gets ready is known only when it was tried. The program: {status.words}"
         return Fact(what, ok=False, saw="v2 was not tried", hints=(hint, *PATIENCE))
     if status.code is None:
-        hint = f"$patience was {task.patience} s, and {GIVE_UP_S} s later it still waits."
+        hint = f"$patience was {task.patience} s, and long after that it still waits."
         return Fact(what, ok=False, saw="it waits for ever", hints=(hint, *PATIENCE))
     hint = "It ended with 0, as if all were well, and no copy of v2 was ever ready."
     return Fact(what, bool(status.code), f"exit code {status.code}", (hint, *PATIENCE))
@@ -119,8 +120,10 @@ def _stopped_early(task: Task, seen: Timeline, *, tried: bool) -> Fact:
     """The fact that at most one of v1 was missing at any time, and at most one copy too many."""
     ready, most = readiness(seen, task.replicas, tried=tried), number(seen, task.replicas, tried=tried)
     wrong = next((fact for fact in (ready, most) if not fact.ok), ready)
-    saw = f"{ready.saw}; {most.saw}" if tried else wrong.saw
-    return Fact(f"{task.replicas - 1} ready, {task.replicas + 1} in all", ready.ok and most.ok, saw, wrong.hints)
+    saw, hints = f"{ready.saw}; {most.saw}" if tried else wrong.saw, wrong.hints
+    if max(len(moment.of(V2)) for moment in seen.moments) > MOST_NEW:
+        hints = ("It went on with the next one, although none of those before had ever got ready.", *hints[1:])
+    return Fact(f"{task.replicas - 1} ready, {task.replicas + 1} in all", ready.ok and most.ok, saw, hints)
 
 
 def _went_back(task: Task, before: Moment, now: Moment, status: Status, *, back: bool) -> Fact:
