@@ -28,7 +28,7 @@ from autograder.framework.task import Task, Value
 from lab.box.machine import Machine
 
 LEAST_PATIENCE_S, MOST_PATIENCE_S = 8, 12
-GIVE_UP_S, UNDO_S, HISTORY_S, ENDS_S = 20, 40, 15, 20
+GIVE_UP_S, UNDO_S, HISTORY_S, ENDS_S = 20, 60, 15, 20
 MOST_NEW = 2
 """One may be missing, and one too many: so many of v2 have a place."""
 PATIENCE = (
