@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 import time
@@ -22,7 +23,7 @@ from lab.objects.replicas import NO_ANSWER, Observer, Seen
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
-from lab.report import RenewedLine, table
+from lab.report import SHOWN_AFTER_S, RenewedLine, table
 
 WAIT_S = 120.0
 """Seconds that ``wait`` has, if it is not told otherwise."""
@@ -182,11 +183,12 @@ class Deployment:
         rows = [(one.name, one.node, "yes" if one.ready_since and not one.failed else "no") for one in found]
         return table(("pod", "node", "ready"), *rows)
 
-    def wait(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
+    def wait(self, timeout_s: float = WAIT_S, *, shown: bool = True) -> DeploymentStatus:
         """Return when the wish is fulfilled; what takes longer shows how far it is.
 
         Args:
             timeout_s: seconds until it is given up.
+            shown: whether it is shown how far it is.
 
         Raises:
             WaitTimeout: the time is up, or nothing has gone forward for the manifest's ``progressDeadlineSeconds``; with what is missing.
@@ -196,7 +198,7 @@ class Deployment:
         changed.set()
         watches = [Watch(node.machine, lambda _: changed.set(), self._store.home) for node in self._nodes]
         try:
-            with RenewedLine() as line:
+            with RenewedLine(SHOWN_AFTER_S if shown else math.inf) as line:
                 while True:
                     changed.clear()
                     status = self._status(began)  # what was lost after a long time of peace is no update that is stuck
@@ -212,13 +214,14 @@ class Deployment:
             in_parallel(Watch.close, watches)
 
     def outcome(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
-        """How far it is when nothing more is to be expected: as ``wait``, also where that gives up.
+        """How far it is when nothing more is to be expected: as ``wait``, also where that gives up, and without
+        showing it meanwhile: somebody may be asked first what they expect.
 
         Raises:
             CourseError: the Deployment is gone.
         """
         with suppress(WaitTimeout):
-            return self.wait(timeout_s)
+            return self.wait(timeout_s, shown=False)
         return self.status()
 
     def delete(self) -> None:

@@ -85,6 +85,7 @@ def test_pods_of_a_node_that_dies_are_made_elsewhere_and_removed_when_it_comes_b
         assert it.placed(web) == {"large": 4}
         assert stay <= {one.replica.name for one in web.pods()}
         it.plug.dead = False
+        web.scale(4)  # likewise
         until("two of six to go", lambda: web.status().fulfilled and len(web.pods()) == 4, timeout_s=PATIENCE_S)
 
 
