@@ -214,8 +214,9 @@ class Deployment:
             in_parallel(Watch.close, watches)
 
     def outcome(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
-        """How far it is when nothing more is to be expected: as ``wait``, also where that gives up, and without
-        showing it meanwhile: somebody may be asked first what they expect.
+        """How far it is when nothing more is to be expected: as ``wait``, also where that gives up.
+
+        Nothing is shown meanwhile, for somebody may be asked first what they expect.
 
         Raises:
             CourseError: the Deployment is gone.
