@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 import time
@@ -23,7 +24,7 @@ from lab.objects.replicas import NO_ANSWER, Observer, Seen
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
-from lab.report import RenewedLine, table
+from lab.report import SHOWN_AFTER_S, RenewedLine, table
 
 WAIT_S = 120.0
 """Seconds that ``wait`` has, if it is not told otherwise."""
@@ -87,7 +88,7 @@ def deployment_status(spec: DeploymentSpec, there: Collection[Replica], changed:
     wish, living = spec.wish, [pod for pod in there if not pod.failed]
     updated = [pod for pod in living if pod.template == wish.template]
     available = [pod for pod in living if pod.available_at(wish.min_ready_s) <= now]
-    forward = max([changed, *(pod.available_at(wish.min_ready_s) for pod in available if pod.template == wish.template)])
+    forward = max([changed, *(at for pod in updated for at in (pod.created, pod.available_at(wish.min_ready_s)) if at <= now)])
     done = len(there) == wish.replicas and all(pod in available and pod.template == wish.template for pod in there)
     patience, soon = forward + spec.deadline_s - now, next_look_s(wish, there, now)
     return DeploymentStatus(
@@ -174,29 +175,31 @@ class Deployment:
         Raises:
             CourseError: the Deployment is gone.
         """
-        return self._status({})
+        return self._status({}, 0.0)
 
-    def _status(self, observers: dict[str, Observer]) -> DeploymentStatus:
+    def _status(self, observers: dict[str, Observer], since: float) -> DeploymentStatus:
+        """As ``status``; how long nothing has gone forward counts from some moment on, in seconds since 1970, if that is later."""
         kept, note = self._kept(), self._notes.get(self.name) or {"why": ""}
-        there = [one.replica for one in self._pods(kept["uid"], observers)]
-        return replace(deployment_status(read_deployment(kept["manifest"]), there, kept["changed"], time.time()), note=note["why"])
+        there, changed = [one.replica for one in self._pods(kept["uid"], observers)], max(since, kept["changed"])
+        return replace(deployment_status(read_deployment(kept["manifest"]), there, changed, time.time()), note=note["why"])
 
     def __repr__(self) -> str:
         found = [one.replica for one in self.pods()]
         rows = [(one.name, one.node, "yes" if one.ready_since and not one.failed else "no") for one in found]
         return table(("pod", "node", "ready"), *rows)
 
-    def wait(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
+    def wait(self, timeout_s: float = WAIT_S, *, shown: bool = True) -> DeploymentStatus:
         """Return when the wish is fulfilled; what takes longer shows how far it is.
 
         Args:
             timeout_s: seconds until it is given up.
+            shown: whether it is shown how far it is.
 
         Raises:
             WaitTimeout: the time is up, or nothing has gone forward for the manifest's ``progressDeadlineSeconds``; with what is missing.
             CourseError: the Deployment is gone.
         """
-        until, changed = time.monotonic() + timeout_s, threading.Event()
+        began, until, changed = time.time(), time.monotonic() + timeout_s, threading.Event()
         observers: dict[str, Observer] = {}
 
         def heard(node: Node, what: str) -> None:
@@ -206,10 +209,10 @@ class Deployment:
 
         watches = [Watch(node.machine, partial(heard, node), self._store.home) for node in self._nodes]
         try:
-            with RenewedLine() as line:
+            with RenewedLine(SHOWN_AFTER_S if shown else math.inf) as line:
                 while True:
                     changed.clear()
-                    status = self._status(observers)
+                    status = self._status(observers, began)  # what was lost after a long time of peace is no update that is stuck
                     line.say(status.in_short)
                     if status.fulfilled:
                         return status
@@ -225,11 +228,13 @@ class Deployment:
     def outcome(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
         """How far it is when nothing more is to be expected: as ``wait``, also where that gives up.
 
+        Nothing is shown meanwhile, for somebody may be asked first what they expect.
+
         Raises:
             CourseError: the Deployment is gone.
         """
         with suppress(WaitTimeout):
-            return self.wait(timeout_s)
+            return self.wait(timeout_s, shown=False)
         return self.status()
 
     def delete(self) -> None:

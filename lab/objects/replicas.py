@@ -77,10 +77,13 @@ class Observer:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._api: Any = node.machine.docker.api
         self._specs: dict[str, PodSpec] = {}
         self._began: dict[str, float] = {}
         self._forgotten: deque[str] = deque()
+
+    @property
+    def _api(self) -> Any:
+        return self._node.machine.docker.api
 
     def forget(self, container: str) -> None:
         """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong.  Any thread may call it."""

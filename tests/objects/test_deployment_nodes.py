@@ -85,4 +85,14 @@ def test_pods_of_a_node_that_dies_are_made_elsewhere_and_removed_when_it_comes_b
         assert it.placed(web) == {"large": 4}
         assert stay <= {one.replica.name for one in web.pods()}
         it.plug.dead = False
+        web.scale(4)  # likewise
         until("two of six to go", lambda: web.status().fulfilled and len(web.pods()) == 4, timeout_s=PATIENCE_S)
+
+
+def test_who_is_lost_after_a_long_time_of_peace_is_waited_for(it: Pair) -> None:
+    web = Deployment.apply(FOUR.replace("replicas: 4", "replicas: 2\n  progressDeadlineSeconds: 20"), *it.nodes)
+    with Controller(*it.nodes):
+        web.wait(PATIENCE_S)
+        until("that to be long ago", lambda: web.status().patience_s < 0, timeout_s=PATIENCE_S)
+        web.pods()[0].pod.delete()
+        assert web.wait(PATIENCE_S).ready == 2

@@ -17,6 +17,7 @@ def new(name: str, ready: float | None = 950.0) -> Replica:
     return Replica(name, SPEC.hash, ready_since=ready)
 
 
+YOUNG = Replica("young", SPEC.hash, created=980.0)
 OLD = Replica("old", "before", ready_since=1.0)
 
 
@@ -39,7 +40,7 @@ def test_what_is_counted(there: list[Replica], counts: tuple[int, ...], fulfille
     assert status.fulfilled is fulfilled
 
 
-@pytest.mark.parametrize(("there", "left"), [([], -40.0), ([new("a", 990.0)], 50.0), ([OLD], -40.0)])
+@pytest.mark.parametrize(("there", "left"), [([], -40.0), ([new("a", 990.0)], 50.0), ([OLD], -40.0), ([YOUNG], 40.0)])
 def test_it_is_stuck_when_nothing_new_can_be_asked_for_too_long(there: list[Replica], left: float) -> None:
     status = deployment_status(SPEC, there, CHANGED, NOW)
     assert status.patience_s == left
