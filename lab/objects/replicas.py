@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,7 @@ class Observer:
         self._began: dict[str, float] = {}
         self._forgotten: deque[str] = deque()
 
-    @property
+    @cached_property
     def _api(self) -> Any:
         return self._node.machine.docker.api
 

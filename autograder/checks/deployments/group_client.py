@@ -22,6 +22,8 @@ from typing import Any
 
 PORT, ENGINE = 8080, "/run/docker.sock"
 CONNECT_S, ANSWER_S, LOOK_S, PACE_S, MOST_S = 3.0, 30.0, 0.3, 0.02, 1000.0
+KNOWN_S = 15.0
+"""Seconds in which a copy has answered for the first time, or is taken for one that never will."""
 LONG_S = 1
 """Seconds that a long request takes; the app, told to end, waits longer for its answers."""
 TRIES, TRY_S = 8, 2.0
@@ -148,9 +150,9 @@ class Client:
                 self.staying[address].start()
 
     def watch(self, until: str) -> None:
-        """Say that it has begun as soon as each copy is known, and send requests until a file exists."""
-        end = time.monotonic() + MOST_S
-        while not self.versions.keys() >= set(filter(None, self.group)) and time.monotonic() < end:
+        """Say that it has begun as soon as each copy is known that answers at all, and send requests until a file exists."""
+        end, known = time.monotonic() + MOST_S, time.monotonic() + KNOWN_S
+        while not self.versions.keys() >= set(filter(None, self.group)) and time.monotonic() < known:
             self.attend()
             time.sleep(PACE_S)
         print("begun", flush=True)  # noqa: T201  (how a program on the box is heard)

@@ -65,8 +65,8 @@ def bring_the_course(machine: Machine) -> None:
 
 
 def is_there(machine: Machine, program: str) -> bool:
-    """Whether there is a program that is not empty."""
-    return machine.sh(f"test -s {shlex.quote(program)}").code == 0
+    """Whether there is a program in which something stands that is no comment."""
+    return machine.sh(f"grep -qvsE '^[[:space:]]*(#|$)' {shlex.quote(program)}").code == 0
 
 
 def run(machine: Machine, program: str, argument: str | int, variables: Mapping[str, str]) -> Ran:

@@ -81,9 +81,14 @@ with Controller(node):
 
 
 def test_an_empty_answer_is_worth_nothing(graded: Graded) -> None:
-    verdict = graded("deployments.canary")
-    assert verdict.score == 0
-    assert [len(fact.hints) for fact in verdict.facts] == [3]
+    for answer in ("", f"{WRITE}# YOUR CODE HERE\nEND\n"):
+        verdict = graded("deployments.canary", answer)
+        assert (verdict.score, verdict.facts[0].saw) == (0, "there is none")
+        assert [len(fact.hints) for fact in verdict.facts] == [3]
+
+
+def test_no_answer_at_all_is_worth_nothing(graded: Graded) -> None:
+    assert graded("deployments.canary").score == 0
 
 
 @pytest.mark.parametrize(
