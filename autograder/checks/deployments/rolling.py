@@ -74,4 +74,5 @@ def rolling(machine: Machine, task: Task) -> Iterator[Fact]:
 def _complete(version: str, task: Task, done: bool, now: Moment, status: Status) -> Fact:
     """The fact that all copies are there, of one version, and ready."""
     what = f"{task.replicas} of {version}, all ready"
-    return Fact(what, done, now.versions, (why_not_complete(now, version, task, status), *START))
+    which, how = START
+    return Fact(what, done, now.versions, (why_not_complete(now, version, task, status), which, how))
