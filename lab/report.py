@@ -6,10 +6,48 @@ Predictions are ordinary variables; one that was left as ``...`` is reported as 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 BAR = 40
 """Characters of the longest bar."""
+SHOWN_AFTER_S = 1.0
+"""Seconds that something may take without anything being said about it."""
+
+
+class RenewedLine:
+    """A line that tells how far something is, renewed in its place, in a notebook or a terminal, for as long as a ``with`` block lasts.
+
+    It is not shown where something is over at once, nor where nobody reads it: in a file, or a pipe.
+
+    Args:
+        after_s: seconds until it is shown.
+    """
+
+    def __init__(self, after_s: float = SHOWN_AFTER_S) -> None:
+        self._began, self._after_s = time.monotonic(), after_s
+        self._show: Callable[[str], None] | None = None
+        self._last = ""
+
+    @property
+    def hidden_s(self) -> float:
+        """Seconds until it may be shown; 0 from then on."""
+        return max(0.0, self._began + self._after_s - time.monotonic())
+
+    def say(self, text: str) -> None:
+        """Show a text in the place of the one before, unless it is too early."""
+        if text != self._last and not self.hidden_s:
+            self._show, self._last = self._show or _place(), text
+            self._show(text)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._show:
+            self._show(f"{self._last} after {time.monotonic() - self._began:.1f} s\n")
 
 
 def table(*rows: Sequence[object]) -> str:
@@ -67,6 +105,23 @@ def mark(answers: Sequence[object], facts: Sequence[object]) -> None:
     for number, (answer, fact) in enumerate(zip(answers, facts, strict=True), 1):
         result = "open" if answer is ... else "right" if answer == fact else f"no, the box says {_words(fact)}"
         print(f"{number}. {result}")  # noqa: T201
+
+
+def _place() -> Callable[[str], None]:
+    """What shows a text in the place of the one before; a line break at its end is the end of it."""
+    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if hasattr(shell, "kernel"):
+        from IPython.display import DisplayHandle  # noqa: PLC0415  (it is there, and elsewhere nobody needs it)
+
+        handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
+        handle.display({"text/plain": ""}, raw=True)
+        return lambda text: handle.update({"text/plain": text.rstrip()}, raw=True)
+    return _in_a_terminal if sys.stdout.isatty() else lambda _: None
+
+
+def _in_a_terminal(text: str) -> None:
+    line, end, _ = text.partition("\n")
+    print(f"\r{line}\x1b[K", end=end, flush=True)  # noqa: T201
 
 
 def _members(predicted: object) -> set[object]:

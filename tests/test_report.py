@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from lab.report import BAR, agrees, bars, mark, table, verdict
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from lab.report import BAR, RenewedLine, agrees, bars, mark, table, verdict
 
 
 def test_columns_of_a_table_are_as_wide_as_their_widest_cell() -> None:
@@ -53,3 +57,28 @@ def test_a_verdict_has_both_in_words() -> None:
 def test_an_open_answer_does_not_give_the_fact_away(capsys: pytest.CaptureFixture[str]) -> None:
     mark([..., 2, 3], [1, 2, {"b", "a"}])
     assert capsys.readouterr().out.splitlines() == ["1. open", "2. right", "3. no, the box says a, b"]
+
+
+def test_a_line_is_renewed_in_a_terminal_and_not_shown_for_what_is_quick(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RenewedLine(0) as line:
+        line.say("read by nobody")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with RenewedLine(60) as line:
+        line.say("too early")
+    assert capsys.readouterr() == ("", "")
+    with RenewedLine(0) as line:
+        for text in ("1 of 2", "1 of 2", "2 of 2"):
+            line.say(text)
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"\r1 of 2\x1b\[K\r2 of 2\x1b\[K\r2 of 2 after 0\.\d s\x1b\[K\n", out), repr(out)
+    assert err == ""
+
+
+def test_a_line_is_one_output_of_its_cell() -> None:
+    cell = "from lab.report import RenewedLine\nwith RenewedLine(0) as line:\n    line.say('1 of 2')\n    line.say('2 of 2')"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    NotebookClient(notebook).execute()
+    (output,) = notebook.cells[0].outputs
+    assert re.fullmatch(r"2 of 2 after 0\.\d s", output.data["text/plain"])

@@ -1,7 +1,8 @@
 """The names of Services, for all containers of a machine and for the machine itself.
 
-Every container asks the machine's own address for names.  There a name server (dnsmasq) answers with what it finds in one file: a Service's
-virtual address, which never changes, or the addresses of its ready pods where it is *headless* and has none.  In a cluster CoreDNS does it.
+Every container asks the machine's own address for names, and the machine asks itself.  There a name server (dnsmasq) answers with what it
+finds in one file: a Service's virtual address, which never changes, or the addresses of its ready pods where it is *headless* and has none.
+In a cluster CoreDNS does it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FOLLOW = f"""
 mkdir -p {HOME} && cat > {HOME}/new && mv {HOME}/new {HOME}/hosts
 kill -HUP $(cat {HOME}/pid 2>/dev/null) 2>/dev/null && exit
 address=$(ip -4 -o address show docker0 | awk '{{split($4, part, "/"); print part[1]}}')
-exec dnsmasq --conf-file=/dev/null --user=root --pid-file={HOME}/pid --bind-interfaces --listen-address="$address" \\
+exec dnsmasq --conf-file=/dev/null --user=root --pid-file={HOME}/pid --bind-interfaces --listen-address="127.0.0.1,$address" \\
     --no-resolv --no-hosts --addn-hosts={HOME}/hosts --local-ttl=1 --no-negcache
 """
 REMOVE = f"kill $(cat {HOME}/pid 2>/dev/null) 2>/dev/null; rm -rf {HOME}"

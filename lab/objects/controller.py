@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -30,7 +30,7 @@ from lab.objects.pod import Pod
 from lab.objects.replicas import Seen
 from lab.objects.rollout import Replica, next_look_s, step
 from lab.objects.spec import PodSpec
-from lab.objects.store import NOTES, WISHES, Store
+from lab.objects.store import ENDING, NOTES, WISHES, Store
 from lab.objects.watch import RETRY_S
 
 MOST_PATIENCE_S = 60.0
@@ -49,11 +49,12 @@ class Controller:
     def __init__(self, *nodes: Node) -> None:
         self._nodes, self._machine = nodes, nodes[0].machine
         self._store, self._notes = Store(self._machine, WISHES), Store(self._machine, NOTES)
-        self._loop = Loop(nodes, [self._store], self.reconcile)
+        self._loop = Loop(nodes, [self._store], self.reconcile, self._tidy_later)
         self._announced: set[str] = set()
         self._lock = threading.RLock()  # work may be over before anybody is told that it has begun
         self._beginning: dict[str, tuple[str, PodSpec, Replica]] = {}
         self._ending: set[str] = set()
+        self._untidy = True
         self._failures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self._hands = ThreadPoolExecutor(AT_ONCE)
         self._noted: dict[str, str] = {}
@@ -93,6 +94,9 @@ class Controller:
                 if one.owner not in wishes or one.key in self._announced:
                     self._end(one)
             waits = [self._reconcile(uid, spec, ours, seen) for uid, spec in wishes.items()]
+        if self._untidy and not self._beginning and not self._ending:
+            self._untidy = False
+            self._tidy({one.key for one in seen})
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _reconcile(self, uid: str, spec: DeploymentSpec, ours: Iterable[Seen], everything: Iterable[Seen]) -> float | None:
@@ -115,6 +119,16 @@ class Controller:
                 self._work_on(uid, spec, one.pod.spec, one.replica, one.pod.start)
         waits = [patience or None, next_look_s(wish, there, now)]
         return min((wait for wait in waits if wait), default=None)
+
+    def _tidy_later(self) -> None:
+        self._untidy = True
+
+    def _tidy(self, there: Collection[str]) -> None:
+        """Remove what is left where whoever removed or made a pod was stopped in between: its volumes, and the mark that it ends."""
+        self._loop.tidy()
+        marks = Store(self._machine, ENDING)
+        for key in announced(self._machine) - set(there):
+            marks.delete(key)
 
     def _note(self, name: str, why: str) -> None:
         """Write down why a Deployment has fewer pods than it wants, for ``Deployment.status``."""
@@ -154,11 +168,14 @@ class Controller:
     def _begun(self, name: str, spec: DeploymentSpec, made: Future[Any]) -> None:
         """A pod was made, or could not be."""
         with self._lock:
-            uid, *_ = self._beginning.pop(name)
+            uid, _, replica = self._beginning.pop(name)
             if made.cancelled():
                 return
             if error := made.exception():
-                self._failures[uid, spec.hash].append(time.time())
+                failures = self._failures[uid, spec.hash]
+                if failures and replica.created < failures[-1]:  # those that were begun together fail together, which counts once
+                    failures.pop()
+                failures.append(time.time())
                 self._note(spec.name, str(error))
             else:
                 self._failures.pop((uid, spec.hash), None)
@@ -172,6 +189,7 @@ class Controller:
         try:
             depart(self._machine, pod)
         except CourseError:  # it is seen again, and tried again
+            self._untidy = True
             self._loop.closed.wait(RETRY_S)
 
     def _ended(self, key: str) -> None:

@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,14 +18,16 @@ from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.parallel import in_parallel
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
 from lab.objects.node import Node
-from lab.objects.replicas import Observer, Seen, look_at
+from lab.objects.replicas import NO_ANSWER, Observer, Seen
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
-from lab.report import table
+from lab.report import RenewedLine, table
 
 WAIT_S = 120.0
 """Seconds that ``wait`` has, if it is not told otherwise."""
+MOST_OF_A_NOTE = 80
+"""Letters of a controller's note that have room in a line."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,13 @@ class DeploymentStatus:
     patience_s: float
     look_again_s: float
     note: str = ""
+
+    @property
+    def in_short(self) -> str:
+        """How far it is, in one line."""
+        new = f", {self.updated} of the new template" if self.updated < self.there else ""
+        why = f": {self.note.splitlines()[0][:MOST_OF_A_NOTE]}" if self.note and not self.fulfilled else ""
+        return f"{self.ready} of {self.wanted} ready{new}{why}"
 
     def __repr__(self) -> str:
         row = (self.name, f"{self.ready} of {self.wanted}", self.updated, self.available, self.there)
@@ -150,8 +160,7 @@ class Deployment:
     def pods(self) -> list[Seen]:
         """Its pods, as they are now, the oldest first; without those of nodes that don't answer."""
         uid = self._kept()["uid"]
-        looks = in_parallel(lambda node: look_at(Observer(node)), self._nodes)
-        seen = [one for looked in looks if not isinstance(looked, Exception) for one in looked if one.owner == uid]
+        seen = [one for pods in in_parallel(_pods_on, self._nodes) for one in pods if one.owner == uid]
         return sorted(seen, key=lambda one: (one.replica.created, one.replica.name))
 
     def status(self) -> DeploymentStatus:
@@ -164,8 +173,13 @@ class Deployment:
         there = [one.replica for one in self.pods()]
         return replace(deployment_status(read_deployment(kept["manifest"]), there, kept["changed"], time.time()), note=note["why"])
 
+    def __repr__(self) -> str:
+        found = [one.replica for one in self.pods()]
+        rows = [(one.name, one.node, "yes" if one.ready_since and not one.failed else "no") for one in found]
+        return table(("pod", "node", "ready"), *rows)
+
     def wait(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
-        """Return when the wish is fulfilled.
+        """Return when the wish is fulfilled; what takes longer shows how far it is.
 
         Args:
             timeout_s: seconds until it is given up.
@@ -178,18 +192,30 @@ class Deployment:
         changed.set()
         watches = [Watch(node.machine, lambda _: changed.set(), self._store.home) for node in self._nodes]
         try:
-            while True:
-                changed.clear()
-                status = self.status()
-                if status.fulfilled:
-                    return status
-                left = min(until - time.monotonic(), status.patience_s)
-                if left <= 0:
-                    hint = "a controller has to run: Controller(node).start()" if not status.note else f"{self.name}.undo(), or mend it"
-                    raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), hint)
-                changed.wait(min(left, status.look_again_s))
+            with RenewedLine() as line:
+                while True:
+                    changed.clear()
+                    status = self.status()
+                    line.say(status.in_short)
+                    if status.fulfilled:
+                        return status
+                    left = min(until - time.monotonic(), status.patience_s)
+                    if left <= 0:
+                        hint = "a controller has to run: Controller(node).start()" if not status.note else f"{self.name}.undo(), or mend it"
+                        raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), hint)
+                    changed.wait(min(left, status.look_again_s, line.hidden_s or left))
         finally:
             in_parallel(Watch.close, watches)
+
+    def outcome(self, timeout_s: float = WAIT_S) -> DeploymentStatus:
+        """How far it is when nothing more is to be expected: as ``wait``, also where that gives up.
+
+        Raises:
+            CourseError: the Deployment is gone.
+        """
+        with suppress(WaitTimeout):
+            return self.wait(timeout_s)
+        return self.status()
 
     def delete(self) -> None:
         """Wish for nothing any more: the controller removes the pods."""
@@ -211,3 +237,11 @@ class Deployment:
             revisions = [*others, {"number": number, "hash": spec.hash, "template": spec.template}]
         content = {"uid": kept["uid"], "manifest": spec.source, "revisions": revisions[-spec.history - 1 :], "changed": time.time()}
         self._store.put(self.name, {**content, "replicas": spec.replicas, "hash": spec.hash})  # for whoever wants no more than to show it
+
+
+def _pods_on(node: Node) -> list[Seen]:
+    """The pods of a node; none where it does not answer."""
+    try:
+        return Observer(node).look()
+    except NO_ANSWER:
+        return []

@@ -28,7 +28,7 @@ SETTLE_S = 0.02
 LOCK_S = 10.0
 """Seconds in which a machine tells whether another controller is at work."""
 LOST_S = 5.0
-"""Seconds until a node that does not answer counts as lost.  In a cluster it is 40 s, and its pods have another five minutes then."""
+"""Seconds until a node that does not answer counts as lost.  In a cluster it is 50 s, and its pods have another five minutes then."""
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Loop:
         nodes: whose pods are looked at.
         stores: whose changes are heard of; the first one has the lock.
         reconcile: returns the seconds until it is to be called again, although nothing has changed; nothing where there is no such time.
-        lost: called when a node did not answer, so that whatever is known of it may be wrong.
+        lost: called when a node did not answer, and when it does again: whatever is known of it may be wrong.
     """
 
     def __init__(
@@ -107,13 +107,18 @@ class Loop:
         for name, looked in looks.items():
             if not isinstance(looked, Exception):
                 self._last[name] = looked
-                self._silent.pop(name, None)
+                if self._silent.pop(name, None):
+                    self._lost()
             elif name == self._nodes[0].name:
                 raise looked
             else:
                 self._observers[name].forget(EVERYTHING)
                 self._silent.setdefault(name, time.monotonic())
         return [one for name, pods in self._last.items() if name not in self.lost for one in pods]
+
+    def tidy(self) -> None:
+        """Remove what is left of Deployments' pods that nobody has removed to the end, on the nodes that answer."""
+        in_parallel(Observer.tidy, [it for name, it in self._observers.items() if name not in self._silent])
 
     def _changed(self, observer: Observer, what: str) -> None:
         observer.forget(what)
@@ -125,6 +130,9 @@ class Loop:
             self._wake.wait(patience)
             self.closed.wait(SETTLE_S)
             self._wake.clear()
+            if not self._watches[0].held.is_set():  # the lock was lost with the connection, and another controller may have it by now
+                patience = None
+                continue
             try:
                 patience = self._reconcile()
                 if self._silent.keys() - self.lost:

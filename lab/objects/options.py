@@ -15,9 +15,10 @@ from lab.box.machine.base import API_VERSION
 from lab.objects.container import ContainerSpec
 from lab.objects.container import Mount as VolumeMount
 from lab.objects.kubelet.orders import KEY, ORDERS, Orders
+from lab.objects.labels import POD
 from lab.objects.spec import PAUSE, PodSpec
 
-NAME, PART, NODE, MANIFEST = "course.pod", "course.pod.part", "course.pod.node", "course.pod.manifest"
+NAME, PART, NODE, MANIFEST = POD, "course.pod.part", "course.pod.node", "course.pod.manifest"
 """Labels with which a pod, and all that belongs to it, is found again, beside KEY."""
 POLICY = {"Always": "always", "OnFailure": "on-failure", "Never": "no"}
 """Docker's names for the restart policies of Kubernetes."""

@@ -286,7 +286,7 @@ class Pod:
 
     def _parts(self) -> dict[str, str]:
         """The ids of the containers that are there, by their names in the manifest."""
-        return {it["Labels"][PART]: it["Id"] for it in self._listed(f"{KEY}={self._identity.key}")}
+        return {it["Labels"][PART]: it["Id"] for it in self._listed(f"{KEY}={self._identity.key}", PART)}
 
 
 def pods(machine: Machine, *, node: str = "") -> list[Pod]:
@@ -296,7 +296,7 @@ def pods(machine: Machine, *, node: str = "") -> list[Pod]:
         machine: to look on.
         node: only those of this node; all of them where none is named.  A machine can stand for several nodes.
     """
-    listed = machine.docker.api.containers(all=True, filters={"label": [MANIFEST, f"{NODE}={node}"] if node else [MANIFEST]})
+    listed = machine.docker.api.containers(all=True, filters={"label": [MANIFEST, KEY, f"{NODE}={node}" if node else NODE]})
     labels = {it["Labels"][KEY]: it["Labels"] for it in listed}
     found = [Pod(machine, Identity(read(json.loads(its[MANIFEST])), key, its[NODE])) for key, its in labels.items()]
     return sorted(found, key=lambda pod: pod.spec.name)

@@ -39,6 +39,12 @@ class Published:
         """Where its first port leads."""
         return next(iter(self.ports.values())).ready
 
+    @property
+    def in_short(self) -> str:
+        """How many pods it leads to, in one line."""
+        left_out = len(next(iter(self.ports.values())).left_out)
+        return f"{self.spec.name} leads to {len(self.ready)}{f', {left_out} left out' if left_out else ''}"
+
     def content(self) -> dict[str, Any]:
         """It as a ``Store`` keeps it."""
         ports = [{"name": port.name, "port": port.number, "protocol": port.protocol, **asdict(leads)} for port, leads in self.ports.items()]
@@ -50,8 +56,9 @@ class Published:
             entry = f"{self.spec.name}:{port.number}"
             rows += [(entry, one.pod, str(one), one.node, "ready") for one in leads.ready]
             rows += [(entry, pod, "", "", f"left out: it {why}") for pod, why in sorted(leads.left_out.items())]
-        nobody = [f"{self.spec.name}:{port.number} leads nowhere." for port, leads in self.ports.items() if not leads.ready]
-        return "\n".join([table(("service", "pod", "leads to", "node", ""), *rows), *nobody] if rows else nobody)
+        notes = [f"{self.spec.name}:{port.number} is port {port.node} of every node." for port in self.ports if port.node]
+        notes += [f"{self.spec.name}:{port.number} leads nowhere." for port, leads in self.ports.items() if not leads.ready]
+        return "\n".join([table(("service", "pod", "leads to", "node", ""), *rows), *notes] if rows else notes)
 
 
 class Way(Protocol):

@@ -7,18 +7,20 @@ only once, and again when something has happened to it.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from docker.errors import DockerException
 
-from lab.box.errors import CourseError
+from lab.box.errors import CourseError, UsageError
 from lab.box.parallel import in_parallel
-from lab.objects.engine import inspect
+from lab.objects.engine import inspect, remove_volume
 from lab.objects.kubelet import client as kubelet
 from lab.objects.kubelet.orders import KEY, ORDERS
 from lab.objects.labels import TEMPLATE, UID
@@ -76,13 +78,11 @@ class Observer:
         self._api: Any = node.machine.docker.api
         self._specs: dict[str, PodSpec] = {}
         self._began: dict[str, float] = {}
+        self._forgotten: deque[str] = deque()
 
     def forget(self, container: str) -> None:
-        """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong."""
-        if container == EVERYTHING:
-            self._began.clear()
-        else:
-            self._began.pop(container, None)
+        """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong.  Any thread may call it."""
+        self._forgotten.append(container)
 
     def look(self) -> list[Seen]:
         """The pods that are on the node now.
@@ -90,15 +90,28 @@ class Observer:
         Raises:
             docker.errors.DockerException, OSError, CourseError: the node does not answer.
         """
-        pods: defaultdict[str, dict[str, Listed]] = defaultdict(dict)
-        for it in self._api.containers(all=True, filters={"label": f"{NODE}={self._node.name}"}):
-            pods[it["Labels"][KEY]][it["Labels"][PART]] = it
-        self._specs = {key: self._specs.get(key) or _spec(parts.values()) for key, parts in pods.items()}
+        while self._forgotten:
+            if (container := self._forgotten.popleft()) == EVERYTHING:
+                self._began.clear()
+            else:
+                self._began.pop(container, None)
+        labelled: defaultdict[str, dict[str, Listed]] = defaultdict(dict)
+        for it in self._api.containers(all=True, filters={"label": [f"{NODE}={self._node.name}", KEY, PART, MANIFEST]}):
+            labelled[it["Labels"][KEY]][it["Labels"][PART]] = it
+        specs = {key: self._specs.get(key) or _spec(parts.values()) for key, parts in labelled.items()}
+        self._specs = {key: spec for key, spec in specs.items() if spec}
+        pods = {key: labelled[key] for key in self._specs}
         running = [it for parts in pods.values() for it in parts.values() if it["State"] == "running"]
         self._learn([it["Id"] for it in running if it["Id"] not in self._began])
         probed = [it["Id"] for it in running if ORDERS in it["Labels"]]
         findings = kubelet.findings(self._node.machine, probed)
         return [self._seen(key, parts, findings) for key, parts in pods.items()]
+
+    def tidy(self) -> None:
+        """Remove volumes of Deployments' pods that have no container any more: whoever made or removed the pod was stopped in between."""
+        there = {it["Labels"][KEY] for it in self._api.containers(all=True, filters={"label": KEY})}
+        volumes = self._api.volumes(filters={"label": [UID, KEY, f"{NODE}={self._node.name}"]})["Volumes"] or ()
+        in_parallel(partial(remove_volume, self._api), [it["Name"] for it in volumes if it["Labels"][KEY] not in there])
 
     def _learn(self, containers: Collection[str]) -> None:
         """Ask when some containers were started."""
@@ -143,5 +156,9 @@ def look_at(observer: Observer) -> list[Seen] | Exception:
         return error
 
 
-def _spec(parts: Iterable[Listed]) -> PodSpec:
-    return read(json.loads(next(iter(parts))["Labels"][MANIFEST]))
+def _spec(parts: Iterable[Listed]) -> PodSpec | None:
+    """What a pod was made from; nothing where that can't be read, because somebody has made up the labels."""
+    for it in parts:
+        with suppress(UsageError, ValueError):
+            return read(json.loads(it["Labels"][MANIFEST]))
+    return None

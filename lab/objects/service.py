@@ -8,22 +8,28 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.objects.node import Node
 from lab.objects.published import Published
-from lab.objects.service_spec import HEADLESS, Endpoint, Endpoints, ServiceSpec, read_service
+from lab.objects.service_spec import HEADLESS, NODE_PORTS, Endpoint, Endpoints, ServiceSpec, read_service
 from lab.objects.store import ENDPOINTS, SERVICES, Store
 from lab.objects.watch import Watch
+from lab.report import RenewedLine
 
 ADDRESSES = IPv4Network("10.96.0.0/16")
 """Virtual addresses are from here; no network of a box has one of them.  In clusters that kubeadm made it is 10.96.0.0/12."""
 WAIT_S, SEEN_S = 60.0, 5.0
 """Seconds that ``wait`` has, if it is not told otherwise; and those in which a controller sees what has been changed."""
 UNSEEN = "Its controller has not seen yet what is wanted, or none is at work."
+
+
+def kept_service(kept: Mapping[str, Any]) -> ServiceSpec:
+    """What is wanted of a Service, as a ``Store`` has kept it."""
+    return read_service(kept["manifest"]).with_node_ports(kept["node_ports"])
 
 
 class Service:
@@ -50,8 +56,8 @@ class Service:
         there = it._store.all()
         before = there.pop(spec.name, {})
         address = _address(spec, before.get("address", HEADLESS), {kept["address"]: name for name, kept in there.items()})
-        _refuse_node_ports(spec, {name: read_service(kept["manifest"]) for name, kept in there.items()})
-        it._store.put(spec.name, {"manifest": manifest, "address": address, "revision": secrets.token_hex(4)})
+        chosen = _node_ports(spec, before.get("node_ports", {}), map(kept_service, there.values()))
+        it._store.put(spec.name, {"manifest": manifest, "address": address, "node_ports": chosen, "revision": secrets.token_hex(4)})
         return it
 
     @property
@@ -61,7 +67,7 @@ class Service:
         Raises:
             CourseError: the Service is gone.
         """
-        return read_service(self._kept()["manifest"])
+        return kept_service(self._kept())
 
     @property
     def address(self) -> str:
@@ -117,7 +123,7 @@ class Service:
         kept, listed = self._kept(), self._lists.get(self.name)
         if not listed or listed["revision"] != kept["revision"]:
             return None
-        spec = read_service(kept["manifest"])
+        spec = kept_service(kept)
         leads = [Endpoints(tuple(Endpoint(**one) for one in it["ready"]), it["left_out"]) for it in listed["ports"]]
         return Published(spec, kept["address"], dict(zip(spec.ports, leads, strict=True)), kept["revision"])
 
@@ -126,12 +132,16 @@ class Service:
         until, changed = time.monotonic() + timeout_s, threading.Event()
         watch = Watch(self._machine, lambda _: changed.set(), self._lists.home)
         try:
-            while True:
-                changed.clear()
-                if (found := self._published()) and wanted(found):
-                    return found
-                if not changed.wait(max(0.0, until - time.monotonic())):
-                    return None
+            with RenewedLine() as line:
+                while True:
+                    changed.clear()
+                    if (found := self._published()) and wanted(found):
+                        return found
+                    line.say(found.in_short if found else f"{self.name} leads nowhere yet")
+                    left = until - time.monotonic()
+                    if left <= 0:
+                        return None
+                    changed.wait(min(left, line.hidden_s or left))
         finally:
             watch.close()
 
@@ -161,8 +171,16 @@ def _address(spec: ServiceSpec, before: str, taken: Mapping[str, str]) -> str:
     return address
 
 
-def _refuse_node_ports(spec: ServiceSpec, others: Mapping[str, ServiceSpec]) -> None:
-    taken = {(port.node, port.protocol): name for name, other in others.items() for port in other.ports}
+def _node_ports(spec: ServiceSpec, before: Mapping[str, int], others: Iterable[ServiceSpec]) -> dict[str, int]:
+    """The ports of nodes that are chosen for a Service, by the keys of its own; those that it has it keeps.
+
+    Raises:
+        UsageError: the manifest asks for one that another Service has.
+    """
+    taken = {port.node: other.name for other in others for port in other.ports if port.node}
+    taken |= {port.node: spec.name for port in spec.ports if port.node and port.node not in taken}
     for port in spec.ports:
-        if port.node and (who := taken.get((port.node, port.protocol))):
+        if port.node and (who := taken[port.node]) != spec.name:
             raise UsageError(f"nodePort: {port.node} is the Service {who}'s.", "A port of the nodes leads to one.", "choose another one")
+    free = iter(secrets.SystemRandom().sample([n for n in range(NODE_PORTS[0], NODE_PORTS[1] + 1) if n not in taken], len(spec.ports)))
+    return {port.key: before.get(port.key) or next(free) for port in spec.ports if spec.outside and not port.node}

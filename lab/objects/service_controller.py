@@ -6,19 +6,26 @@ are: Services lead on, to whom they led last.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from lab.box.errors import UsageError
+from lab.box.machine import Machine
 from lab.box.parallel import in_parallel
 from lab.objects.cluster_dns import ClusterDns
+from lab.objects.ipvs import Ipvs
 from lab.objects.kube_proxy import KubeProxy
 from lab.objects.loop import Loop
 from lab.objects.node import Node
 from lab.objects.published import Published, Way
 from lab.objects.roster import Roster
-from lab.objects.service_spec import Candidate, endpoints, read_service
+from lab.objects.service import kept_service
+from lab.objects.service_spec import Candidate, endpoints
 from lab.objects.store import ENDING, SERVICES, Store
+
+MODES: Mapping[str, Callable[[Machine], Way]] = {"iptables": KubeProxy, "ipvs": Ipvs}
+"""kube-proxy has a third one, ``nftables``."""
 
 
 class ServiceController:
@@ -27,15 +34,21 @@ class ServiceController:
     Args:
         nodes: whose pods can be endpoints, and on which the ways begin; the first one's machine keeps the Services.
         also: more ways that are to follow, such as a ``ReverseProxy``.
+        mode: who rewrites virtual addresses on the nodes: ``iptables``, or ``ipvs`` where the kernel has it.
+
+    Raises:
+        UsageError: there is no such mode.
     """
 
-    def __init__(self, *nodes: Node, also: Sequence[Way] = ()) -> None:
+    def __init__(self, *nodes: Node, also: Sequence[Way] = (), mode: str = "iptables") -> None:
+        if mode not in MODES:
+            raise UsageError(f"There is no mode {mode}.", f"There are: {', '.join(MODES)}.", 'ServiceController(node, mode="iptables")')
         first = nodes[0].machine
         self._services, self._marks = Store(first, SERVICES), Store(first, ENDING)
         self._loop = Loop(nodes, [self._services, self._marks], self.reconcile, self._forget)
         hosts = {id(node.machine): node for node in nodes}.values()
         self._ways = [
-            *(_Follower(way(node.machine), node.name) for node in hosts for way in (KubeProxy, ClusterDns)),
+            *(_Follower(way(node.machine), node.name) for node in hosts for way in (MODES[mode], ClusterDns)),
             *map(_Follower, also),
         ]
         self._rosters = [_Follower(Roster(node.machine), node.name) for node in hosts]
@@ -99,6 +112,6 @@ class _Follower:
             self.last = published
 
 
-def _publish(kept: dict[str, str], there: Sequence[Candidate]) -> Published:
-    spec = read_service(kept["manifest"])
+def _publish(kept: Mapping[str, Any], there: Sequence[Candidate]) -> Published:
+    spec = kept_service(kept)
     return Published(spec, kept["address"], {port: endpoints(spec, port, there) for port in spec.ports}, kept["revision"])

@@ -6,7 +6,7 @@ The names of the fields, their defaults and their limits are those of Kubernetes
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -42,6 +42,11 @@ class ServicePort:
     name: str = ""
     node: int | None = None
 
+    @property
+    def key(self) -> str:
+        """What no other port of the Service has: its number and its protocol."""
+        return f"{self.number}/{self.protocol}"
+
     def inside(self, pod: PodSpec) -> int | None:
         """The number of the port in a pod; nothing where no container has one of that name."""
         if isinstance(self.target, int):
@@ -61,6 +66,7 @@ class ServiceSpec:
         address: that clients use, if the manifest says which; ``None``, the word, where it is to have none.
         sticky_s: seconds that a client stays with one endpoint; 0 where it does not matter to whom it comes.
         unready_too: whether pods are endpoints before they are ready.
+        outside: whether a port of every node leads to each of its ports; where the manifest does not say which, one is chosen.
     """
 
     name: str
@@ -69,6 +75,11 @@ class ServiceSpec:
     address: str = ""
     sticky_s: int = 0
     unready_too: bool = False
+    outside: bool = False
+
+    def with_node_ports(self, chosen: Mapping[str, int]) -> ServiceSpec:
+        """It with the ports of nodes that were chosen, by the keys of its own."""
+        return replace(self, ports=tuple(replace(port, node=port.node or chosen.get(port.key)) for port in self.ports))
 
     def selects(self, labels: Mapping[str, str]) -> bool:
         """Whether a pod with these labels is meant."""
@@ -166,7 +177,7 @@ def read_service(manifest: str | Mapping[str, Any]) -> ServiceSpec:
     ports = tuple(_ports(fields, outside=outside))
     found = ServiceSpec(
         name=about.name, selector=selector, ports=ports, address=_address(fields), sticky_s=_sticky_s(fields),
-        unready_too=fields.take("publishNotReadyAddresses", bool, False),
+        unready_too=fields.take("publishNotReadyAddresses", bool, False), outside=outside,
     )  # fmt: skip
     fields.done()
     whole.done()
@@ -182,7 +193,7 @@ def _ports(fields: Fields, *, outside: bool) -> Iterator[ServicePort]:
         why = "Where there are several, each is told by its name."
         raise UsageError(f"{fields.at('ports')}: a port has no name.", why, "name: http")
     told: dict[str, list[object]] = {
-        "ports are": [f"{port.number}/{port.protocol}" for port in found],
+        "ports are": [port.key for port in found],
         "ports are called": [port.name for port in found],
         "ports want nodePort": [port.node or f"none {number}" for number, port in enumerate(found)],
     }

@@ -25,6 +25,8 @@ RETRY_S = 1.0
 """Seconds between two attempts to reach a machine."""
 EVERYTHING = ""
 """In the place of a container's id: whatever was known may be wrong."""
+A_FILE = "a file"
+"""Likewise: a file was written; what was known of containers is right."""
 TAKEN = 75
 """Exit code where somebody else has the lock."""
 FILES = """
@@ -43,7 +45,7 @@ class Watch:
 
     Args:
         machine: to be watched.
-        changed: called with a container's id, or ``EVERYTHING``; from other threads.
+        changed: called with a container's id, ``EVERYTHING`` or ``A_FILE``; from other threads.
         directories: whose files are watched, beside the kubelet's.
         lock: a file on the machine that only one watch at a time can hold, if one is named; it is free again when that one ends, however
             it ends.
@@ -53,6 +55,8 @@ class Watch:
         self._changed = changed
         self._script = FILES.format(home=HOME, directories=directories, lock=lock or "/dev/null", taken=TAKEN)
         self._closed, self.decided = threading.Event(), threading.Event()
+        self.held = threading.Event()
+        """Set as long as the lock is held; it is lost with the connection, and then another one may have it."""
         self.taken = False
         """Whether somebody else holds the lock; known when ``decided`` is set."""
         self._stream = EventStream(machine.docker_host, self._closed)
@@ -76,6 +80,8 @@ class Watch:
                 work()
             except (CourseError, OSError, HTTPException, ValueError):
                 log.debug("a machine is not watched", exc_info=True)
+            if not self._closed.is_set():
+                self._changed(EVERYTHING)  # that it does not tell any more is worth a look
             self._closed.wait(RETRY_S)
 
     def _events(self) -> None:
@@ -85,12 +91,17 @@ class Watch:
                 self._changed(str(actor["ID"]))
 
     def _files(self) -> None:
-        if self._command.run(self._script, self._heard) == TAKEN:
+        try:
+            code = self._command.run(self._script, self._heard)
+        finally:
+            self.held.clear()
+        if code == TAKEN:
             self.taken = True
             self.decided.set()
 
     def _heard(self, _: str, said: bytes) -> None:
         if b"locked" in said:
             self.taken = False
+            self.held.set()
             self.decided.set()
-        self._changed(EVERYTHING)
+        self._changed(A_FILE)

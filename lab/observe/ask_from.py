@@ -1,8 +1,8 @@
 """A program for a machine: sends web requests from where it is started, and tells of each who answered.  It needs nothing but Python 3.12.
 
 It reads JSON: the addresses, how many requests, how many at once, and how long one may take.  It prints a line of JSON for each request:
-its id, the seconds it took, who answered, and why it failed; the last two are empty where there is nothing to say.  Each request is a
-connection of its own, to one of the addresses that is taken by chance.
+its id, the seconds it took, who answered, why it failed, and where it was sent; who and why are empty where there is nothing to say.  Each
+request is a connection of its own, to one of the addresses that is taken by chance.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def ask(url: str, timeout_s: float) -> list[Any]:
         trouble = next(known, getattr(error, "strerror", None) or type(error).__name__)
     finally:
         connection.close()
-    return [name, time.monotonic() - began, by, trouble]
+    return [name, time.monotonic() - began, by, trouble, url]
 
 
 if __name__ == "__main__":

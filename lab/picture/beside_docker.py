@@ -4,7 +4,8 @@ That is: containers of Podman, of containerd (``ctr``), and of the runtimes them
 (``ip netns``); and bridges.  All of it is read where it is kept: the runtimes list their containers, Podman's store has names and images,
 and the kernel has network cards.  Nothing is changed.
 
-The course's own objects are looked at in passing: what its kubelet has found out, and the Deployments that are wished for.
+The course's own objects are looked at in passing: what its kubelet has found out, the Deployments and Services that are wished for, and
+the endpoints of those.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from lab.box.machine import Machine
 from lab.objects import store
 from lab.objects.kubelet import orders
 from lab.observe.namespace import LOOK_S, namespaces
-from lab.picture.snapshot import NOT_READY, Container, Link, Network, NetworkNamespace, Wished
+from lab.picture.snapshot import NOT_READY, Container, Link, Network, NetworkNamespace, Service, ServicePort, Wished
 
 STORE = "/var/lib/containers/storage/overlay-containers"
 """Podman's."""
 FINDINGS, KEPT = str(orders.HOME), f"{store.HOME}/{store.WISHES}"
 """What the course's own kubelet has found out, and the Deployments that are wished for."""
+SERVICES, ENDPOINTS = f"{store.HOME}/service", f"{store.HOME}/endpoints"
+"""The Services that are wished for; and where Services lead, which more machines are told than keep the Services."""
 ROUTER = "uplink"
 """A bridge that each machine of the course has, and that is none: it leads to a router which is not there."""
 LOOK = rf"""
@@ -42,6 +45,8 @@ echo "== started"; ls -d {STORE}/*/userdata/config.json
 echo "== cards"; ip -d -j addr
 echo "== findings"; cat {FINDINGS}/*.json
 echo "== wishes"; cat {KEPT}/*.json
+echo "== services"; cat {SERVICES}/*.json
+echo "== endpoints"; cat {ENDPOINTS}/*.json
 for name in $(ls netns); do echo "== cards $(stat -Lc %i netns/$name) $name"; ip -n $name -d -j addr; done
 """
 """Prints sections, each below a line with its kind, and words that say more about it."""
@@ -50,9 +55,9 @@ STATES = "/run/crun /run/runc /run/containerd/runc"
 """Where runtimes keep what they know of their containers, but for Docker's."""
 DOCKERS_OWN = r" (veth[0-9a-f]{7}|br-[0-9a-f]{12}|docker0)[@:]"
 WATCH = rf"""
-mkdir -p /run/netns {STATES} {STORE} {FINDINGS} {KEPT}
+mkdir -p /run/netns {STATES} {STORE} {FINDINGS} {KEPT} {SERVICES} {ENDPOINTS}
 inotifywait -mq -e create,delete --format changed /run/netns {STORE} &
-inotifywait -mq -e moved_to,delete --format changed {FINDINGS} {KEPT} &
+inotifywait -mq -e moved_to,delete --format changed {FINDINGS} {KEPT} {SERVICES} {ENDPOINTS} &
 inotifywait -mqr -e create,delete,moved_to --format changed {STATES} &
 ip -o monitor link address | grep --line-buffered -Ev '{DOCKERS_OWN}'
 """
@@ -71,6 +76,7 @@ class BesideDocker:
         namespaces: all that have a name, those of containers among them.
         findings: what probes say, by the id of a container of Docker's.
         wishes: the Deployments that the machine keeps.
+        services: the Services that it keeps, or was told of.
     """
 
     containers: tuple[Container, ...] = ()
@@ -80,6 +86,7 @@ class BesideDocker:
     namespaces: tuple[NetworkNamespace, ...] = ()
     findings: Mapping[str, str] = field(default_factory=dict)
     wishes: tuple[Wished, ...] = ()
+    services: tuple[Service, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,7 @@ def look(machine: Machine) -> BesideDocker:
         tuple(_namespaces(sections, cards)),
         {one["id"]: "ready" if one["ready"] else one["why"] or NOT_READY for one in _lines(sections, "findings")},
         tuple(Wished(one["name"], one["replicas"], one["hash"]) for one in _lines(sections, "wishes")),
+        tuple(_services(sections)),
     )
 
 
@@ -142,6 +150,20 @@ def _of_kind(sections: list[Section], kind: str) -> Iterator[Section]:
 def _lines(sections: list[Section], kind: str) -> Iterator[dict[str, Any]]:
     """What files hold that have a JSON object each."""
     return (json.loads(line) for _, text in _of_kind(sections, kind) for line in text.splitlines())
+
+
+def _services(sections: list[Section]) -> Iterator[Service]:
+    """Those that the machine keeps, and then those of whose endpoints alone it was told."""
+    wished = {one["name"]: one for one in _lines(sections, "services")}
+    found = {one["name"]: one for one in _lines(sections, "endpoints")}
+    for name, told in (wished | found).items():
+        ports = found.get(name, {}).get("ports", ())
+        yield Service(name, told.get("address", ""), tuple(map(_service_port, ports)), kept=name in wished)
+
+
+def _service_port(told: Mapping[str, Any]) -> ServicePort:
+    ready = {one["pod"]: f"{one['address']}:{one['port']}" for one in told["ready"]}
+    return ServicePort(told["port"], told["protocol"], ready, told["left_out"])
 
 
 def _json(text: str) -> list[dict[str, Any]]:

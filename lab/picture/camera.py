@@ -114,7 +114,8 @@ class Camera:
         found = [*map(_network, networks), *(bridge for bridge in beside.bridges if bridge.name not in dockers)]
         taken = {known.numbers.get("net") for known in self._known.values()} | {own.get("net") for own in beside.numbers.values()}
         free = tuple(one for one in beside.namespaces if one.number not in {*taken, self._outside.get("net")})
-        return Box(self._name, self._containers(listed, beside), tuple(sorted(found, key=lambda one: one.name)), free, beside.wishes)
+        by_name = tuple(sorted(found, key=lambda one: one.name))
+        return Box(self._name, self._containers(listed, beside), by_name, free, beside.wishes, beside.services)
 
     def _made(self, listed: Mapping[str, Any]) -> tuple[str, str]:
         """For sorting by age.  The engine's list has whole seconds, and a pod is made within one; its long answer has fractions of them."""

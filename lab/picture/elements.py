@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.observe.namespace import WALLS
-from lab.picture.graph import THE_BOX, Graph
+from lab.picture.nodes import THE_BOX, Graph
+from lab.picture.services import ENDPOINT, LEFT_OUT
 from lab.picture.text import open_to_the_box, plain, says, words
 
 Element = dict[str, Any]
@@ -21,6 +22,7 @@ Element = dict[str, Any]
                                                but the first, and means the wall between it and those before it; else for a container
                                                that uses namespaces of the box, and means the wall between it and the box
 ``to``                                         the ids of the networks, services and boxes that lines lead to; missing where none do
+``cut``                                        the ids of the Services that have left it out; missing where none has
 ``ways_in``                                    true for a box with published ports; else missing
 =============================================  =====================================================================================
 """
@@ -46,14 +48,15 @@ def _same(graph: Graph[str], before: Graph[str]) -> set[str]:
     alike = {node for node, it in nodes.items() if it == were.get(node)}
     renamed = {node for node in nodes.keys() & were.keys() - alike if nodes[node]["label"] != were[node]["label"]}
     alike = {node for node in alike if out[node] == out_before[node] and into[node] == into_before[node]}
-    return {node for node in alike if renamed.isdisjoint((nodes[node]["parent"], *out[node]))}
+    counted = {node for node in renamed if nodes[node]["kind"] == "group"}  # the count is in its name, which what is in it does not mention
+    return {node for node in alike if nodes[node]["parent"] not in renamed - counted and renamed.isdisjoint(out[node])}
 
 
 def _element(graph: Graph[str], node: str) -> Element:
     it = graph.nodes[node]
     parent = graph.nodes[it["parent"]] if it["parent"] else {"kind": "", "label": ""}
     within = f", in {parent['kind']} {plain(parent['label'])}" if parent["kind"] in ("pod", "deployment") else ""
-    label = plain(it["label"]) if it["kind"] in ("computer", "container") else f"{it['kind']} {plain(it['label'])}"
+    label = plain(it["label"]) if it["kind"] in ("computer", "container", "group") else f"{it['kind']} {plain(it['label'])}"
     where = [plain(it["image"]), it["address"], f"published {it['ports']}" if it["ports"] else "", open_to_the_box(it["walls"])]
     element = {
         "id": node, "kind": it["kind"], "parent": it["parent"], "aloud": words(graph, node) + within,
@@ -64,9 +67,12 @@ def _element(graph: Graph[str], node: str) -> Element:
     if inner:
         element["inner"] = [[kind, stands] for kind, stands in inner.items()]
     out, into = graph.adj[node], graph.pred[node]
-    ends = (("published", into), ("attached", out), ("named", into))
-    if lanes := [lane for kind, others in ends for lane, edge in others.items() if edge["kind"] == kind]:
-        element["to"] = lanes
+    ends = (("published", into), ("attached", out), ("named", into), (ENDPOINT, into), (LEFT_OUT, into))
+    lanes = {kind: [lane for lane, edge in others.items() if edge["kind"] == kind] for kind, others in ends}
+    if any(lanes.values()):
+        element["to"] = [lane for found in lanes.values() for lane in found]
+    if lanes[LEFT_OUT]:
+        element["cut"] = lanes[LEFT_OUT]
     if any(edge["kind"] == "published" for edge in out.values()):
         element["ways_in"] = True
     return element

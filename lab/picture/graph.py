@@ -1,6 +1,7 @@
 """The graph that is drawn: what is inside what, and what leads where.  No input and no output: the same snapshot gives the same graph.
 
-Nodes have a ``kind`` (computer, box, pod, container, namespace, network, deployment, service) and these attributes, always all of them:
+Nodes have a ``kind`` (computer, box, pod, container, namespace, network, deployment, group, service) and these attributes, always all of
+them:
 
 ===========  ========================================================================================================
 ``parent``   the node that it is drawn in; empty at the top
@@ -9,79 +10,79 @@ Nodes have a ``kind`` (computer, box, pod, container, namespace, network, deploy
              box that does not run any more, and for what was on it; else empty
 ``note``     what else there is to say, such as an exit code, why it did not start, or how many copies there are
 ``image``    of a container
-``address``  of a pod, a namespace, or a container that stands alone: its addresses; of a network its subnet
+``address``  of a pod, a namespace, or a container that stands alone: its addresses; of a network its subnet; of a Service where it is found
 ``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
 ``walls``    of a container: by kind, from whom no wall separates it: ``the box`` or a container's name; kinds with a wall are left out
-``version``  of a pod, or a container that stands alone: ``old`` or ``new``, whether it is of the template that its Deployment wants
+``version``  of a pod, a group, or a container that stands alone: ``old`` or ``new``, whether it is of the template that is wanted
 ``process``  of a container that runs: its first process; else 0
 ``inner``    of every container of a pod but the first: by kind, whether a wall stands between it and those before it in the pod
 ===========  ========================================================================================================
 
-Edges have a ``kind``: ``attached`` (pod, container or namespace → network), ``named`` (service → pod or container) and ``published``
-(box → pod or container).
+Edges have a ``kind``: ``attached`` (pod, container or namespace → network), ``named`` (service → pod or container), ``endpoint`` and
+``left out`` (Service → pod or container) and ``published`` (box → pod or container).  What leads to a pod in a group leads to the group as
+well.
 
 Containers that share a network namespace are a **pod**.  A **namespace** is one for networks that has a name, and no container in it.  A
-**service** is a name on a network to which more than one of them answers.  A **deployment** is a label that several have:
-``deployment``, or what Docker Compose and Swarm write.
+**service** is a name on a network to which more than one of them answers, or a Service that the machine keeps.  A **deployment** is a
+label that several have: ``deployment``, or what Docker Compose and Swarm write.  A **group** is many pods of one deployment that are alike.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
 import networkx as nx
 
-from lab.objects.labels import OWNER, TEMPLATE
+from lab.objects.labels import OWNER, POD, TEMPLATE
 from lab.observe.namespace import WALLS
+from lab.picture.groups import group_pods, lead_to_groups
+from lab.picture.nodes import COMPUTER, THE_BOX, Graph, add, count
+from lab.picture.services import add_services
 from lab.picture.snapshot import BOX, Box, Container, Snapshot, Wished
 
 DEPLOYMENT = "deployment"
 LABELS = (DEPLOYMENT, OWNER, "com.docker.compose.service", "com.docker.swarm.service.name")
 """The first that a container has decides.  Compose labels single containers as well; those are a deployment once there are two."""
-COMPUTER = "computer"
-THE_BOX = "the box"
-"""In ``walls``: the container uses the machine's own namespace."""
 NO_NETWORKS = ("host", "none")
 """Every engine lists them among its networks."""
-Graph = nx.DiGraph  # of text
 
 
 def graph(snapshot: Snapshot) -> Graph[str]:
     """The graph of a snapshot; see the module for its attributes."""
     result: Graph[str] = nx.DiGraph()
-    _add(result, COMPUTER, "computer", "", "your computer")
+    add(result, COMPUTER, "computer", "", "your computer")
+    pods: dict[str, str] = {}
     for box in snapshot.boxes:
-        _draw(result, box)
+        pods |= _draw(result, box)
+    add_services(result, snapshot.boxes, pods)
+    lead_to_groups(result)
     return result
 
 
-def _add(result: Graph[str], node: str, kind: str, parent: str, label: str, **more: object) -> None:
-    words = dict.fromkeys(("state", "note", "image", "address", "ports", "version"), "")
-    empty: dict[str, object] = {**words, "walls": {}, "inner": {}, "process": 0}
-    result.add_node(node, kind=kind, parent=parent, label=label, **(empty | more))
-
-
-def _draw(result: Graph[str], box: Box) -> None:
+def _draw(result: Graph[str], box: Box) -> dict[str, str]:
+    """Add a box with all that is in it.  Returns the nodes of its pods, and of its containers that stand alone, by their names."""
     if box.end_reason:
         box = replace(box, containers=tuple(replace(it, state="gone", health="", exit_code=None, trouble="") for it in box.containers))
     here = f"box:{box.name}"
     note = f"since {box.ended}: {box.end_reason}" if box.end_reason else count(len(box.containers), "container")
-    _add(result, here, "box", COMPUTER, box.name, state="gone" if box.end_reason else "", note=note)
+    add(result, here, "box", COMPUTER, box.name, state="gone" if box.end_reason else "", note=note)
     units = _units(box.containers)
     deployed = _deployments(units)
     wishes = {wish.name: wish for wish in box.wishes}
-    for name in dict.fromkeys([*deployed, *wishes]):
-        pods = [units[root] for root in deployed.get(name, ())]
-        state = _states(container for members in pods for container in members) if pods else ""
-        note = _fulfilled(wishes[name], pods) if name in wishes else count(len(pods), "copy", "copies")
-        _add(result, f"deployment:{box.name}/{name}", "deployment", here, name, state=state, note=note)
-    parents = {root: f"deployment:{box.name}/{name}" for name, roots in deployed.items() for root in roots}
-    names = {container.id: container.name for container in box.containers} | {BOX: THE_BOX}
     versions = {root: _version(wishes.get(name), units[root]) for name, roots in deployed.items() for root in roots}
+    parents: dict[str, str] = {}
+    for name in dict.fromkeys([*deployed, *wishes]):
+        pods = {root: units[root] for root in deployed.get(name, ())}
+        state = _states(container for members in pods.values() for container in members) if pods else ""
+        note = _fulfilled(wishes[name], pods.values()) if name in wishes else count(len(pods), "copy", "copies")
+        deployment = f"deployment:{box.name}/{name}"
+        add(result, deployment, "deployment", here, name, state=state, note=note)
+        parents |= group_pods(result, deployment, pods, versions)
+    names = {container.id: container.name for container in box.containers} | {BOX: THE_BOX}
     nodes = {
         root: _unit(result, root, members, parents.get(root, here), names, version=versions.get(root, ""))
         for root, members in units.items()
@@ -93,8 +94,9 @@ def _draw(result: Graph[str], box: Box) -> None:
         node = f"namespace:{box.name}/{one.name}"
         note = ", ".join(one.cards) or "without a network card"
         state = "gone" if box.end_reason else ""
-        _add(result, node, "namespace", here, one.name, state=state, note=note, address=", ".join(one.addresses))
+        add(result, node, "namespace", here, one.name, state=state, note=note, address=", ".join(one.addresses))
     _networks(result, box, here, {container.id: nodes[root] for root, members in units.items() for container in members})
+    return {result.nodes[nodes[root]]["label"]: nodes[root] for root in units}
 
 
 def _units(containers: Sequence[Container]) -> dict[str, list[Container]]:
@@ -124,7 +126,7 @@ def _deployments(units: Mapping[str, Sequence[Container]]) -> dict[str, list[str
     return deployed
 
 
-def _fulfilled(wish: Wished, pods: Sequence[Sequence[Container]]) -> str:
+def _fulfilled(wish: Wished, pods: Collection[Sequence[Container]]) -> str:
     """How far a Deployment is, in words: who can be asked, and which templates there are where it is not the wanted one alone."""
     ready = sum(all(member.ready for member in members) for members in pods)
     templates = Counter(members[0].labels.get(TEMPLATE, "") for members in pods)
@@ -148,7 +150,7 @@ def _unit(result: Graph[str], root: str, members: Sequence[Container], parent: s
     node = f"container:{root}" if alone and members[0].id == root else f"pod:{root}"
     if not node.startswith("container:"):
         note = count(len(members), "container") + (f", {version} template" if version == "old" else "")
-        _add(result, node, "pod", parent, _pod_name(members), state=_states(members), note=note, **shown)
+        add(result, node, "pod", parent, _pod_name(members), state=_states(members), note=note, **shown)
     for number, member in enumerate(members):
         if node == f"container:{member.id}":
             _container(result, member, parent, names, shown)
@@ -171,11 +173,13 @@ def _container(result: Graph[str], it: Container, parent: str, names: Mapping[st
     notes = [f"by {it.runtime}" if it.runtime else "", it.health, it.finding, code, it.trouble]
     note = ", ".join(filter(None, notes))
     more = {"state": it.state, "note": note, "image": it.image, "walls": walls, "process": it.process}
-    _add(result, f"container:{it.id}", "container", parent, it.name, **more, **shown)
+    add(result, f"container:{it.id}", "container", parent, it.name, **more, **shown)
 
 
 def _pod_name(members: Sequence[Container]) -> str:
-    """The words that the names of its containers begin with, else the first one's name."""
+    """What its label says, else the words that the names of its containers begin with, else the first one's name."""
+    if name := members[0].labels.get(POD):
+        return name
     words = zip(*(re.split("[-_.]", member.name) for member in members), strict=False)
     common = takewhile(lambda column: len(set(column)) == 1, words)
     return "-".join(column[0] for column in common) or members[0].name
@@ -189,7 +193,7 @@ def _networks(result: Graph[str], box: Box, here: str, nodes: Mapping[str, str])
     for network in box.networks:
         if network.name in NO_NETWORKS or (network.name == "bridge" and network.id not in used):
             continue
-        _add(result, _network(box, network.id), "network", here, network.name, address=network.subnet, note=network.driver)
+        add(result, _network(box, network.id), "network", here, network.name, address=network.subnet, note=network.driver)
     for network_id, node in attached:
         if _network(box, network_id) in result:
             result.add_edge(node, _network(box, network_id), kind="attached")
@@ -200,7 +204,7 @@ def _networks(result: Graph[str], box: Box, here: str, nodes: Mapping[str, str])
     for (network_id, alias), members in named.items():
         if len(members) > 1:
             service = f"service:{box.name}/{network_id[:12]}/{alias}"
-            _add(result, service, "service", here, alias, note=f"a name for {len(members)}")
+            add(result, service, "service", here, alias, note=f"a name for {len(members)}")
             result.add_edges_from(((service, member) for member in members), kind="named")
 
 
@@ -216,8 +220,3 @@ def _states(members: Iterable[Container]) -> str:
     """One word where all are alike, else how many there are of each."""
     found = Counter(member.state for member in members)
     return next(iter(found)) if len(found) == 1 else ", ".join(f"{number} {state}" for state, number in sorted(found.items()))
-
-
-def count(number: int, one: str, more: str = "") -> str:
-    """Such as "1 copy" or "3 copies"."""
-    return f"{number} {one if number == 1 else more or one + 's'}"

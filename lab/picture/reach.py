@@ -10,8 +10,9 @@ An address on which nobody listens may lead somewhere all the same, such as a Se
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from lab.observe import connect_from
 from lab.observe.connect_from import NO_WAY, OPEN, REFUSED, SILENT
 from lab.observe.namespace import LOOK_S
 from lab.picture.camera import snapshot
-from lab.picture.graph import THE_BOX, graph
+from lab.picture.graph import graph
+from lab.picture.nodes import THE_BOX
 from lab.report import table
 
 TIMEOUT_S = 1.0
@@ -52,10 +54,14 @@ class Reach:
     Args:
         doors: on which somebody listens, and then those that were named.
         tried: by the name of who has tried, what became of it at each door: ``open``, ``refused``, ``silent`` or ``no way``.
+        nodes: by name, what it is in the picture.
+        at: the time of day, such as ``12:03:59``.
     """
 
     doors: tuple[Door, ...]
     tried: Mapping[str, Sequence[str]]
+    nodes: Mapping[str, str] = field(default_factory=dict)
+    at: str = ""
 
     def open(self, by: str, owner: str, port: int) -> bool:
         """Whether somebody can connect to a port of somebody.
@@ -102,12 +108,18 @@ def reach(machine: Machine, timeout_s: float = TIMEOUT_S, *, also: Mapping[str, 
     """
     named = [(name, *_parted(where)) for name, where in (also or {}).items()]
     own = machine.sh(OWN_ADDRESSES, timeout=LOOK_S).stdout.split()
-    places: list[dict[str, object]] = [{"name": THE_BOX, "network": "/proc/1/ns/net", "addresses": own}]
-    places += _places(machine)
+    shown: dict[str, dict[str, Any]] = dict(graph(snapshot(machine)).nodes.items())
+    box = next(node for node, it in shown.items() if it["kind"] == "box")
+    places: list[dict[str, object]] = [{"name": THE_BOX, "node": box, "network": "/proc/1/ns/net", "addresses": own}]
+    places += _places(shown)
+    at = time.strftime("%H:%M:%S")
     asked = json.dumps({"places": places, "also": named, "timeout_s": timeout_s}).encode()
     script = TRY.format(program=Path(connect_from.__file__).read_text())
     told = json.loads(machine.sh(script, timeout=LOOK_S + timeout_s * len(places), check=True, stdin=asked).stdout)
-    return Reach(tuple(Door(*door) for door in told["doors"]), told["tried"])
+    nodes = {str(place["name"]): str(place["node"]) for place in places}
+    services = {where: node for node, it in shown.items() if it["kind"] == "service" for where in it["address"].split(", ")}
+    nodes |= {name: services[f"{address}:{port}"] for name, address, port in named if f"{address}:{port}" in services}
+    return Reach(tuple(Door(*door) for door in told["doors"]), told["tried"], nodes, at)
 
 
 def _parted(where: str) -> tuple[str, int]:
@@ -118,13 +130,12 @@ def _parted(where: str) -> tuple[str, int]:
     return address, int(port)
 
 
-def _places(machine: Machine) -> Iterator[dict[str, object]]:
-    """The networks of containers, of pods, and those that have a name, with their addresses."""
-    shown: dict[str, dict[str, Any]] = dict(graph(snapshot(machine)).nodes.items())
+def _places(shown: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, object]]:
+    """The networks of containers, of pods, and those that have a name, with their addresses, from the nodes of the graph."""
     units = [node for node, it in shown.items() if it["kind"] in ("pod", "container", "namespace") and it["address"]]
     first = {node: it["process"] for node, it in shown.items() if it["process"]}
-    first |= {it["parent"]: it["process"] for it in reversed(shown.values()) if it["process"] and it["parent"] in units}
+    first |= {it["parent"]: it["process"] for it in reversed(list(shown.values())) if it["process"] and it["parent"] in units}
     for node in units:
         it = shown[node]
         network = f"/run/netns/{it['label']}" if it["kind"] == "namespace" else f"/proc/{first.get(node, 0)}/ns/net"
-        yield {"name": it["label"], "network": network, "addresses": it["address"].split(", ")}
+        yield {"name": it["label"], "node": node, "network": network, "addresses": it["address"].split(", ")}

@@ -96,6 +96,40 @@ class Wished:
 
 
 @dataclass(frozen=True)
+class ServicePort:
+    """A port of a Service, and where it leads.
+
+    Args:
+        number: that clients use.
+        protocol: TCP, UDP or SCTP.
+        ready: the address and port of each endpoint, such as ``10.244.1.3:8080``, by its pod's name.
+        left_out: why a pod that has the labels is no endpoint, by its name.
+    """
+
+    number: int
+    protocol: str = "TCP"
+    ready: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Service.
+
+    Args:
+        name: of it.
+        address: its virtual one; ``None``, the word, where it has none.
+        ports: and where they lead; none where nobody has looked yet.
+        kept: whether it is kept on this machine, which else was only told of its endpoints.
+    """
+
+    name: str
+    address: str
+    ports: tuple[ServicePort, ...] = ()
+    kept: bool = True
+
+
+@dataclass(frozen=True)
 class Network:
     """A network of an engine, or a bridge that somebody else has made; ``subnet`` is empty where it has none."""
 
@@ -134,6 +168,7 @@ class Box:
         networks: that its engine has, and bridges that others have made.
         namespaces: for networks, that nobody but their name holds.
         wishes: the Deployments that it keeps.
+        services: that it keeps, or was told of.
         end_reason: what became of it; the rest is as it was before it ended.  Empty where it runs.
         ended: the time of day when it was found to have ended, such as ``12:03:59``; empty where it runs.
     """
@@ -143,6 +178,7 @@ class Box:
     networks: tuple[Network, ...] = ()
     namespaces: tuple[NetworkNamespace, ...] = ()
     wishes: tuple[Wished, ...] = ()
+    services: tuple[Service, ...] = ()
     end_reason: str = ""
     ended: str = ""
 

@@ -1,4 +1,7 @@
-"""The graph as text, as a tree: for a screen reader, a terminal, and a notebook that is opened where nothing can be drawn."""
+"""The graph as text, as a tree: for a screen reader, a terminal, and a notebook that is opened where nothing can be drawn.
+
+A group is one line; its pods are not told one by one.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from lab.observe.namespace import WALLS
-from lab.picture.graph import THE_BOX, Graph
+from lab.picture.nodes import THE_BOX, Graph, listed
 
 LONGEST = 60
 """Letters at most of a name."""
-ORDER = {"deployment": 0, "pod": 1, "container": 1, "namespace": 1, "service": 2, "network": 3}
+MOST_NAMES = 12
+"""Names that one line has for where something leads."""
+LEADS = {"attached": "on", "named": "→", "endpoint": "→"}
+"""The words for edges, by their kind."""
+ORDER = {"deployment": 0, "group": 0, "pod": 1, "container": 1, "namespace": 1, "service": 2, "network": 3}
 """In which order the nodes inside one node are told."""
 
 
@@ -23,6 +30,8 @@ def text(graph: Graph[str]) -> str:
 
 
 def _lines(graph: Graph[str], children: dict[str, list[str]], parent: str, indent: str) -> Iterator[str]:
+    if parent.startswith("group:"):
+        return
     inside = sorted(children.get(parent, ()), key=lambda node: ORDER.get(graph.nodes[node]["kind"], 0))
     for number, node in enumerate(inside):
         last = number == len(inside) - 1
@@ -37,9 +46,12 @@ def words(graph: Graph[str], node: str) -> str:
     name = shown["label"] if shown["kind"] == "computer" else f"{shown['kind']} {plain(shown['label'])}"
     parts = [name, f"({state})" if state else "", plain(shown["image"]), shown["address"]]
     parts += [f"published {shown['ports']}" if shown["ports"] else "", walls(shown["walls"])]
-    for kind, leads in (("attached", "on"), ("named", "→")):
-        others = [plain(graph.nodes[other]["label"]) for other, edge in graph[node].items() if edge["kind"] == kind]
-        parts.append(f"{leads} {', '.join(others)}" if others else "")
+    for kind, leads in LEADS.items():
+        others = [graph.nodes[other] for other, edge in graph[node].items() if edge["kind"] == kind]
+        names = [
+            plain(other["label"]) for other in others if not other["parent"].startswith("group:")
+        ]  # whose group has an edge of its own
+        parts.append(f"{leads} {listed(names, MOST_NAMES)}" if names else "")
     return "  ".join(filter(None, parts))
 
 

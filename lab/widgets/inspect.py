@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.box.machine import Machine
 from lab.observe.firewall import RULES, dropping
-from lab.picture.graph import Graph
+from lab.picture.nodes import Graph
 from lab.picture.text import words
 
 LOOK_S = 20.0

@@ -14,7 +14,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -39,6 +39,9 @@ exec nsenter --target {pid} --net unshare --mount sh -e -c '
 {program}
 END_OF_PROGRAM"""
 """Runs a program of Python in the network of a process, with that process's name server."""
+PER_S, AT_ONCE, EVERY = 20, 16, 200
+"""Where nobody knows how many there will be: requests in a second, how many at the same time, and twenty times as many as between two
+lines that tell how many there have been."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,14 @@ class Request:
         seconds: from the request to the answer.
         by: the container or machine that answered, as it calls itself; empty where nobody did.
         trouble: why it failed; empty where it did not.
+        url: where it was sent.
     """
 
     id: str
     seconds: float
     by: str = ""
     trouble: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,14 @@ class Load:
         return f"{table(('who answered', 'requests', 'share'), *rows)}\nhalf of them within {cuts[9]:.0f} ms, 95 % within {cuts[18]:.0f} ms"
 
 
-def load(url: str | Sequence[str], n: int = 100, *, at_once: int = 4, by: tuple[Machine, str] | None = None) -> Load:
+def load(
+    url: str | Sequence[str],
+    n: int = 100,
+    *,
+    at_once: int = 4,
+    by: tuple[Machine, str] | None = None,
+    during: Callable[[], object] | None = None,
+) -> Load:
     """Send requests, and show them in the live pictures that are open.
 
     Args:
@@ -91,15 +103,20 @@ def load(url: str | Sequence[str], n: int = 100, *, at_once: int = 4, by: tuple[
         n: how many.
         at_once: how many at the same time.
         by: who sends them, a machine and the name of a container on it; your computer where nobody is named.
+        during: something to be done meanwhile, such as ``web.wait``: until it is over, your computer sends ``PER_S`` requests in a second,
+            however many that are in the end.
 
     Raises:
         UsageError: that is no number of requests, or no address.
         CourseError: the container does not run.
+        Exception: what is done meanwhile fails.
     """
     urls = [url] if isinstance(url, str) else list(url)
     if not (urls and 0 < n <= MOST and 0 < at_once <= n + at_once):
         what = f"{n} requests, {at_once} at a time, can't be sent to {len(urls)} addresses."
         raise UsageError(what, f"It takes 1 to {MOST} requests, and an address.", "load(box.url(80), 100)")
+    if during:
+        return _meanwhile(urls, during)
     announce = _Announcer(n)
     if by:
         made = _inside(*by, {"urls": urls, "n": n, "at_once": at_once, "timeout_s": TIMEOUT_S}, announce)
@@ -133,6 +150,18 @@ def _inside(machine: Machine, container: str, asked: dict[str, object], announce
     return tuple(made)
 
 
+def _meanwhile(urls: Sequence[str], during: Callable[[], object]) -> Load:
+    """Send requests, at a steady pace, until something else is over."""
+    announce, made = _Announcer(), list[Future[Request]]()
+    with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as beside:
+        done = beside.submit(during)
+        while not made or wait([done], 1 / PER_S).not_done:
+            made.append(pool.submit(lambda: announce(_ask(random.choice(urls)))))  # noqa: S311
+    announce.end()
+    done.result()
+    return Load(tuple(one.result() for one in made))
+
+
 def _ask(url: str) -> Request:
     name = secrets.token_hex(8)
     began = time.monotonic()
@@ -147,7 +176,7 @@ def _ask(url: str) -> Request:
         trouble = f"no answer within {TIMEOUT_S:g} s"
     except requests.RequestException as error:
         trouble = _broken(error)
-    return Request(name, time.monotonic() - began, by, trouble)
+    return Request(name, time.monotonic() - began, by, trouble, url)
 
 
 def _broken(error: BaseException) -> str:
@@ -165,21 +194,21 @@ def _broken(error: BaseException) -> str:
 class _Announcer:
     """Shows each request in the open pictures and, if it takes long, prints how many there have been."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int = 0) -> None:
         self._total, self._done, self._began = total, 0, time.monotonic()
         self._line: Callable[..., None] | None = None
 
     def __call__(self, request: Request) -> Request:
         self._done += 1
         for view in list(TopologyView.open_views):
-            view.pulse(request.by, request.id, failed=bool(request.trouble))
-        if time.monotonic() - self._began > SHOWN_AFTER_S and self._done % max(1, self._total // 20) == 0:
-            self._say(f"{self._done} of {self._total} requests …")
+            view.pulse(request.by, request.id, failed=bool(request.trouble), url=request.url)
+        if time.monotonic() - self._began > SHOWN_AFTER_S and self._done % max(1, (self._total or EVERY) // 20) == 0:
+            self._say(f"{self._done}{f' of {self._total}' if self._total else ''} requests …")
         return request
 
     def end(self) -> None:
         if self._line:
-            self._say(f"{self._total} requests in {time.monotonic() - self._began:.1f} s")
+            self._say(f"{self._done} requests in {time.monotonic() - self._began:.1f} s")
 
     def _say(self, text: str) -> None:
         if self._line:

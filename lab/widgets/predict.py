@@ -197,15 +197,17 @@ def _choices(limits: Sequence[float], unit: str) -> list[str]:
     return [f"{one} {unit}".strip() for one in ranges]
 
 
-def recall(lesson: str, most: int = 3) -> None:
+def recall(lesson: str, most: int = 3, *, series: Sequence[str] = ()) -> None:
     """Ask again what was predicted in earlier lessons, wrong predictions first; where there is none yet, it says so.
 
     Args:
         lesson: this one, such as ``"03"``.
         most: how many questions at most.
+        series: the keys of questions that belong together; then these are asked, in their order.
     """
     kept = read().predictions
-    keys = to_recall(kept, lesson, most)
+    asked = to_recall(kept, lesson, len(kept) if series else most)
+    keys = [key for key in series if key in asked] if series else asked
     if not keys:
         print("Nothing to recall yet: no prediction of an earlier lesson has been seen through.")  # noqa: T201
     for key in keys:

@@ -2,7 +2,7 @@
 
 const SLOT = { deployment: "deployments", network: "lanes", service: "lanes" };
 const ITEM = "[role=treeitem]";
-const GRIDS = ".grid, .deployments, .deployment > .body";
+const GRIDS = ".grid, .deployments, :is(.deployment, .group) > .body";
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 const make = (tag, style = "", text = "", more) => Object.assign(document.createElement(tag), { className: style, textContent: text }, more);
@@ -16,7 +16,7 @@ class Picture {
 		this.model = model;
 		this.build(el);
 		addEventListener("keydown", (event) => this.key(event), { capture: true, signal });
-		model.on("msg:custom", (message) => this[message.t]?.(message));
+		model.on("msg:custom", (message) => (this.more ? this.more.then(() => this[message.t]?.(message)) : this[message.t]?.(message)));
 		model.on("change:selected", () => this.mark());
 		model.widget_manager?.kernel?.statusChanged.connect((_, status) => {
 			const lost = /unknown|dead|restarting/.test(status);
@@ -72,28 +72,9 @@ class Picture {
 
 	text({ text }) { this.words.lastChild.textContent = text; }
 
-	details({ id, title, parts }) {
-		if (id !== this.chosen?.node.id) return;
-		this.told = id;
-		const close = make("button", "close", "Close ( Esc )");
-		close.onclick = () => this.escape();
-		this.about.replaceChildren(make("b", "", title), close);
-		for (const [name, words] of parts) this.about.append(make("div", "", name), make("pre", "", words, { tabIndex: 0 }));
-		this.about.hidden = false;
-		if (this.root.contains(document.activeElement)) this.about.scrollIntoView({ block: "nearest" });
-	}
-
-	pulse({ id, request, failed }) {
-		const el = this.els.get(id);
-		if (!el) return;
-		el.dataset.request = request;
-		this.flash([el], failed ? "is-failed" : "is-asked", 500);
-		const from = el.parentNode.closest(".box")?.lane ?? this.tree.firstChild, [x, y] = this.at(el.closest(".pod") ?? el), [, top] = this.at(from);
-		if (still() || from.hidden) return;
-		const dot = make("div", "dot");
-		dot.style.offsetPath = `path("M${x - 5} ${top + 9}V${y + 9}H${x}")`;
-		this.stage.append(dot);
-		dot.animate({ offsetDistance: ["0%", "100%"] }, 400).onfinish = () => dot.remove();
+	// What is not needed at first, on_demand.js, comes as text, and brings methods of its own.
+	load({ source }) {
+		this.more = import(URL.createObjectURL(new Blob([source], { type: "text/javascript" }))).then((more) => Object.assign(this, more.default));
 	}
 
 	apply(revision, set, gone, first) {
@@ -141,6 +122,7 @@ class Picture {
 			}
 			el.append(body);
 		}
+		if (kind === "group") el.ariaExpanded = false;
 		if (el.lane) el.lane.dataset.ink = [0, 1, 2, 3, 4, 5].find((ink) => !this.tree.querySelector(`[data-ink="${ink}"]`)) ?? 5;
 		this.els.set(id, el);
 		return el;
@@ -208,32 +190,39 @@ class Picture {
 		this.hold(true);
 		const ways = {}, lines = [], origin = this.stage.getBoundingClientRect();
 		for (const el of this.els.values()) {
-			if (el.offsetParent) for (const lane of el.node.to ?? []) (ways[lane] ??= []).push(this.at(el, origin));
+			const { to = [], cut = [] } = el.node;
+			if (el.offsetParent && el.ariaExpanded !== "true") for (const lane of to) (ways[lane] ??= []).push([...this.at(el, origin), cut.includes(lane)]);
 		}
 		for (const [id, { lane }] of this.els) {
 			if (!lane?.offsetParent || lane.hidden) continue;
 			const [left, top, width, height] = this.at(lane, origin), { ink } = lane.dataset, middle = top + height / 2, ends = {};
 			const away = ([, y]) => Math.abs(y - middle);
 			lines.push([ink, `M${left} ${middle}H${left + width}`]);
-			for (const [x, y] of ways[id]?.sort((a, b) => away(a) - away(b)) ?? []) {
-				const side = x - 5 - 4 * ink, end = ends[side] ?? middle;
-				lines.push([ink, `M${x} ${ends[side] = y + 9 + 3 * ink}H${side}V${end}`]);
+			for (const [x, y, , , cut] of ways[id]?.sort((a, b) => away(a) - away(b)) ?? []) {
+				const side = x - 5 - 4 * ink, out = y + 9 + 3 * ink, end = ends[side] ?? middle;
+				lines.push([ink, `M${x} ${out}H${side}${cut ? "" : `V${end}`}`]);
+				if (cut) lines.push([ink, `M${side} ${out}m-4-4l8 8m0-8l-8 8`, "cross"]);
+				else ends[side] = out;
 			}
 		}
-		if (this.lines !== (this.lines = `${lines}`)) this.edges.replaceChildren(...lines.map(([ink, d]) => {
+		if (this.lines !== (this.lines = `${lines}`)) this.edges.replaceChildren(...lines.map(([ink, d, style = ""]) => {
 			const path = shape("path");
 			path.setAttribute("d", d);
+			path.setAttribute("class", style);
 			path.dataset.ink = ink;
 			return path;
 		}));
+		this.over?.();
 		this.root.dataset.painted = this.revision;
 	}
 
 	sift() {
 		const wanted = this.filter.value.trim().toLowerCase(), all = [...this.els.values()], shown = new Set();
+		this.root.classList.toggle("sifted", wanted);
 		this.found = all.filter((el) => el.node.aloud.toLowerCase().includes(wanted));
 		for (let el of this.found) for (; el; el = this.els.get(el.node.parent)) shown.add(el);
-		for (const el of all) el.hidden = !shown.has(el) && !el.parentNode.closest(".pod");
+		const folded = (el) => !wanted && this.els.get(el.node.parent)?.ariaExpanded === "false";
+		for (const el of all) el.hidden = (!shown.has(el) || folded(el)) && !el.parentNode.closest(".pod");
 		this.filter.ariaInvalid = !shown.size;
 		if (!this.visible().includes(this.stop)) this.rove(this.visible()[0]);
 		this.soon();
@@ -250,9 +239,15 @@ class Picture {
 		else if (key === "?") this.help.open = !this.help.open;
 		else if (!target.matches(ITEM)) return;
 		else if (key === "Enter" || key === " ") this.open(target);
+		else if (target.ariaExpanded === { ArrowRight: "false", ArrowLeft: "true" }[key]) this.fold(target);
 		else if (key in this.walk(target)) this.focus(this.walk(target)[key]);
 		else return;
 		event.preventDefault();
+	}
+
+	fold(el) {
+		el.ariaExpanded = el.ariaExpanded !== "true";
+		this.filter.oninput();
 	}
 
 	walk(from) {
@@ -301,11 +296,13 @@ class Picture {
 		this.tree.querySelector("[aria-selected]")?.removeAttribute("aria-selected");
 		if (this.chosen) this.chosen.ariaSelected = "true";
 		if (this.told !== this.chosen?.node.id) this.about.hidden = true;
+		this.over?.();
 	}
 
 	open(el) {
 		if (!el) return;
 		this.focus(el);
+		if (el.ariaExpanded) this.fold(el);
 		this.select(el.dataset.id);
 		this.model.send({ want: "details", id: el.dataset.id });
 	}

@@ -90,6 +90,23 @@ spec:
   - name: login
     secret: {secretName: login, defaultMode: 0400}
 """
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web, tier: front}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: app, image: "app:v1", resources: {requests: {memory: 16Mi}}}
+"""
+DEPLOYMENT_PROBED = DEPLOYMENT.replace("16Mi}}}", "16Mi}}, readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}}")
+DEPLOYMENT_OF_TWO = f'{DEPLOYMENT}      - {{name: log, image: base, command: [sleep, "1000"]}}\n'
+"""A Deployment whose pods have a sidecar."""
 
 
 def content_of(text: str) -> dict[str, Any]:

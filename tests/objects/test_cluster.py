@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ from tests.objects.conftest import on_it
 from tests.objects.manifests import one, pod, sized
 
 if TYPE_CHECKING:
+    import socket
+
     from lab.box.instances.box import Box
 
 pytestmark = [
@@ -33,17 +36,40 @@ class Mortal(Machine):
     def __init__(self, box: Box) -> None:
         self._box, self.dead = box, False
 
-    def _alive(self) -> Box:
+    def alive(self) -> Box:
+        """The real one; it is an error to ask when it is dead."""
         if self.dead:
             raise BoxNotRunning("The machine is gone.", "Somebody pulled the plug.", "course status")
         return self._box
 
     @property
     def docker(self) -> Any:
-        return self._alive().docker
+        self.alive()
+        return SimpleNamespace(api=Wire(self))
+
+    @property
+    def docker_host(self) -> str:
+        return self._box.docker_host
+
+    def ask_for_command(self) -> socket.socket:
+        return self.alive().ask_for_command()
 
     def sh(self, command: str, **options: Any) -> Result:
-        return self._alive().sh(command, **options)
+        return self.alive().sh(command, **options)
+
+
+class Wire:
+    """The client of a mortal machine's engine: nobody answers after its death.
+
+    Args:
+        machine: the mortal one.
+    """
+
+    def __init__(self, machine: Mortal) -> None:
+        self._machine = machine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machine.alive().docker.api, name)
 
 
 def nodes(machine: Machine, *memory: str) -> list[Node]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -14,32 +15,17 @@ from lab.box.instances.box import Box
 from lab.box.machine import Machine
 from lab.objects.controller import Controller
 from lab.objects.deployment import Deployment
+from lab.objects.kubelet.orders import KEY
 from lab.objects.labels import OWNER, UID
 from lab.objects.node import Node
+from lab.objects.options import MANIFEST, NAME, NODE, PART
 from lab.objects.pod import Pod
 from lab.objects.replicas import Seen
-from lab.objects.store import WISHES, Store
+from lab.objects.store import ENDING, WISHES, Store
+from tests.objects.manifests import DEPLOYMENT, DEPLOYMENT_OF_TWO, DEPLOYMENT_PROBED
 from tests.support.course import until
 
 pytestmark = pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True)
-WEB = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 3
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - {name: app, image: "app:v1", resources: {requests: {memory: 16Mi}}}
-"""
-PROBED = WEB.replace(
-    "requests: {memory: 16Mi}}", "requests: {memory: 16Mi}}, readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}"
-)
-WITH_SIDECAR = f'{WEB}      - {{name: log, image: base, command: [sleep, "1000"]}}\n'
 STRANGER = """
 apiVersion: v1
 kind: Pod
@@ -105,7 +91,7 @@ def counted(web: Deployment) -> Iterator[Callable[[], tuple[int, int]]]:
 
 
 def test_copies_of_one_template_scale_as_one(it: Node) -> None:
-    web = Deployment.apply(WITH_SIDECAR, it)
+    web = Deployment.apply(DEPLOYMENT_OF_TWO, it)
     with Controller(it):
         three = settled(web)
         assert len({one.pod.address for one in web.pods()}) == 3
@@ -118,7 +104,7 @@ def test_copies_of_one_template_scale_as_one(it: Node) -> None:
 
 
 def test_what_is_lost_comes_back_and_strangers_live(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     stranger = Pod.create(it.machine, STRANGER, node="n1").start()
     by_hand = it.machine.docker.containers.run("app:v1", detach=True, labels={"app": "web"})
     with Controller(it):
@@ -134,7 +120,9 @@ def test_what_is_lost_comes_back_and_strangers_live(it: Node) -> None:
 
 
 def test_an_update_keeps_enough_ready_all_the_time(it: Node) -> None:
-    web = Deployment.apply(PROBED.replace("replicas: 3", "replicas: 3\n  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}"), it)
+    web = Deployment.apply(
+        DEPLOYMENT_PROBED.replace("replicas: 3", "replicas: 3\n  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}"), it
+    )
     with Controller(it):
         old = settled(web)
         with counted(web) as seen:
@@ -148,10 +136,10 @@ def test_an_update_keeps_enough_ready_all_the_time(it: Node) -> None:
 
 
 def test_an_update_that_can_not_be_made_stops_and_is_undone(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     with Controller(it):
         old = settled(web)
-        Deployment.apply(WEB.replace("app:v1", "nosuch:v9"), it)
+        Deployment.apply(DEPLOYMENT.replace("app:v1", "nosuch:v9"), it)
         until("that to be said", lambda: "No such image: nosuch:v9" in web.status().note, timeout_s=PATIENCE_S)
         with pytest.raises(WaitTimeout, match=r"(?s)3 of 3 .*No such image"):
             web.wait(0.5)
@@ -165,7 +153,7 @@ def test_an_update_that_can_not_be_made_stops_and_is_undone(it: Node) -> None:
 
 
 def test_another_controller_goes_on_where_one_has_stopped(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     controller = Controller(it).start()
     until("the first pod", lambda: bool(names(web)), timeout_s=PATIENCE_S)
     with pytest.raises(UsageError, match="Another controller is at work there"):
@@ -183,7 +171,7 @@ def test_another_controller_goes_on_where_one_has_stopped(it: Node) -> None:
 
 @pytest.mark.full
 def test_an_engine_that_was_restarted_gets_its_pods_back(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     with Controller(it):
         settled(web)
         first = names(web)
@@ -195,7 +183,7 @@ def test_an_engine_that_was_restarted_gets_its_pods_back(it: Node) -> None:
 
 def test_what_fits_nowhere_waits_and_says_why(it: Node) -> None:
     small = node(it.machine, "40Mi")
-    web = Deployment.apply(WEB, small)
+    web = Deployment.apply(DEPLOYMENT, small)
     with Controller(small):
         until("two to run", lambda: len(good(web)) == 2, timeout_s=PATIENCE_S)
         until("the third to be explained", lambda: "too little memory: 16Mi asked, 8Mi free" in web.status().note)
@@ -204,7 +192,7 @@ def test_what_fits_nowhere_waits_and_says_why(it: Node) -> None:
 
 
 def test_a_deployment_that_is_deleted_takes_its_pods_along(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+    web = Deployment.apply(DEPLOYMENT, it)
     with Controller(it):
         settled(web)
         web.delete()
@@ -214,9 +202,9 @@ def test_a_deployment_that_is_deleted_takes_its_pods_along(it: Node) -> None:
 
 
 def test_two_with_one_selector_are_refused(it: Node) -> None:
-    Deployment.apply(WEB, it)
+    Deployment.apply(DEPLOYMENT, it)
     with pytest.raises(UsageError, match="The Deployment web has the same selector"):
-        Deployment.apply(WEB.replace("name: web}", "name: shop}"), it)
+        Deployment.apply(DEPLOYMENT.replace("name: web}", "name: shop}"), it)
 
 
 def _with_image(web: Deployment, image: str) -> dict[str, object]:
@@ -224,8 +212,109 @@ def _with_image(web: Deployment, image: str) -> dict[str, object]:
     return {**template, "spec": {**template["spec"], "containers": [{**template["spec"]["containers"][0], "image": image}]}}
 
 
-def test_how_far_it_is_is_told(it: Node) -> None:
-    web = Deployment.apply(WEB, it)
+def test_how_far_it_is_is_told(it: Node, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    web = Deployment.apply(DEPLOYMENT, it)
     assert repr(web.status()).splitlines()[2].split() == ["web", "0", "of", "3", "0", "0", "0"]
     with pytest.raises(WaitTimeout, match="a controller has to run"):
         web.wait(0.2)
+    assert capsys.readouterr() == ("", "")  # quick enough
+    with pytest.raises(WaitTimeout):
+        web.wait(1.5)
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"\r0 of 3 ready\x1b\[K\r0 of 3 ready after 1.\d s\x1b\[K\n", out), repr(out)
+    assert err == ""
+
+
+def test_a_controller_that_lost_its_lock_to_another_does_nothing_until_it_has_it_again(it: Node) -> None:
+    web = Deployment.apply(DEPLOYMENT, it)
+    with Controller(it) as first:
+        settled(web)
+        first._loop._watches[0]._command.cut()
+        with as_soon_as_nobody_else_is(it), made_on(it.machine) as made:
+            assert not first._loop._watches[0].held.is_set()
+            web.scale(6)
+            settled(web)
+            assert len(made()) == 3
+        web.scale(7)
+        settled(web)  # by the first one
+
+
+def test_those_that_fail_together_are_tried_again_soon(it: Node) -> None:
+    web = Deployment.apply(DEPLOYMENT.replace("app:v1", "late:v1").replace("replicas: 3", "replicas: 6"), it)
+    with Controller(it):
+        until("that to be said", lambda: "No such image: late:v1" in web.status().note, timeout_s=PATIENCE_S)
+        it.machine.sh("docker tag app:v1 late:v1", check=True)
+        began = time.monotonic()
+        settled(web)
+        assert time.monotonic() - began < 25  # as six failures one after the other they would have been waited for for 32 s
+    it.machine.sh("docker rmi late:v1")
+
+
+def test_who_has_some_labels_of_a_pod_is_a_stranger(it: Node) -> None:
+    web = Deployment.apply(DEPLOYMENT, it)
+    whole = {NODE: "n1", KEY: "abcdef", PART: "app", MANIFEST: "{}", OWNER: "web", UID: web._kept()["uid"]}
+    with Controller(it):
+        first = settled(web)
+        pod = web.pods()[0].pod
+        labels = [{NODE: "n1"}, {**whole, MANIFEST: "no json"}, whole, {KEY: pod.key, NODE: "n1"}, dict(list(whole.items())[1:])]
+        strangers = [it.machine.docker.containers.create("pause", labels=its) for its in labels]
+        it.machine.sh(f"docker rm -f {pod.container('app')}", check=True)
+        until("one to be replaced", lambda: web.status().fulfilled and names(web) != first, timeout_s=PATIENCE_S)
+    for one in strangers:
+        one.remove()
+
+
+def test_a_volume_of_a_pod_that_was_half_removed_goes_too(it: Node) -> None:
+    web = Deployment.apply(DEPLOYMENT, it)
+    labels = {NODE: "n1", KEY: "abcdef", UID: web._kept()["uid"]}
+    it.machine.docker.volumes.create("left", labels=labels)
+    it.machine.docker.volumes.create("stranger", labels={NODE: "n1", KEY: "abcdef"})
+    marks = Store(it.machine, ENDING)
+    marks.put("abcdef", {"pod": "web-half"})
+
+    def there() -> list[str]:
+        return [one["Name"] for one in it.machine.docker.api.volumes()["Volumes"]]
+
+    with Controller(it):
+        settled(web)
+        until("it to be gone, and the mark", lambda: there() == ["stranger"] and not marks.all(), timeout_s=PATIENCE_S)
+    it.machine.docker.volumes.get("stranger").remove()
+
+
+def test_wishes_that_can_not_be_read_are_not_taken_for_none(it: Node) -> None:
+    store = Store(it.machine, "chaos")
+    assert store.all() == {}
+    store.put("one", {"replicas": 1})
+    store.put("two", {"replicas": 2})
+    assert store.all() == {"one": {"name": "one", "replicas": 1}, "two": {"name": "two", "replicas": 2}}
+    it.machine.sh(f"rm -r {store.home}; touch {store.home}", check=True)
+    with pytest.raises(CourseError):
+        store.all()
+    it.machine.sh(f"rm {store.home}", check=True)
+
+
+@contextmanager
+def as_soon_as_nobody_else_is(it: Node) -> Iterator[Controller]:
+    """A controller that is at work."""
+    controller = None
+    while not controller:
+        with suppress(UsageError):
+            controller = Controller(it).start()
+    try:
+        yield controller
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def made_on(machine: Machine) -> Iterator[Callable[[], set[str]]]:
+    """The names of the pods that were made while the ``with`` block lasted."""
+    began = machine.sh("date +%s.%N", check=True).stdout.strip()
+
+    def made() -> set[str]:
+        over = machine.sh("date +%s.%N", check=True).stdout.strip()
+        events = machine.docker.api.events(since=began, until=over, filters={"event": "create", "label": OWNER}, decode=True)
+        return {event["Actor"]["Attributes"][NAME] for event in events}
+
+    yield made

@@ -10,21 +10,8 @@ from lab.box.errors import UsageError
 from lab.objects.deployment_spec import read_deployment
 from lab.objects.labels import TEMPLATE
 from lab.objects.rollout import Wish
+from tests.objects.manifests import DEPLOYMENT_OF_TWO as WEB
 
-WEB = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 3
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web, tier: front}}
-    spec:
-      containers:
-      - {name: app, image: "app:v1"}
-      - {name: log, image: base, command: [sleep, "1000"]}
-"""
 ALL = """
 apiVersion: apps/v1
 kind: Deployment
@@ -119,7 +106,7 @@ def test_recreate_lets_all_of_the_old_go_first() -> None:
         ("replicas: 3", "replicas: 3\n  paused: true", "spec.paused .line 7. is a field of Kubernetes that is not supported"),
         ("replicas: 3", "replicas: 3\n  minReadySeconds: 600", "600 is not more than minReadySeconds"),
         ("    spec:\n", "    spec:\n      restartPolicy: Never\n", "a Deployment's pods restart Always"),
-        ("image: base,", "imagee: base,", "spec.template.spec.containers.1..image .line 13. is missing"),
+        ("image: base,", "imagee: base,", "spec.template.spec.containers.1..image .line 14. is missing"),
         ("kind: Deployment", "kind: StatefulSet", "This is a StatefulSet of apps/v1, and not a Deployment: kind .line 3."),
         ("apps/v1", "extensions/v1beta1", "write apiVersion: apps/v1, kind: Deployment"),
     ],

@@ -7,10 +7,10 @@ import pytest
 from lab.objects.deployment import deployment_status
 from lab.objects.deployment_spec import read_deployment
 from lab.objects.rollout import Replica
-from tests.objects.test_deployment_spec import WEB
+from tests.objects.manifests import DEPLOYMENT
 
 NOW, CHANGED = 1000.0, 900.0
-SPEC = read_deployment(WEB.replace("replicas: 3", "replicas: 2\n  progressDeadlineSeconds: 60"))
+SPEC = read_deployment(DEPLOYMENT.replace("replicas: 3", "replicas: 2\n  progressDeadlineSeconds: 60"))
 
 
 def new(name: str, ready: float | None = 950.0) -> Replica:
@@ -47,6 +47,6 @@ def test_it_is_stuck_when_nothing_new_can_be_asked_for_too_long(there: list[Repl
 
 
 def test_who_has_been_ready_for_too_short_a_time_is_waited_for() -> None:
-    spec = read_deployment(WEB.replace("replicas: 3", "replicas: 1\n  minReadySeconds: 30"))
+    spec = read_deployment(DEPLOYMENT.replace("replicas: 3", "replicas: 1\n  minReadySeconds: 30"))
     status = deployment_status(spec, [Replica("a", spec.hash, ready_since=NOW - 10)], CHANGED, NOW)
     assert (status.ready, status.available, status.fulfilled, status.look_again_s) == (1, 0, False, 20.0)

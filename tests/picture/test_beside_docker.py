@@ -12,11 +12,12 @@ from lab.objects.controller import Controller
 from lab.objects.deployment import Deployment
 from lab.objects.node import Node
 from lab.picture.camera import snapshot
-from lab.picture.graph import Graph, graph
+from lab.picture.graph import graph
+from lab.picture.nodes import Graph
 from lab.picture.svg import svg
 from lab.picture.text import text
 from lab.widgets.inspect import details
-from tests.objects.test_deployment import PROBED
+from tests.objects.manifests import DEPLOYMENT_PROBED
 from tests.support.course import until
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def test_containers_of_containerd_and_of_a_runtime_alone(bare: Box) -> None:
 
 
 def test_a_deployment_and_what_its_probes_say(bare: Box) -> None:
-    web = Deployment.apply(PROBED.replace("path: /ready", "path: /nowhere"), Node("n1", bare, cpu="8", memory="1Gi"))
+    web = Deployment.apply(DEPLOYMENT_PROBED.replace("path: /ready", "path: /nowhere"), Node("n1", bare, cpu="8", memory="1Gi"))
     try:
         with Controller(Node("n1", bare, cpu="8", memory="1Gi")):
             until("all to be there", lambda: "(running, 0 of 3 ready)" in lines(bare)["deployment web"], timeout_s=90)

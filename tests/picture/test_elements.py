@@ -10,7 +10,7 @@ import pytest
 
 from lab.picture.elements import Element, changes, elements
 from lab.picture.snapshot import Box
-from tests.picture.boxes import ODD, busy, drawn, odd
+from tests.picture.boxes import ODD, busy, drawn, odd, shop
 
 
 def services(found: Iterable[Element]) -> list[str]:
@@ -34,6 +34,23 @@ def test_an_element_says_of_each_wall_in_a_pod_whether_it_stands() -> None:
     inner = [it.get("inner") for it in found.values() if it["kind"] == "container"]
     both = [["net", False], ["ipc", False], ["uts", True], ["pid", True], ["mnt", True]]
     assert inner == [None, both, [["net", False], ["ipc", True], ["uts", False], ["pid", True], ["mnt", True]]]
+
+
+def test_a_pod_that_a_service_has_left_out_knows_it_as_a_line_that_is_cut() -> None:
+    found = {it["shown"]["label"]: it for it in elements(drawn(shop(("v1", 1, 1)))).values()}
+    service = "service:box-1/web"
+    assert (found["pod web-v1-0"]["to"], found["pod web-v1-0"].get("cut")) == (["network:box-1/pods", service], None)
+    assert (found["pod web-v1-1"]["to"], found["pod web-v1-1"]["cut"]) == (["network:box-1/pods", service], [service])
+
+
+def test_a_pod_that_gets_ready_changes_groups_and_what_counts_them() -> None:
+    before, after = (elements(drawn(shop(("v1", good, 40 - good)))) for good in (38, 39))
+    found, gone = changes(before, after)
+    assert gone == []
+    kinds = sorted(it["kind"] for it in found)
+    assert kinds == ["container", "deployment", "group", "group", "pod", "service"]
+    (pod,) = (it for it in found if it["kind"] == "pod")
+    assert (before[pod["id"]]["parent"], pod["parent"]) == ("group:box-1/web/v1/not ready", "group:box-1/web/v1/ready")
 
 
 def test_from_nothing_everything_is_new_and_to_nothing_everything_goes() -> None:
@@ -93,10 +110,11 @@ def changed(box: Box) -> Iterator[Box]:
         yield replace(box, networks=others[0] + others[1])
 
 
-def test_what_is_taken_again_is_what_would_be_made() -> None:
-    before = drawn(busy(22))
+@pytest.mark.parametrize("made", [busy(22), shop(("v1", 20, 0), ("v2", 10, 1))], ids=["busy", "shop"])
+def test_what_is_taken_again_is_what_would_be_made(made: Box) -> None:
+    before = drawn(made)
     known = elements(before)
-    for box in changed(busy(22)):
+    for box in changed(made):
         after = drawn(box)
         assert elements(after, before, known) == elements(after)
         assert list(elements(after, before, known)) == list(after)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lab.objects.labels import OWNER, TEMPLATE
+from lab.objects.labels import OWNER, POD, TEMPLATE
 from lab.picture.camera import shared
-from lab.picture.graph import Graph, graph
-from lab.picture.snapshot import BOX, Box, Container, Link, Network, NetworkNamespace, Port, Snapshot, Wished
+from lab.picture.graph import graph
+from lab.picture.nodes import Graph
+from lab.picture.snapshot import BOX, Box, Container, Link, Network, NetworkNamespace, Port, Service, ServicePort, Snapshot, Wished
+from tests.picture.boxes import shop
 
 ATTRIBUTES = {"kind", "parent", "label", "state", "note", "image", "address", "ports", "walls", "inner", "process", "version"}
 NETS = (Network("net-a", "front", subnet="10.1.0.0/24"), Network("net-b", "back", subnet="10.2.0.0/24"))
@@ -366,3 +369,96 @@ def test_boxes_stand_side_by_side() -> None:
     assert [node for node in found if node.startswith("service:")] == ["service:one/net-a/www", "service:two/net-a/www"]
     for name in ("one", "two"):
         assert {node.partition(":")[2][:3] for node in found.successors(f"service:{name}/net-a/www")} == {name}
+
+
+# Services
+
+
+def of_pod(name: str, **more: Any) -> Container:
+    return one(name, labels={POD: name}, **more)
+
+
+def serving(*ports: ServicePort, **more: Any) -> Service:
+    return Service("web", "10.96.0.10", ports, **more)
+
+
+def noted(service: Service, *pods: str) -> str:
+    """What there is to say of a Service."""
+    found = graph(Snapshot((Box("b", tuple(map(of_pod, pods)), services=(service,)),)))
+    return str(found.nodes["service:b/web"]["note"])
+
+
+def test_a_service_leads_to_its_endpoints_and_says_whom_it_leaves_out_and_why() -> None:
+    port = ServicePort(80, ready={"a": "10.1.0.2:8080"}, left_out={"b": "is not ready", "c": "is about to end"})
+    found = graph(Snapshot((Box("b", tuple(map(of_pod, "abcd")), services=(serving(port),)),)))
+    assert found.nodes["service:b/web"]["address"] == "10.96.0.10:80"
+    assert found.nodes["service:b/web"]["note"] == "1 of 3 ready, left out: b (is not ready); c (is about to end)"
+    assert edges(found, "endpoint") == [("service:b/web", "container:a*")]
+    assert edges(found, "left out") == [("service:b/web", "container:b*"), ("service:b/web", "container:c*")]
+    assert [of("container", found)[name]["note"] for name in "abcd"] == [
+        "", "left out of web: is not ready", "left out of web: is about to end", "",
+    ]  # fmt: skip
+
+
+def test_a_pod_is_an_endpoint_if_it_is_one_for_any_port() -> None:
+    ports = (ServicePort(80, ready={"a": "10.1.0.2:80"}), ServicePort(53, "UDP", left_out={"a": "has no port called dns"}))
+    found = graph(Snapshot((Box("b", (of_pod("a"),), services=(serving(*ports),)),)))
+    assert found.nodes["service:b/web"]["address"] == "10.96.0.10:80, 10.96.0.10:53/udp"
+    assert (edges(found, "left out"), of("container", found)["a"]["note"]) == ([], "")
+
+
+def test_a_service_without_endpoints_says_what_it_lacks() -> None:
+    assert noted(serving()) == "nobody has looked for its pods yet"
+    assert noted(serving(ServicePort(80))) == "no pod has its labels"
+    many = ServicePort(80, left_out={f"p{number}": "is not ready" for number in range(9)})
+    assert noted(serving(many)) == "0 of 9 ready, left out: p0, p1 and 7 more (is not ready)"
+
+
+def test_a_service_without_an_address_says_so() -> None:
+    found = graph(Snapshot((Box("b", services=(replace(serving(ServicePort(80)), address="None"),)),)))
+    assert found.nodes["service:b/web"]["address"] == "no address of its own  port 80"
+
+
+def test_a_service_is_drawn_once_where_it_is_kept_and_leads_to_other_machines() -> None:
+    kept = serving(ServicePort(80, ready={"a": "10.1.0.2:80", "b": "10.2.0.2:80"}))
+    boxes = (Box("one", (of_pod("a"),), services=(replace(kept, kept=False),)), Box("two", (of_pod("b"),), services=(kept,)))
+    found = graph(Snapshot(boxes))
+    assert [node for node in found if node.startswith("service:")] == ["service:two/web"]
+    assert set(found.successors("service:two/web")) == {"container:a*", "container:b*"}
+    assert [node for node in graph(Snapshot(boxes[:1])) if node.startswith("service:")] == ["service:one/web"]
+
+
+# Groups
+
+
+def test_thirty_pods_are_drawn_one_by_one_and_more_are_groups_of_those_that_are_alike() -> None:
+    assert not of("group", graph(Snapshot((shop(("v1", 30, 0)),))))
+    found = graph(Snapshot((shop(("v1", 20, 0), ("v2", 9, 3)),)))
+    assert {label: (it["note"], it["version"]) for label, it in of("group", found).items()} == {
+        "app:v1: 20 ready": ("template v1 (old)", "old"),
+        "app:v2: 9 ready": ("template v2 (wanted)", "new"),
+        "app:v2: 3 not ready": ("3 HTTP 503, template v2 (wanted), 3 left out of web", "new"),
+    }
+    parents = Counter(found.nodes[it["parent"]]["label"] for it in of("pod", found).values())
+    assert parents == {"app:v1: 20 ready": 20, "app:v2: 9 ready": 9, "app:v2: 3 not ready": 3}
+    assert {it["parent"] for it in of("group", found).values()} == {"deployment:box-1/web"}
+
+
+def test_what_leads_to_pods_leads_to_their_groups() -> None:
+    found = graph(Snapshot((shop(("v1", 40, 2)),)))
+    good, bad = "group:box-1/web/v1/ready", "group:box-1/web/v1/not ready"
+    assert [edge for edge in edges(found, "endpoint") if edge[1].startswith("group:")] == [("service:box-1/web", good)]
+    assert [edge for edge in edges(found, "left out") if edge[1].startswith("group:")] == [("service:box-1/web", bad)]
+    assert (good, "network:box-1/pods") in edges(found, "attached")
+
+
+def test_a_group_says_why_its_pods_are_not_ready() -> None:
+    states: list[dict[str, Any]] = [
+        {"state": "exited"},
+        {"health": "starting"},
+        {"finding": "not ready"},
+        {"finding": "not ready: HTTP 500"},
+    ]
+    found = drawn(*(labelled(f"w{number}", "deployment", "web", **states[number % 4]) for number in range(40)))
+    (group,) = of("group", found).values()
+    assert group["note"] == "10 exited, 10 starting, 10 no answer yet, 10 HTTP 500"

@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 import pytest
 
-from lab.picture.graph import Graph, graph
+from lab.observe.connect_from import OPEN, SILENT
+from lab.picture.graph import graph
+from lab.picture.nodes import Graph
+from lab.picture.reach_edges import Edge
 from lab.picture.snapshot import Box, Container, Link, Network, Port, Snapshot
 from lab.picture.svg import svg
 from lab.picture.text import plain, text
-from tests.picture.boxes import ODD, STATES, busy, drawn, odd
+from tests.picture.boxes import ODD, STATES, busy, drawn, odd, shop
 
 
 class Rect(NamedTuple):
@@ -33,7 +36,11 @@ class Rect(NamedTuple):
 
 
 def parsed(found: Graph[str]) -> ET.Element:
-    return ET.fromstring(svg(found))  # noqa: S314  (it is ours)
+    return parsed_text(svg(found))
+
+
+def parsed_text(drawing: str) -> ET.Element:
+    return ET.fromstring(drawing)  # noqa: S314  (it is ours)
 
 
 def tags(picture: ET.Element, name: str) -> list[ET.Element]:
@@ -150,6 +157,44 @@ def test_walls_stand_inside_their_pod_and_between_its_containers() -> None:
         for segment in segments(wall.attrib["d"]):
             assert pod.holds(segment)
             assert not any(segment.overlaps(frame) for frame in rects(picture) if leaf(frame))
+
+
+def test_a_pod_that_a_service_has_left_out_has_a_cross_and_its_line_leads_nowhere() -> None:
+    picture = parsed(drawn(shop(("v1", 2, 1))))
+    said = [" ".join(text_.itertext()) for text_ in tags(picture, "text")]
+    assert "10.244.1.5  ✕ web" in said
+    assert "2 of 3 ready, left out: web-v1-2 (is not ready)" in said
+    (cross,) = (path for path in tags(picture, "path") if path.get("class") == "cross")
+    x, y = re.findall(r"[\d.]+", cross.attrib["d"])[:2]
+    (line,) = (path for path in tags(picture, "path") if f"{y}H{x}" in path.attrib["d"])
+    assert f"{y}H{x}V" not in line.attrib["d"]
+    assert len(re.findall(r"H[\d.]+V", line.attrib["d"])) == 2
+
+
+def test_two_hundred_pods_are_three_stacks() -> None:
+    picture = parsed(drawn(shop(("v1", 120, 0), ("v2", 70, 12), wanted=200)))
+    assert sorted(frame.style for frame in rects(picture) if "group" in frame.style) == ["group new", "group new", "group old"]
+    assert sum(leaf(frame) for frame in rects(picture)) == 1  # the proxy
+    said = [" ".join(text_.itertext()) for text_ in tags(picture, "text")]
+    assert {"app:v1: 120 ready", "app:v2: 70 ready", "app:v2: 12 not ready", "12 HTTP 503"} < set(said)
+
+
+def test_edges_of_what_is_selected_are_arrows_and_words_at_the_other_end() -> None:
+    found = drawn(shop(("v1", 2, 0)))
+    proxy = f"container:{'p' * 64}"
+    first, second = (node for node in found if node.startswith("pod:"))
+    ways = [
+        Edge(first, out=True, port=80, word=OPEN),
+        Edge(first, out=False, port=8080, word=OPEN),
+        Edge(second, out=True, port=80, word=SILENT),
+    ]
+    ways += [Edge("pod:gone", out=True, port=80, word=OPEN)]
+    picture = parsed_text(svg(found, proxy, ways))
+    arrows = [path for path in tags(picture, "path") if path.get("class") == "edge"]
+    assert len(arrows) == 2  # to the first and from it; what is silent has words alone
+    said = [text_.text for text_ in tags(picture, "text") if text_.get("class") == "e b"]
+    assert sorted(map(str, said)) == ["← 8080 yes", "→ 80 silent", "→ 80 yes"]
+    assert svg(found, "container:gone", ways) == svg(found)
 
 
 def test_nothing_is_a_picture_too() -> None:

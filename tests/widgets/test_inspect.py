@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.picture.camera import snapshot
-from lab.picture.graph import Graph, graph
+from lab.picture.graph import graph
+from lab.picture.nodes import Graph
 from lab.widgets.inspect import LINES, command, details
 
 if TYPE_CHECKING:

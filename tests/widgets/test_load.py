@@ -164,3 +164,13 @@ def test_nobody_there_and_no_such_name_have_theirs() -> None:
 def test_a_number_that_makes_no_sense_is_refused(n: int, at_once: int) -> None:
     with pytest.raises(UsageError, match="can't be sent"):
         load("http://127.0.0.1:9", n, at_once=at_once)
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_requests_are_sent_for_as_long_as_something_else_takes(web: str) -> None:
+    made = load(web, during=lambda: time.sleep(1))
+    assert 2 <= len(made.requests) <= 21  # at most 20 in a second, the first one at once
+    assert not made.failed
+    assert len(load(web, during=lambda: None).requests) >= 1
+    with pytest.raises(ZeroDivisionError):
+        load(web, during=lambda: 1 // 0)

@@ -185,3 +185,14 @@ def test_a_wrong_one_comes_back_in_a_later_lesson_and_says_there_what_was_measur
     ):
         from_browser(screen.asked[-1], **content)
         assert screen.shown[1:] == [says]
+
+
+def test_questions_that_belong_together_are_asked_in_their_order(screen: Screen) -> None:
+    for key in ("02.b", "00.a", "01.other", "04.unseen"):
+        prediction = predict(key, f"Question {key}?", choices=["yes", "no"])
+        from_browser(prediction, answer="yes")
+        if key != "04.unseen":
+            prediction.reveal("no")
+    screen.shown.clear()
+    recall("05", series=("00.a", "01.never", "02.b", "04.unseen"))
+    assert [text.splitlines()[0] for text in screen.shown[::2]] == ["Question 00.a?", "Question 02.b?"]

@@ -13,12 +13,14 @@ import pytest
 
 from lab.box.machine import Machine
 from lab.picture.feed import Seen, Subscriber
+from lab.picture.reach import Door, Reach
 from lab.picture.snapshot import Box, Container, Link, Network
 from lab.widgets import topology
-from lab.widgets.topology import HERE, TopologyView
+from lab.widgets.topology import HERE, ON_DEMAND, TopologyView
+from tests.picture.boxes import shop
 from tests.support.course import until
 
-MOST_BYTES = 12_288
+MOST_BYTES, MOST_BYTES_ON_DEMAND = 12_288, 6_144
 WEB = Container("a" * 64, "web", "app:v1", links=(Link("n" * 64, "10.0.0.2"),))
 LOG = Container("b" * 64, "log", "base", shares={"net": "a" * 64, "ipc": "a" * 64})
 NET = Network("n" * 64, "net", subnet="10.0.0.0/24")
@@ -206,8 +208,8 @@ def test_details_are_told_from_a_thread_also_when_there_are_none(one: Watched) -
         ("container:gone", "It is gone", None),
     ):
         one.asks(want="details", id=node)
-        until("the details", lambda: one.sent)
-        (answer,) = one.sent
+        until("the details", lambda: "details" in kinds(one.sent))
+        answer = one.sent[-1]
         assert (answer["t"], answer["id"], answer["title"]) == ("details", node, title)
         assert not last or answer["parts"][-1] == last
 
@@ -229,9 +231,53 @@ def test_a_pulse_goes_to_the_one_that_is_meant(one: Watched) -> None:
     one.view.pulse("b", "r4")  # a machine of that name, which is in another picture
     one.view.pulse("box", "r5")
     assert one.sent == [
-        {"t": "pulse", "id": f"container:{LOG.id}", "request": "r1", "failed": True},
-        {"t": "pulse", "id": "box:box", "request": "r5", "failed": False},
+        {"t": "load", "source": ON_DEMAND.read_text()},
+        {"t": "pulse", "id": f"container:{LOG.id}", "way": [], "request": "r1", "failed": True},
+        {"t": "pulse", "id": "box:box", "way": [], "request": "r5", "failed": False},
     ]
+    assert kinds(one.asks(want="all")) == ["load", "hello", "all", "badge"]  # a browser that comes later gets the module as well
+
+
+def test_a_request_goes_the_way_of_its_address_and_as_far_as_that_leads_where_nobody_answers(one: Watched) -> None:
+    one.sees(shop(("v1", 1, 0), name="box"))
+    pod, service = f"pod:{'v1-0'.rjust(64, '0')}", "service:box/web"
+    one.sent.clear()
+    one.view.pulse("web-v1-0", "r1", url="http://10.96.0.10")
+    one.view.pulse("web-v1-0", "r2", url="http://10.244.1.1:8080")
+    one.view.pulse("", "r3", failed=True, url="http://web/")
+    one.view.pulse("", "r4", failed=True, url="http://elsewhere/")
+    assert [(it["id"], it["way"], it["request"], it["failed"]) for it in one.sent if it["t"] == "pulse"] == [
+        (pod, [service], "r1", False),
+        (pod, [], "r2", False),
+        (service, [], "r3", True),
+    ]
+
+
+def test_who_can_connect_is_told_for_what_is_selected(one: Watched, twin: Twin) -> None:
+    one.sees(ONE)
+    found = Reach((Door("web", "10.0.0.2", 8080),), {"the box": ["open"]}, {"the box": "box:box", "web": f"container:{WEB.id}"}, "12:03:59")
+    one.sent.clear()
+    one.view.show_reach(found)
+    assert kinds(one.sent) == ["load", "reach"]
+    assert one.sent[1]["edges"] == []
+    assert one.sent[1]["words"].endswith("Select a pod or a container, and it is shown here.")
+    one.view._ipython_display_()
+    one.sent.clear()
+    one.view.selected = f"container:{WEB.id}"
+    message = next(it for it in one.sent if it.get("t") == "reach")
+    assert (message["of"], message["edges"]) == (f"container:{WEB.id}", [["box:box", False, "8080 yes", True, 1]])
+    assert message["words"] == "Who can connect to whom, tried at 12:03:59.\nis open to the box at 8080"
+    until("the still picture", lambda: twin.updates)
+    assert "← 8080 yes</text>" in twin.updates[-1]["image/svg+xml"]
+    assert "the box: to web:8080" in twin.updates[-1]["text/plain"]
+    assert "the box: to web:8080" in one.asks(want="text")[0]["text"]
+    assert kinds(one.asks(want="all"))[-1] == "reach"
+    one.asks(want="details", id=f"container:{WEB.id}")
+    until("the details", lambda: "details" in kinds(one.sent))
+    assert one.sent[-1]["parts"][1] == ("Who can connect to whom, tried at 12:03:59", "is open to the box at 8080")
+    one.sent.clear()
+    one.view.show_reach(None)
+    assert (one.sent[-1]["edges"], one.sent[-1]["words"]) == ([], "")
 
 
 def test_the_still_picture_is_renewed_after_the_last_change(one: Watched, twin: Twin) -> None:
@@ -275,3 +321,4 @@ def test_a_browser_is_heard_while_a_cell_runs(one: Watched) -> None:
 
 def test_what_each_browser_loads_is_small() -> None:
     assert (HERE / "topology.js").stat().st_size <= MOST_BYTES
+    assert ON_DEMAND.stat().st_size <= MOST_BYTES_ON_DEMAND
