@@ -144,12 +144,22 @@ def from_kill(machine: Machine, container: str, until: str, again: Callable[[], 
     """
     since = clock(machine)
     machine.docker.api.kill(container)
-    wait_until("a container to be gone", lambda: not inspect(machine.docker.api, container), timeout_s=PATIENCE_S, every_s=0.1)
     again()
     seen = events(machine, since)
     died = next(it["timeNano"] for it in seen if it["Action"] == "die" and it["Actor"]["ID"] == container)
     after = [it["timeNano"] for it in seen if it["Action"] == until and it["Actor"]["ID"] != container and it["timeNano"] > died]
     return float((after[0] if until == "create" else after[-1]) - died) / 1e9
+
+
+def from_death(node: Node, until: str) -> float:
+    """Likewise, of an app of the Deployment ``web``, which is replaced with its pod."""
+    api, app = node.machine.docker.api, an_app(node.machine)
+
+    def again() -> None:
+        wait_until("a pod to be gone", lambda: not inspect(api, app), timeout_s=PATIENCE_S, every_s=0.1)
+        Deployment("web", node).wait(PATIENCE_S)
+
+    return from_kill(node.machine, app, until, again)
 
 
 def an_app(machine: Machine) -> str:
@@ -169,10 +179,11 @@ def self_heal(kind: str, node: Node, turns: int) -> Iterator[Row]:
     def swarm() -> float:
         wait_until("the Swarm's container", services, timeout_s=PATIENCE_S)
         before = services()[0]["Id"]
-        return from_kill(machine, before, "start", lambda: wait_until("another one", services, timeout_s=PATIENCE_S, every_s=0.1))
 
-    def heal() -> float:
-        return from_kill(machine, an_app(machine), "start", lambda: Deployment("web", node).wait(PATIENCE_S))
+        def again() -> None:  # it keeps the dead one
+            wait_until("another one", lambda: {it["Id"] for it in services()} - {before}, timeout_s=PATIENCE_S, every_s=0.1)
+
+        return from_kill(machine, before, "start", again)
 
     def engine() -> float:
         spent = timed(lambda: bare(machine.docker.api, DEPLOYMENT, 1))
@@ -181,7 +192,7 @@ def self_heal(kind: str, node: Node, turns: int) -> Iterator[Row]:
 
     try:
         with deployed(node, DEPLOYMENT, FEW):
-            ours_s, bare_s, swarm_s = in_turns(turns, heal, engine, swarm)
+            ours_s, bare_s, swarm_s = in_turns(turns, lambda: from_death(node, "start"), engine, swarm)
     finally:
         machine.sh(NO_SWARM, check=True)
     yield Row(f"{kind}: bare engine calls for one pod", bare_s, "s")
@@ -208,7 +219,7 @@ def reaction(kind: str, node: Node, turns: int) -> Iterator[Row]:
             web.scale(number)
             web.wait(PATIENCE_S)
             for _ in range(turns):
-                figures[number].append(from_kill(node.machine, an_app(node.machine), "create", lambda: web.wait(PATIENCE_S)))
+                figures[number].append(from_death(node, "create"))
     few, crowd = (round(median(figures[number]) * 1000, 1) for number in (FEW, CROWD))
     yield Row(f"{kind}: from the death of one of {FEW} pods to the creation of another", few, "ms")
     yield Row(f"{kind}: from the death of one of {CROWD}", crowd, "ms", round(1.2 * few, 1))

@@ -1,4 +1,4 @@
-"""What a pod costs beside the bare engine calls that it needs, issued as well as possible, in the same run.
+"""What a pod, and what stands on pods, costs beside the bare engine calls that it needs, issued as well as possible, in the same run.
 
 ``python -m bench.objects`` prints a table, ``--json`` the same as rows ``{name, value, unit, limit, ok}``.  A row without a limit is there
 to compare with.  Ours and bare take turns, because a machine's speed changes while one waits.  The exit code is always 0.
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
+from bench import deployments, services
 from bench.box import home
 from bench.rows import Row, on_an_engine, seconds, show
 from lab.box import lifecycle
@@ -86,6 +87,12 @@ def figures(kind: str, machine: Machine, turns: int) -> Iterator[Row]:
     yield Row(f"{kind}: a pod of three containers is deleted", seconds(lambda: it.delete(grace_s=0), 1), "s")
 
 
+def everything(kind: str, machine: Machine, turns: int) -> Iterator[Row]:
+    yield from figures(kind, machine, turns)
+    yield from deployments.figures(kind, machine, turns)
+    yield from services.figures(kind, machine)
+
+
 @contextmanager
 def a_box(backend: str) -> Iterator[Machine]:
     state = home(backend)
@@ -97,7 +104,7 @@ def a_box(backend: str) -> Iterator[Machine]:
 
 def on_containers() -> Iterator[Row]:
     with a_box("container") as box:
-        yield from figures("container", box, TURNS)
+        yield from everything("container", box, TURNS)
 
 
 def rows() -> Iterator[Row]:
@@ -105,7 +112,7 @@ def rows() -> Iterator[Row]:
     yield from on_an_engine(on_containers)
     if "--microvm" in sys.argv[1:]:
         with a_box("microvm") as box:
-            yield from figures("emulated", box, 3)
+            yield from everything("emulated", box, 3)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ class Controller:
         self._lock = threading.RLock()  # work may be over before anybody is told that it has begun
         self._beginning: dict[str, tuple[str, PodSpec, Replica]] = {}
         self._ending: set[str] = set()
+        self._over: set[str] = set()
         self._untidy = True
         self._failures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self._hands = ThreadPoolExecutor(AT_ONCE)
@@ -87,8 +88,13 @@ class Controller:
             Seconds until it is to be compared again, although nothing has changed; nothing where there is no such time.
         """
         wishes = {it["uid"]: read_deployment(it["manifest"]) for it in self._store.all().values()}
+        with self._lock:
+            over = set(self._over)  # what ends during a look may not be seen by it, so it counts until the next one
         seen = self._loop.look()
         with self._lock:
+            self._over -= over
+            self._ending -= over
+            self._beginning = {name: it for name, it in self._beginning.items() if name not in over}
             ours = [one for one in seen if one.owner and one.key not in self._ending]
             for one in ours:
                 if one.owner not in wishes or one.key in self._announced:
@@ -168,7 +174,8 @@ class Controller:
     def _begun(self, name: str, spec: DeploymentSpec, made: Future[Any]) -> None:
         """A pod was made, or could not be."""
         with self._lock:
-            uid, _, replica = self._beginning.pop(name)
+            uid, _, replica = self._beginning[name]
+            self._over.add(name)
             if made.cancelled():
                 return
             if error := made.exception():
@@ -194,7 +201,7 @@ class Controller:
 
     def _ended(self, key: str) -> None:
         with self._lock:
-            self._ending.discard(key)
+            self._over.add(key)
         self._loop.wake()
 
     def _do(self, work: Callable[[], object]) -> Future[Any]:

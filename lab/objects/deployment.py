@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from lab.box.errors import CourseError, UsageError, WaitTimeout
@@ -26,6 +27,8 @@ from lab.report import RenewedLine, table
 
 WAIT_S = 120.0
 """Seconds that ``wait`` has, if it is not told otherwise."""
+SETTLE_S = 0.05
+"""Seconds after a change until ``wait`` looks: most come in bursts, and whoever looks takes time from those who work."""
 MOST_OF_A_NOTE = 80
 """Letters of a controller's note that have room in a line."""
 
@@ -159,8 +162,10 @@ class Deployment:
 
     def pods(self) -> list[Seen]:
         """Its pods, as they are now, the oldest first; without those of nodes that don't answer."""
-        uid = self._kept()["uid"]
-        seen = [one for pods in in_parallel(_pods_on, self._nodes) for one in pods if one.owner == uid]
+        return self._pods(self._kept()["uid"], {})
+
+    def _pods(self, uid: str, observers: dict[str, Observer]) -> list[Seen]:
+        seen = [one for pods in in_parallel(lambda node: _pods_on(node, observers), self._nodes) for one in pods if one.owner == uid]
         return sorted(seen, key=lambda one: (one.replica.created, one.replica.name))
 
     def status(self) -> DeploymentStatus:
@@ -169,8 +174,11 @@ class Deployment:
         Raises:
             CourseError: the Deployment is gone.
         """
+        return self._status({})
+
+    def _status(self, observers: dict[str, Observer]) -> DeploymentStatus:
         kept, note = self._kept(), self._notes.get(self.name) or {"why": ""}
-        there = [one.replica for one in self.pods()]
+        there = [one.replica for one in self._pods(kept["uid"], observers)]
         return replace(deployment_status(read_deployment(kept["manifest"]), there, kept["changed"], time.time()), note=note["why"])
 
     def __repr__(self) -> str:
@@ -189,13 +197,19 @@ class Deployment:
             CourseError: the Deployment is gone.
         """
         until, changed = time.monotonic() + timeout_s, threading.Event()
-        changed.set()
-        watches = [Watch(node.machine, lambda _: changed.set(), self._store.home) for node in self._nodes]
+        observers: dict[str, Observer] = {}
+
+        def heard(node: Node, what: str) -> None:
+            if node.name in observers:
+                observers[node.name].forget(what)
+            changed.set()
+
+        watches = [Watch(node.machine, partial(heard, node), self._store.home) for node in self._nodes]
         try:
             with RenewedLine() as line:
                 while True:
                     changed.clear()
-                    status = self.status()
+                    status = self._status(observers)
                     line.say(status.in_short)
                     if status.fulfilled:
                         return status
@@ -204,6 +218,7 @@ class Deployment:
                         hint = "a controller has to run: Controller(node).start()" if not status.note else f"{self.name}.undo(), or mend it"
                         raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), hint)
                     changed.wait(min(left, status.look_again_s, line.hidden_s or left))
+                    time.sleep(SETTLE_S)
         finally:
             in_parallel(Watch.close, watches)
 
@@ -239,9 +254,16 @@ class Deployment:
         self._store.put(self.name, {**content, "replicas": spec.replicas, "hash": spec.hash})  # for whoever wants no more than to show it
 
 
-def _pods_on(node: Node) -> list[Seen]:
-    """The pods of a node; none where it does not answer."""
+def _pods_on(node: Node, observers: dict[str, Observer]) -> list[Seen]:
+    """The pods of a node; none where it does not answer.
+
+    Args:
+        node: to be looked at.
+        observers: what is known of nodes, by their names; the node is added.
+    """
     try:
-        return Observer(node).look()
+        observer = observers.get(node.name) or Observer(node)
+        observers[node.name] = observer
+        return observer.look()
     except NO_ANSWER:
         return []

@@ -103,8 +103,8 @@ class Loop:
         Raises:
             docker.errors.DockerException, OSError, CourseError: the first node does not answer.
         """
-        looks = dict(zip(self._observers, in_parallel(look_at, self._observers.values()), strict=True))
-        for name, looked in looks.items():
+        looks = in_parallel(lambda name: look_at(self._observers[name], doubtful=name in self._silent), self._observers)
+        for name, looked in zip(self._observers, looks, strict=True):
             if not isinstance(looked, Exception):
                 self._last[name] = looked
                 if self._silent.pop(name, None):
@@ -135,7 +135,7 @@ class Loop:
                 continue
             try:
                 patience = self._reconcile()
-                if self._silent.keys() - self.lost:
+                if self._silent:
                     patience = min(RETRY_S, patience or RETRY_S)
             except NO_ANSWER:  # whatever it was, look again
                 log.debug("a controller could not do what it had to", exc_info=True)

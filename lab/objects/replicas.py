@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 NO_ANSWER = (CourseError, OSError, HTTPException, DockerException)
 """What is raised where a node does not answer."""
+ANSWER_S = 5.0
+"""Seconds that a machine has to answer when it is asked whether it does."""
 ALIVE = ("created", "running", "paused", "restarting")
 """The engine's words for a container that has not ended for good."""
 Listed = Mapping[str, Any]
@@ -83,6 +85,14 @@ class Observer:
     def forget(self, container: str) -> None:
         """Something has happened to a container, or to ``EVERYTHING``: what is known of it may be wrong.  Any thread may call it."""
         self._forgotten.append(container)
+
+    def ask(self) -> None:
+        """Return if the node's machine answers within some seconds.
+
+        Raises:
+            CourseError, OSError: it does not.
+        """
+        self._node.machine.sh("true", timeout=ANSWER_S)
 
     def look(self) -> list[Seen]:
         """The pods that are on the node now.
@@ -148,9 +158,16 @@ class Observer:
         return began
 
 
-def look_at(observer: Observer) -> list[Seen] | Exception:
-    """The pods that are on a node now, or why nobody knows."""
+def look_at(observer: Observer, *, doubtful: bool = False) -> list[Seen] | Exception:
+    """The pods that are on a node now, or why nobody knows.
+
+    Args:
+        observer: of the node.
+        doubtful: whether it may not answer: then it is asked for something small first, for which it has less time.
+    """
     try:
+        if doubtful:
+            observer.ask()
         return observer.look()
     except NO_ANSWER as error:
         return error

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
+from typing import Any
 
 import pytest
 
@@ -15,13 +17,15 @@ from lab.box.instances.box import Box
 from lab.box.machine import Machine
 from lab.objects.controller import Controller
 from lab.objects.deployment import Deployment
+from lab.objects.kubelet import client as kubelet
 from lab.objects.kubelet.orders import KEY
 from lab.objects.labels import OWNER, UID
 from lab.objects.node import Node
 from lab.objects.options import MANIFEST, NAME, NODE, PART
 from lab.objects.pod import Pod
-from lab.objects.replicas import Seen
+from lab.objects.replicas import Observer, Seen
 from lab.objects.store import ENDING, WISHES, Store
+from lab.objects.watch import EVERYTHING
 from tests.objects.manifests import DEPLOYMENT, DEPLOYMENT_OF_TWO, DEPLOYMENT_PROBED
 from tests.support.course import until
 
@@ -280,6 +284,38 @@ def test_a_volume_of_a_pod_that_was_half_removed_goes_too(it: Node) -> None:
         settled(web)
         until("it to be gone, and the mark", lambda: there() == ["stranger"] and not marks.all(), timeout_s=PATIENCE_S)
     it.machine.docker.volumes.get("stranger").remove()
+
+
+def test_what_is_told_while_somebody_looks_makes_no_pod_unready(it: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    web, observer, findings = Deployment.apply(DEPLOYMENT, it), Observer(it), kubelet.findings
+
+    def told_meanwhile(machine: Machine, containers: Iterable[str]) -> dict[str, dict[str, Any]]:
+        observer.forget(EVERYTHING)
+        return findings(machine, containers)
+
+    with Controller(it):
+        settled(web)
+    monkeypatch.setattr(kubelet, "findings", told_meanwhile)
+    assert all(one.replica.ready_since for one in observer.look())
+
+
+def test_a_pod_that_is_made_while_somebody_looks_is_counted(it: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    web = Deployment.apply(DEPLOYMENT, it)
+    controller = Controller(it)
+    look, looks = controller._loop.look, count()
+
+    def slow_look() -> list[Seen]:
+        seen = look()
+        if next(looks) == 1:  # three are being made
+            until("them to be made", lambda: len(good(web)) == 3, timeout_s=PATIENCE_S)
+            until("that to be known", lambda: len(controller._over) == 3)
+        return seen
+
+    monkeypatch.setattr(controller._loop, "look", slow_look)
+    with made_on(it.machine) as made, controller:
+        settled(web)
+        until("a third look", lambda: next(looks) > 3)
+        assert len(made()) == 3
 
 
 def test_wishes_that_can_not_be_read_are_not_taken_for_none(it: Node) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -19,17 +21,18 @@ from tests.objects.manifests import DEPLOYMENT_PROBED
 from tests.objects.test_service import PATIENCE_S, SERVICE, answered
 from tests.support.course import until
 
-pytestmark = pytest.mark.above
+pytestmark = [pytest.mark.above, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+"""docker-py leaks its socket where nobody listens any more."""
 FOUR = DEPLOYMENT_PROBED.replace("replicas: 3", "replicas: 4")
-WHO_ASKED = (
-    "docker logs $(docker ps -q --filter label=course.pod.part=app) 2>&1 | sed -n 's/^[^ ]* \\([0-9.]*\\) GET \\/from-afar .*/\\1/p'"
-)
+LOGS = "docker ps -q --filter label=course.pod.part=app | xargs -n 1 docker logs 2>&1"
+WHO_ASKED = f"{LOGS} | sed -n 's/^[^ ]* \\([0-9.]*\\) GET \\/from-afar .*/\\1/p'"
 
 
 @pytest.fixture
 def pair(box: Box) -> Iterator[tuple[Node, ...]]:
     """Two machines, each with room for two of the pods; nothing of them is left on the box."""
     far = machines.create("far")
+    client = far.docker
     before = box.sh("iptables-save -t filter; ip route; docker network ls -q", check=True).stdout
     nodes = pod_network.make(*(Node(name, machine, cpu="8", memory="40Mi") for name, machine in (("near", box), ("far", far))))
     yield nodes
@@ -44,7 +47,10 @@ def pair(box: Box) -> Iterator[tuple[Node, ...]]:
         pod_network.remove(*left)
         assert lines(box.sh("iptables-save -t filter; ip route; docker network ls -q", check=True).stdout) == lines(before)
     finally:
+        client.close()
         machines.delete("far")
+        with warnings.catch_warnings(action="ignore"):  # of those, or the next test is blamed
+            gc.collect()
 
 
 def lines(text: str) -> set[str]:
