@@ -47,7 +47,10 @@ class Published:
 
     def content(self) -> dict[str, Any]:
         """It as a ``Store`` keeps it."""
-        ports = [{"name": port.name, "port": port.number, "protocol": port.protocol, **asdict(leads)} for port, leads in self.ports.items()]
+        ports = [
+            {"name": port.name, "port": port.number, "protocol": port.protocol, "node_port": port.node, **asdict(leads)}
+            for port, leads in self.ports.items()
+        ]
         return {"address": self.address, "ports": ports, "revision": self.revision}
 
     def __repr__(self) -> str:

@@ -27,7 +27,7 @@ STORE = "/var/lib/containers/storage/overlay-containers"
 """Podman's."""
 FINDINGS, KEPT = str(orders.HOME), f"{store.HOME}/{store.WISHES}"
 """What the course's own kubelet has found out, and the Deployments that are wished for."""
-SERVICES, ENDPOINTS = f"{store.HOME}/service", f"{store.HOME}/endpoints"
+SERVICES, ENDPOINTS = f"{store.HOME}/{store.SERVICES}", f"{store.HOME}/{store.ENDPOINTS}"
 """The Services that are wished for; and where Services lead, which more machines are told than keep the Services."""
 ROUTER = "uplink"
 """A bridge that each machine of the course has, and that is none: it leads to a router which is not there."""
@@ -163,7 +163,7 @@ def _services(sections: list[Section]) -> Iterator[Service]:
 
 def _service_port(told: Mapping[str, Any]) -> ServicePort:
     ready = {one["pod"]: f"{one['address']}:{one['port']}" for one in told["ready"]}
-    return ServicePort(told["port"], told["protocol"], ready, told["left_out"])
+    return ServicePort(told["port"], told["protocol"], ready, told["left_out"], told.get("node_port"))
 
 
 def _json(text: str) -> list[dict[str, Any]]:

@@ -48,8 +48,8 @@ def _same(graph: Graph[str], before: Graph[str]) -> set[str]:
     alike = {node for node, it in nodes.items() if it == were.get(node)}
     renamed = {node for node in nodes.keys() & were.keys() - alike if nodes[node]["label"] != were[node]["label"]}
     alike = {node for node in alike if out[node] == out_before[node] and into[node] == into_before[node]}
-    counted = {node for node in renamed if nodes[node]["kind"] == "group"}  # the count is in its name, which what is in it does not mention
-    return {node for node in alike if nodes[node]["parent"] not in renamed - counted and renamed.isdisjoint(out[node])}
+    mentioned = {node for node in renamed if nodes[node]["kind"] != "group"}  # its name has a count, which what is in it does not mention
+    return {node for node in alike if nodes[node]["parent"] not in mentioned and renamed.isdisjoint(out[node])}
 
 
 def _element(graph: Graph[str], node: str) -> Element:

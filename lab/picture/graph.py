@@ -11,7 +11,7 @@ them:
 ``note``     what else there is to say, such as an exit code, why it did not start, or how many copies there are
 ``image``    of a container
 ``address``  of a pod, a namespace, or a container that stands alone: its addresses; of a network its subnet; of a Service where it is found
-``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``
+``ports``    of a pod or a container that stands alone: the published ones, such as ``80→8080``; of a Service those of every machine
 ``walls``    of a container: by kind, from whom no wall separates it: ``the box`` or a container's name; kinds with a wall are left out
 ``version``  of a pod, a group, or a container that stands alone: ``old`` or ``new``, whether it is of the template that is wanted
 ``process``  of a container that runs: its first process; else 0

@@ -31,7 +31,8 @@ def add_services(graph: Graph[str], boxes: Sequence[Box], pods: Mapping[str, str
                 found[it.name] = box, it
     for box, it in found.values():
         node = f"service:{box.name}/{it.name}"
-        add(graph, node, "service", f"box:{box.name}", it.name, note=_fulfilled(it), address=address(it))
+        published = ", ".join(f"{port.node}→{port.number}" for port in it.ports if port.node)
+        add(graph, node, "service", f"box:{box.name}", it.name, note=_fulfilled(it), address=address(it), ports=published)
         ready = {pod for port in it.ports for pod in port.ready}
         why = {pod: reason for port in it.ports for pod, reason in port.left_out.items() if pod not in ready}
         graph.add_edges_from((node, pods[pod], {"kind": ENDPOINT}) for pod in sorted(ready & pods.keys()))

@@ -104,12 +104,14 @@ class ServicePort:
         protocol: TCP, UDP or SCTP.
         ready: the address and port of each endpoint, such as ``10.244.1.3:8080``, by its pod's name.
         left_out: why a pod that has the labels is no endpoint, by its name.
+        node: the port of every machine that leads here as well; nothing where none does.
     """
 
     number: int
     protocol: str = "TCP"
     ready: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    node: int | None = None
 
 
 @dataclass(frozen=True)

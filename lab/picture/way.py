@@ -32,17 +32,21 @@ def entrance(graph: Graph[str], url: str, address_of: Callable[[str, int], str])
         address_of: gives the web address, from where this code runs, of a port of a box.
     """
     where = urlsplit(url)
-    host, port = where.hostname or "", where.port or 80
+    try:
+        host, port = where.hostname or "", where.port or 80
+    except ValueError:  # that is no port
+        return ""
     for node, it in graph.nodes(data=True):
         if it["kind"] == "service" and it["address"]:
             entries = it["address"].split(", ")
             if f"{host}:{port}" in entries or (host.split(".")[0] == it["label"] and any(one.endswith(f":{port}") for one in entries)):
                 return str(node)
     origin = f"{where.scheme}://{where.netloc}"
-    for box, node, edge in graph.edges(data=True):
-        if edge["kind"] == "published" and any(address_of(box, int(number)) == origin for number in re.findall(r"(\d+)→", edge["ports"])):
-            return str(node)
-    return ""
+    boxes = [node for node, it in graph.nodes(data=True) if it["kind"] == "box"]
+    published = [(box, node, graph.nodes[node]["ports"]) for box in boxes for node in graph[box] if not node.startswith("group:")]
+    published += [(box, node, it["ports"]) for node, it in graph.nodes(data=True) if it["kind"] == "service" for box in boxes]
+    leads = (node for box, node, ports in published for number in re.findall(r"(\d+)→", ports) if address_of(box, int(number)) == origin)
+    return next(leads, "")
 
 
 def between(graph: Graph[str], first: str, last: str) -> list[str]:

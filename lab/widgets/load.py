@@ -213,5 +213,5 @@ class _Announcer:
     def _say(self, text: str) -> None:
         if self._line:
             self._line({"text/plain": text}, raw=True)
-        else:
-            self._line = display({"text/plain": text}, raw=True, display_id=True).update  # type: ignore[no-untyped-call]
+        elif shown := display({"text/plain": text}, raw=True, display_id=True):  # type: ignore[no-untyped-call]  # nothing where no IPython is
+            self._line = shown.update

@@ -11,9 +11,13 @@ import pytest
 from lab.objects.controller import Controller
 from lab.objects.deployment import Deployment
 from lab.objects.node import Node
+from lab.objects.service import Service
+from lab.objects.service_controller import ServiceController
 from lab.picture.camera import snapshot
+from lab.picture.feed import Subscriber, follow, leave
 from lab.picture.graph import graph
 from lab.picture.nodes import Graph
+from lab.picture.snapshot import Snapshot
 from lab.picture.svg import svg
 from lab.picture.text import text
 from lab.widgets.inspect import details
@@ -57,6 +61,12 @@ docker rm source > /dev/null; cd /tmp/bundle; crun spec
 sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"sleep", "1000"/' config.json
 setsid crun run by-hand < /dev/null > /dev/null 2>&1 &
 until crun list | grep -q running; do sleep 0.1; done
+"""
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, targetPort: 8080, nodePort: 30081}]}
 """
 NO_MORE_RUNTIMES = """
 crun delete -f by-hand; ctr tasks delete --force task; ctr containers delete task
@@ -165,3 +175,32 @@ def test_a_deployment_and_what_its_probes_say(bare: Box) -> None:
             until("it to be gone", lambda: "deployment web" not in lines(bare), timeout_s=60)
     finally:
         web.delete()
+
+
+def test_a_service_and_whom_it_leaves_out_are_heard_of_without_asking(bare: Box) -> None:
+    node = Node("n1", bare, cpu="8", memory="1Gi")
+    web, service = Deployment.apply(PROBED.replace("replicas: 3", "replicas: 2"), node), Service.apply(SERVICE, node)
+    told: list[str] = []
+    subscriber: Subscriber = lambda seen: told.append(text(graph(Snapshot((seen.box,)))) if seen.box else "")  # noqa: E731
+    follow(bare, subscriber)
+    controller = ServiceController(node)
+    try:
+        until("the Service", lambda: told and "service web  (nobody has looked for its pods yet)" in told[-1], timeout_s=30)
+        with Controller(node), controller:
+            until("both to be ready", lambda: "service web  (2 of 2 ready)" in told[-1], timeout_s=90)
+            (line,) = (line for line in told[-1].splitlines() if "service web" in line)
+            names = {one.replica.name for one in web.pods()}
+            assert f"  {service.address}:80, published 30081→80" in line.replace("  published", ", published")
+            assert all(name in line for name in names)
+            bare.sh("kill -STOP $(docker inspect -f '{{.State.Pid}}' $(docker ps -qf name=-app-) | head -1)", check=True)
+            until("one to be left out", lambda: "left out of web: is not ready" in told[-1], timeout_s=60)
+            assert "service web  (1 of 2 ready, left out: " in told[-1]
+            service.delete()
+            until("it to be gone", lambda: "service web" not in told[-1], timeout_s=30)
+            web.delete()
+            until("all to be gone", lambda: "deployment web" not in told[-1], timeout_s=60)
+    finally:
+        leave(bare, subscriber)
+        service.delete()
+        web.delete()
+        controller.remove()

@@ -401,9 +401,10 @@ def test_a_service_leads_to_its_endpoints_and_says_whom_it_leaves_out_and_why() 
 
 
 def test_a_pod_is_an_endpoint_if_it_is_one_for_any_port() -> None:
-    ports = (ServicePort(80, ready={"a": "10.1.0.2:80"}), ServicePort(53, "UDP", left_out={"a": "has no port called dns"}))
+    ports = (ServicePort(80, ready={"a": "10.1.0.2:80"}, node=30080), ServicePort(53, "UDP", left_out={"a": "has no port called dns"}))
     found = graph(Snapshot((Box("b", (of_pod("a"),), services=(serving(*ports),)),)))
     assert found.nodes["service:b/web"]["address"] == "10.96.0.10:80, 10.96.0.10:53/udp"
+    assert found.nodes["service:b/web"]["ports"] == "30080→80"
     assert (edges(found, "left out"), of("container", found)["a"]["note"]) == ([], "")
 
 

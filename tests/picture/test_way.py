@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.picture.nodes import Graph
@@ -14,11 +16,13 @@ POD = f"pod:{'v1-0'.rjust(64, '0')}"
 
 @pytest.fixture
 def found() -> Graph[str]:
-    return drawn(shop(("v1", 2, 0)))
+    box = shop(("v1", 2, 0))
+    (service,) = box.services
+    return drawn(replace(box, services=(replace(service, ports=(replace(service.ports[0], node=30_080),)),)))
 
 
 def address(box: str, port: int) -> str:
-    return f"http://box:secret@127.0.0.1:{40_000 + port}" if box == "box:box-1" else ""
+    return f"http://box:secret@127.0.0.1:{20_000 + port}" if box == "box:box-1" else ""
 
 
 @pytest.mark.parametrize(
@@ -30,9 +34,11 @@ def address(box: str, port: int) -> str:
         ("http://web", SERVICE),
         ("http://web.default.svc.cluster.local/", SERVICE),
         ("http://web:8080", ""),
-        ("http://box:secret@127.0.0.1:40080/slow", PROXY),
-        ("http://box:secret@127.0.0.1:40081", ""),
+        ("http://box:secret@127.0.0.1:20080/slow", PROXY),
+        ("http://box:secret@127.0.0.1:20081", ""),
+        ("http://box:secret@127.0.0.1:50080", SERVICE),
         ("http://10.244.1.1:8080", ""),
+        ("http://nobody:none", ""),
     ],
 )
 def test_an_address_leads_to_a_service_or_to_who_publishes_the_port(found: Graph[str], url: str, first: str) -> None:

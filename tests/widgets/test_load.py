@@ -8,12 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lab.box.errors import CourseError, UsageError
 from lab.cleanup import clean
+from lab.objects.node import Node
+from lab.objects.pod import Pod
+from lab.objects.service import Service
+from lab.objects.service_controller import ServiceController
 from lab.observe.web import APP, localhost, page
 from lab.widgets.load import load
 from lab.widgets.topology import TopologyView
@@ -23,6 +27,18 @@ if TYPE_CHECKING:
     from lab.box.instances.box import Box
 
 PORT = 8099
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: load-pod, labels: {app: load}}
+spec: {terminationGracePeriodSeconds: 1, containers: [{name: app, image: "app:v1"}]}
+"""
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: load}
+spec: {selector: {app: load}, ports: [{port: 80, targetPort: 8080}]}
+"""
 
 
 @pytest.fixture
@@ -71,6 +87,41 @@ def test_where_no_container_answers_the_machine_pulses_that_did(box: Box, monkey
     assert made.answered == {name: 6}
     assert {(pulse["id"], pulse["request"]) for pulse in pulses} == {(f"box:{name}", request.id) for request in made.requests}
     assert all(request.id in log for request in made.requests)
+
+
+@pytest.mark.parametrize("running", ["container"], indirect=True)
+def test_a_pulse_goes_through_the_proxy_or_the_service_that_the_address_leads_to(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    pulses: list[dict[str, Any]] = []
+    monkeypatch.setattr(TopologyView, "send", lambda _, content, *__: pulses.append(content) if content["t"] == "pulse" else None)
+    node, name = Node("n1", box, cpu="8", memory="1Gi"), box.status().name
+    clean(box, "load-")
+    box.sh("docker network create load-net", check=True)
+    address = Pod.create(box, POD, node="n1", network="load-net").start().address
+    service = Service.apply(SERVICE, node)
+    box.sh(f"docker run -d --name load-proxy --network load-net -p {PORT}:8080 -e UPSTREAM={address}:8080 proxy", check=True)
+    view, controller = TopologyView(box), ServiceController(node)
+    try:
+        with controller:
+            service.wait(timeout_s=60)
+            until(
+                "an endpoint to be drawn", lambda: f"service:{name}/load" in view.graph and view.graph[f"service:{name}/load"], timeout_s=30
+            )
+            page(box, PORT)
+            proxy, pod = (box.docker.containers.get("load-proxy").id, next(one for one in view.graph if one.startswith("pod:")))
+            for url, by, first in (
+                (box.url(PORT), None, f"container:{proxy}"),
+                (f"http://{service.address}", (box, "load-proxy"), f"service:{name}/load"),
+                ("http://load", (box, "load-proxy"), f"service:{name}/load"),
+            ):
+                pulses.clear()
+                assert load(url, 3, by=by).answered == {"load-pod": 3}
+                assert {(one["id"], one["way"][0]) for one in pulses} == {(pod, first)}
+            assert view.graph.nodes[pod]["label"] == "load-pod"
+    finally:
+        view.close()
+        service.delete()
+        controller.remove()
+        clean(box, "load-")
 
 
 @pytest.mark.parametrize("running", ["container"], indirect=True)
