@@ -135,9 +135,10 @@ class Service:
             with RenewedLine() as line:
                 while True:
                     changed.clear()
-                    if (found := self._published()) and wanted(found):
-                        return found
+                    found = self._published()
                     line.say(found.in_short if found else f"{self.name} leads nowhere yet")
+                    if found and wanted(found):
+                        return found
                     left = until - time.monotonic()
                     if left <= 0:
                         return None
