@@ -179,7 +179,7 @@ def test_a_deployment_and_what_its_probes_say(bare: Box) -> None:
 
 def test_a_service_and_whom_it_leaves_out_are_heard_of_without_asking(bare: Box) -> None:
     node = Node("n1", bare, cpu="8", memory="1Gi")
-    web, service = Deployment.apply(PROBED.replace("replicas: 3", "replicas: 2"), node), Service.apply(SERVICE, node)
+    web, service = Deployment.apply(DEPLOYMENT_PROBED.replace("replicas: 3", "replicas: 2"), node), Service.apply(SERVICE, node)
     told: list[str] = []
     subscriber: Subscriber = lambda seen: told.append(text(graph(Snapshot((seen.box,)))) if seen.box else "")  # noqa: E731
     follow(bare, subscriber)
