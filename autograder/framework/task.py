@@ -57,6 +57,11 @@ class Task:
     asked: int = 0
     roles: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if hidden := [name for name in self.values if hasattr(type(self), name) or name in self.__dict__]:
+            why = f"task.{hidden[0]} is something else already, and would hide it."
+            raise UsageError(f"A parameter of the task {self.name} can't be called {hidden[0]}.", why, "another name for it, in draw")
+
     @property
     def machines(self) -> dict[str, Machine]:
         """The machines that were made for it, by role, on the learner's computer and inside the box alike.

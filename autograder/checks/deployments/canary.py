@@ -16,6 +16,7 @@ from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
+from autograder.inspect import Ran, is_there
 from lab.box.machine import Machine
 
 OLD, NEW = "v1", "v2"
@@ -51,7 +52,7 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:  # noqa: ARG001
 )
 def canary(machine: Machine, task: Task) -> Iterator[Fact]:
     """Leave a program that gives one request in ten to the new version, and takes that back; the old one loses no request meanwhile."""
-    if not program.is_there(machine, task.program):
+    if not is_there(machine, task.program):
         hint = f"Leave it in {task.program}. The check calls it with start, then canary, then back."
         yield Fact("your program", ok=False, saw="there is none", hints=(hint, *WRITE))
         return
@@ -94,7 +95,7 @@ class Step:
     """
 
     name: str
-    ran: program.Ran
+    ran: Ran
     answers: group.Answers
     found: copies.Copies
 
@@ -123,8 +124,8 @@ def _step(machine: Machine, task: Task, name: str, requests: int) -> Step:
 
 
 def _about_start(task: Task, it: Step) -> str:
-    if it.ran.words and not it.only_old:
-        return it.ran.words
+    if (words := program.in_words(it.ran)) and not it.only_old:
+        return words
     if it.found.outside:
         return f"{it.found.outside[0].name} is in the network of the box itself. A copy has one of its own."
     if not it.found.each:
@@ -136,8 +137,8 @@ def _about_start(task: Task, it: Step) -> str:
 
 def _about_share(it: Step, share: int) -> str:
     old, new = len(it.found.of(OLD)), len(it.found.of(NEW))
-    if it.ran.words and not share:
-        return it.ran.words
+    if (words := program.in_words(it.ran)) and not share:
+        return words
     if not new:
         return f"No copy of {NEW} has the label, so nobody asks one."
     if not old:
@@ -156,8 +157,8 @@ def _about_lost(seen: group.Answers) -> str:
 
 
 def _about_back(during: Step, back: Step) -> str:
-    if back.ran.words and not back.only_old:
-        return back.ran.words
+    if (words := program.in_words(back.ran)) and not back.only_old:
+        return words
     if not during.answers.by.get(NEW):
         return "There was no canary that could be taken back."
     if not back.answers.by:

@@ -14,6 +14,7 @@ from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
+from autograder.inspect import Ran, is_there
 from lab.box.machine import Machine
 
 SETTLE_S = 40.0
@@ -56,7 +57,7 @@ class Scaled:
     """
 
     wanted: int
-    ran: program.Ran
+    ran: Ran
     found: Copies
     before: Identities = frozenset()
 
@@ -83,7 +84,7 @@ class Scaled:
 def scale(machine: Machine, task: Task) -> Iterator[Fact]:
     """Leave a program that scales to a number: up, nobody is replaced; down, who is left was there before; and again, nothing happens."""
     few, more, fewer = task.numbers
-    if not program.is_there(machine, task.program):
+    if not is_there(machine, task.program):
         hint = f"Leave it in {task.program}. The check calls it with {few}, {more}, {fewer}, and looks what there is."
         yield Fact("your program", ok=False, saw="there is none", hints=(hint, *WRITE))
         return
@@ -119,8 +120,8 @@ def _scale(machine: Machine, task: Task, wanted: int, before: Identities) -> Sca
 
 
 def _about_number(it: Scaled) -> str:
-    if it.ran.words and not it.counted:
-        return it.ran.words
+    if (words := program.in_words(it.ran)) and not it.counted:
+        return words
     if it.found.outside:
         return f"{it.found.outside[0].name} is in the network of the box itself. A copy has one of its own."
     if not it.found.groups and it.found.ended:

@@ -16,7 +16,7 @@ from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
 from autograder.framework.register import check
 from autograder.framework.task import Task, Value
-from autograder.inspect import page, state
+from autograder.inspect import Ran, page, state
 from lab.box.machine import Machine
 
 UP = ("running", "restarting", "paused")
@@ -168,7 +168,7 @@ def _whole(before: Members, pod: Members) -> bool:
     return dead or (pod.joined("net") and pod["pause"].pid != before["pause"].pid)
 
 
-def _deleted(task: Task, ran: programs.Ran, left: Sequence[str], *, unhurt: bool) -> Fact:
+def _deleted(task: Task, ran: Ran, left: Sequence[str], *, unhurt: bool) -> Fact:
     hint = f"Something is left: {', '.join(left)[:80]}. Whatever {task.create} makes, {task.delete} removes, also if half of it is gone."
     if not unhurt:
         hint = "It has removed a container of somebody else, too. Name those of the pod, or give them a label."

@@ -5,53 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from secrets import token_hex
 
+from autograder import inspect
 from autograder.checks.pods.members import Members, look
 from autograder.framework.task import Task
-from autograder.inspect import look_until
+from autograder.inspect import Ran, look_until
 from lab.box.machine import Machine
 
 ROLES = ("pause", "app", "sidecar")
 RUN_S, HOLD_S, EVERY_S = 40, 2, 0.3
-TOO_LONG = 124
-"""The exit code of ``timeout`` when the time was up."""
-RUN = r"""
-cd "$(dirname "$program")" && chmod u+x "$program" || exit 127
-timeout --kill-after=2 $most bash -c "$program" </dev/null >"$said" 2>&1
-code=$?
-grep -v "^See 'docker" "$said" | tail -n 1 | tr -d '\033' | cut -c1-120
-rm -f "$said"
-exit $code
-"""
-"""The output goes to a file and not to the shell, because a program that stays in the background may keep its output open."""
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What came of running a program.
-
-    Args:
-        code: its exit code.
-        said: the last line of its output.
-    """
-
-    code: int
-    said: str
-
-    @property
-    def hung(self) -> bool:
-        """Whether it was ended because it took too long."""
-        return self.code == TOO_LONG
 
 
 def run(machine: Machine, task: Task, program: str) -> Ran:
     """Run one of the two programs, ``create`` or ``delete``, with the names of the pod and its containers in variables."""
-    variables = " ".join(f"{name}={task.values[name]}" for name in ("pod", *ROLES))
-    settings = f"export {variables}; program={task.values[program]} said=/tmp/{task.key}-{token_hex(2)} most={RUN_S}\n"
-    done = machine.sh(settings + RUN, timeout=RUN_S + 20)
-    return Ran(done.code, done.stdout.strip())
+    names = {name: str(task.values[name]) for name in ("pod", *ROLES)}
+    return inspect.run(machine, str(task.values[program]), names, RUN_S)
 
 
 def watch(machine: Machine, task: Task, wanted: Callable[[Members], bool], seconds: float) -> Members:

@@ -22,6 +22,12 @@ def test_what_has_begun_is_found_again_without_what_is_for_prepare_alone(machine
         _ = begun._secret
 
 
+@pytest.mark.parametrize("name", ["name", "key", "machines", "clear"])
+def test_a_parameter_that_something_else_would_hide_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"can't be called {name}"):
+        Task("test.it", "it-abcd", {name: 1})
+
+
 def test_each_time_that_it_is_checked_is_counted(machine: Local) -> None:
     TASK.begin(machine)
     asked = [load(machine, "test.it", asking=asking) for asking in (True, False, True)]
