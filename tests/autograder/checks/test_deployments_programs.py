@@ -238,7 +238,6 @@ wait
     ("text", "seen", "hint"),
     [
         (UPDATE.replace("docker stop $old && docker rm", "docker rm -f"), [True, True, False, True, True], "let them finish"),
-        (UPDATE.replace("curl -sf $address:8080/ready", "true"), [True, True, False, False, True], "ready later"),
         pytest.param(AT_ONCE, [True, True, True, True, False], "More than one new copy was started", marks=pytest.mark.full),
         pytest.param(
             UPDATE.replace("roll $image", "roll ${image%:*}:v1"),
@@ -247,12 +246,19 @@ wait
             marks=pytest.mark.full,
         ),
     ],
-    ids=["killed", "not waited for", "all at once", "always v1"],
+    ids=["killed", "all at once", "always v1"],
 )
 def test_an_update_that_is_noticed_is_told_why(graded: Graded, text: str, seen: list[bool], hint: str) -> None:
     verdict = graded("deployments.rolling", left(text))
     assert oks(verdict) == seen, verdict.text(hints=3)
     assert hint in hints(verdict)
+
+
+def test_an_update_that_does_not_wait_is_told_so(graded: Graded) -> None:
+    verdict = graded("deployments.rolling", left(UPDATE.replace("curl -sf $address:8080/ready", "true")))
+    complete, updated, _, ready, number = oks(verdict)  # whether a request fails depends on how long nobody is ready
+    assert (complete, updated, ready, number) == (True, True, False, True), verdict.text(hints=3)
+    assert "ready later" in hints(verdict)
 
 
 @pytest.mark.full
@@ -326,8 +332,11 @@ def test_a_way_back_that_is_none_is_told_why(graded: Graded, text: str, seen: li
     assert hint in hints(verdict)
 
 
-UNDO_ANEW = ROLLOUT.replace("undo) ", "undo) all=$(docker ps -q --filter label=$label); ").replace(
-    "revisions; roll $image", "revisions; for old in $all; do begin $image; docker stop $old; done"
+UNDO_ANEW = ROLLOUT.replace(
+    "echo $image >> revisions; roll $image",
+    """echo $image >> revisions
+  docker stop $(docker ps -q --filter label=$label | grep -vxF "$(of $image)")
+  for old in $(of $image); do begin $image; docker stop $old; done""",
 )
 
 
@@ -337,7 +346,7 @@ UNDO_ANEW = ROLLOUT.replace("undo) ", "undo) all=$(docker ps -q --filter label=$
     [
         (ROLLOUT.replace("${patience:-60}", "10000"), [True, False, True, True, True, True], "it still waits"),
         (UNDO_ANEW, [True, True, True, True, False, True], "Who is well stays"),
-        (f"{ROLLOUT}\nsleep 10000", [False], "goes on"),
+        (f"{ROLLOUT}\nsleep 10000", [False, True, True, True, False, True], "goes on"),
         (
             ROLLOUT.replace("deploy) ", "deploy) [ ${2#*:} = v2 ] && exit 1; "),
             [True, False, False, False, False, False],
