@@ -218,8 +218,7 @@ class Deployment:
                         return status
                     left = min(until - time.monotonic(), status.patience_s)
                     if left <= 0:
-                        hint = "a controller has to run: Controller(node).start()" if not status.note else f"{self.name}.undo(), or mend it"
-                        raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), hint)
+                        raise WaitTimeout(f"The Deployment {self.name} is not as it is wanted.", repr(status), _what_next(status))
                     changed.wait(min(left, status.look_again_s, line.hidden_s or left))
                     time.sleep(SETTLE_S)
         finally:
@@ -257,6 +256,15 @@ class Deployment:
             revisions = [*others, {"number": number, "hash": spec.hash, "template": spec.template}]
         content = {"uid": kept["uid"], "manifest": spec.source, "revisions": revisions[-spec.history - 1 :], "changed": time.time()}
         self._store.put(self.name, {**content, "replicas": spec.replicas, "hash": spec.hash})  # for whoever wants no more than to show it
+
+
+def _what_next(status: DeploymentStatus) -> str:
+    """What to type where a wish is not fulfilled in time."""
+    if status.note:
+        return "deployment.undo(), or mend the manifest"
+    if status.updated:
+        return "deployment.pods()[-1].pod.status(): what does it lack? or deployment.undo()"
+    return "Controller(node).start(), if none is at work"
 
 
 def _pods_on(node: Node, observers: dict[str, Observer]) -> list[Seen]:
