@@ -220,7 +220,7 @@ def test_how_far_it_is_is_told(it: Node, capsys: pytest.CaptureFixture[str], mon
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     web = Deployment.apply(DEPLOYMENT, it)
     assert repr(web.status()).splitlines()[2].split() == ["web", "0", "of", "3", "0", "0", "0"]
-    with pytest.raises(WaitTimeout, match="a controller has to run"):
+    with pytest.raises(WaitTimeout, match="if none is at work"):
         web.wait(0.2)
     assert capsys.readouterr() == ("", "")  # quick enough
     with pytest.raises(WaitTimeout):
