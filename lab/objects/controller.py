@@ -59,6 +59,7 @@ class Controller:
         self._failures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self._hands = ThreadPoolExecutor(AT_ONCE)
         self._noted: dict[str, str] = {}
+        self._writing = threading.Lock()
 
     def start(self) -> Self:
         """Begin.
@@ -140,7 +141,12 @@ class Controller:
         """Write down why a Deployment has fewer pods than it wants, for ``Deployment.status``."""
         if self._noted.get(name) != why:
             self._noted[name] = why
-            self._do(partial(self._notes.put, name, {"why": why}))
+            self._do(partial(self._write_note, name))
+
+    def _write_note(self, name: str) -> None:
+        """Write what is to be said by now: whoever was told to earlier may come to it later."""
+        with self._writing:
+            self._notes.put(name, {"why": self._noted[name]})
 
     def _patience_s(self, uid: str, template: str, now: float) -> float:
         """Seconds until a template that could not be made into a pod is tried again: twice as many after each failure."""
