@@ -107,15 +107,17 @@ def _one_dies(machine: Machine, task: Task, hosts: Sequence[str]) -> Fact:
             moment = uptime_s(machine)
             machine.sh(f"docker kill {' '.join(victims)}", check=True)
             dead = uptime_s(machine)
-            calm = made.calm(dead, timeout_s=WITHIN_S)
+            try:
+                calm = made.calm(dead, timeout_s=WITHIN_S)
+            finally:
+                for victim in victims:
+                    machine.sh(f"docker start {victim}")
             failed = made.failed(moment)
             before += len(failed)
             if calm is None:
                 return Fact(
                     "one dies", ok=False, saw=f"{WITHIN_S} s later requests still fail", hints=(_about_death(made, host, dead), *SURVIVES)
                 )
-            for victim in victims:
-                machine.sh(f"docker start {victim}")
             _wait_for(task, made, host, uptime_s(machine))
     return Fact("one dies", ok=True, saw=f"{before} requests failed, and then none", hints=SURVIVES)
 
