@@ -24,7 +24,7 @@ PREPARE = f"""
 sysctl -qw net.ipv4.vs.conntrack=1
 iptables -t nat -C {MASQUERADE} 2> /dev/null || iptables -t nat -A {MASQUERADE}
 """
-ROUTES = "ip route show table local | sed -n 's/^local \\([0-9.]*\\) dev lo proto 99 .*/\\1/p'"
+ROUTES = "ip route show table local proto 99 | sed -n 's/^local \\([0-9.]*\\) .*/\\1/p'"
 
 
 class Ipvs:

@@ -22,7 +22,7 @@ from lab.report import RenewedLine
 
 ADDRESSES = IPv4Network("10.96.0.0/16")
 """Virtual addresses are from here; no network of a box has one of them.  In clusters that kubeadm made it is 10.96.0.0/12."""
-WAIT_S, SEEN_S = 60.0, 5.0
+WAIT_S, SEEN_S = 60.0, 15.0
 """Seconds that ``wait`` has, if it is not told otherwise; and those in which a controller sees what has been changed."""
 UNSEEN = "Its controller has not seen yet what is wanted, or none is at work."
 
