@@ -20,7 +20,7 @@ from lab.box.errors import CourseError, UsageError, WaitTimeout
 from lab.box.parallel import in_parallel
 from lab.objects.deployment_spec import DeploymentSpec, read_deployment
 from lab.objects.node import Node
-from lab.objects.replicas import NO_ANSWER, Observer, Seen
+from lab.objects.replicas import Observer, Seen, look_at
 from lab.objects.rollout import Replica, next_look_s
 from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
@@ -274,9 +274,5 @@ def _pods_on(node: Node, observers: dict[str, Observer]) -> list[Seen]:
         node: to be looked at.
         observers: what is known of nodes, by their names; the node is added.
     """
-    try:
-        observer = observers.get(node.name) or Observer(node)
-        observers[node.name] = observer
-        return observer.look()
-    except NO_ANSWER:
-        return []
+    looked = look_at(observers.setdefault(node.name, Observer(node)))
+    return [] if isinstance(looked, Exception) else looked

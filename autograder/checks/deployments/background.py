@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
 
+from autograder.checks.deployments.program import bring_the_course
 from autograder.framework.fact import Fact
 from autograder.framework.task import Task
 from autograder.inspect import look_until
-from lab.box.core.inside import inside_a_box
 from lab.box.machine import Machine
 from lab.objects.store import HOME
 
@@ -153,7 +153,4 @@ def missing(machine: Machine, task: Task, what: str) -> Fact | None:
 def prepare(machine: Machine, task: Task) -> None:
     """Make the program's folder, and bring the course's own code, so that a program can import it."""
     machine.sh(f"mkdir -p $(dirname {task.program})", check=True)
-    if not inside_a_box():
-        from lab.box.channel.kernel import put_course  # noqa: PLC0415  (what reaches a box from outside is not there inside one)
-
-        put_course(machine)
+    bring_the_course(machine)

@@ -18,12 +18,11 @@ RUN_S = 200
 
 
 def bring_the_course(machine: Machine) -> None:
-    """Copy the course's ``lab`` to the box, where Python finds it; inside a box it is there."""
+    """Copy the course's own code to the box, so that a program can import it; inside a box it is there."""
     if not inside_a_box():
-        from lab.box.channel.kernel import COURSE  # noqa: PLC0415  (which imports Jupyter)
-        from lab.box.core.processes import CHECKOUT  # noqa: PLC0415
+        from lab.box.channel.kernel import put_course  # noqa: PLC0415  (what reaches a box from outside is not there inside one)
 
-        machine.put(CHECKOUT / "lab", f"{COURSE}/lab")
+        put_course(machine)
 
 
 def run(machine: Machine, program: str, argument: str | int, variables: Mapping[str, str]) -> Ran:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 import pytest
 
 from autograder.testing import Graded, graded, hints, oks
-from tests.support.entries import CONFIG, END, HAPROXY, IN_THE_BACKGROUND, START, THREE
-
-if TYPE_CHECKING:
-    from lab.box.instances.box import Box
+from tests.support.entries import CONFIG, HAPROXY, IN_THE_BACKGROUND, START, THREE
 
 __all__ = ["graded"]
 pytestmark = [
@@ -68,12 +62,6 @@ docker run -d --name $service-proxy -p $port:8080 -v /root/$service.cfg:/etc/hap
 
 def loop(write: str) -> str:
     return LOOP.replace("iptables -t nat -N", f"{write}iptables -t nat -N")
-
-
-@pytest.fixture
-def as_before(box: Box) -> Iterator[None]:
-    yield
-    box.sh(END, check=True)
 
 
 def test_nothing_is_worth_nothing(graded: Graded) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from autograder.testing import Graded, graded, hints, oks
-from tests.support.entries import CONFIG, END, HAPROXY, IN_THE_BACKGROUND, START, THREE
+from tests.support.entries import CONFIG, HAPROXY, IN_THE_BACKGROUND, START, THREE
 
 if TYPE_CHECKING:
     from lab.box.instances.box import Box
@@ -54,12 +53,6 @@ done
 END
 """
 LOOP = RULES + IN_THE_BACKGROUND
-
-
-@pytest.fixture
-def as_before(box: Box) -> Iterator[None]:
-    yield
-    box.sh(END, check=True)
 
 
 def test_nothing_is_worth_nothing(graded: Graded) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from autograder.checks.services.networks import Connection, parse_connections
 from autograder.testing import Graded, graded, hints, oks
-from tests.support.entries import END, HAPROXY, THREE
+from tests.support.entries import HAPROXY, THREE
 
 if TYPE_CHECKING:
     from lab.box.instances.box import Box
@@ -44,12 +43,6 @@ ip route add local $address dev lo
 ipvsadm -A -t $address:$port -s rr
 for number in 1 2 3; do ipvsadm -a -t $address:$port -r $(address $number):8080 -m; done
 """
-
-
-@pytest.fixture
-def as_before(box: Box) -> Iterator[None]:
-    yield
-    box.sh(END, check=True)
 
 
 def has_ipvs(box: Box) -> bool:
