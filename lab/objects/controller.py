@@ -119,7 +119,8 @@ class Controller:
         patience = self._patience_s(uid, wish.template, now)
         halves = [one for one in pods.values() if not one.started and not one.replica.failed and one.replica.name not in self._beginning]
         if not todo.create and not halves:
-            self._note(spec.name, "")
+            if all(owner != uid for owner, _, _ in self._beginning.values()):  # while it is tried once more, it is not known to be better
+                self._note(spec.name, "")
         elif not patience:
             self._begin(uid, spec, todo.create, everything)
             for one in halves:  # whoever made it was stopped in between, or could not start it

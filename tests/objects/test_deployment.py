@@ -145,6 +145,9 @@ def test_an_update_that_can_not_be_made_stops_and_is_undone(it: Node) -> None:
         old = settled(web)
         Deployment.apply(DEPLOYMENT.replace("app:v1", "nosuch:v9"), it)
         until("that to be said", lambda: "No such image: nosuch:v9" in web.status().note, timeout_s=PATIENCE_S)
+        for _ in range(8):  # meanwhile it is tried again
+            time.sleep(0.2)
+            assert "No such image: nosuch:v9" in web.status().note
         with pytest.raises(WaitTimeout, match=r"(?s)3 of 3 .*No such image"):
             web.wait(0.5)
         until("the old alone to be there", lambda: names(web) == old)  # one that can't be made is seen for as long as it is tried
