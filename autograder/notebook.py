@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder.framework.dice import Dice
 from autograder.framework.register import checks, find
 from autograder.framework.run import begin, begun, judge
 from autograder.framework.task import DIRECTORY, Task, give
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 HINTS = 3
+RUNS = 8
+"""A parameter that is the same in so many runs counts as one that never changes."""
 LITERAL = 4
 """A parameter of fewer characters may stand in a cell by chance, and so may an ordinary word, such as Always."""
 
@@ -165,13 +168,18 @@ def _solutions(name: str) -> list[str]:
 
 
 def _literals(mine: Task, shell: InteractiveShell | None) -> Iterator[str]:
-    """A warning for each parameter whose value stands in a cell: the next run has another value."""
-    sources = [source for source in (shell.user_ns.get("In", []) if shell else []) if "task(" not in source]
+    """A warning for each parameter whose value stands in a cell, and which has another value in the next run."""
+    known = shell.user_ns if shell else {}
+    sources = [source for source in known.get("In", []) if "task(" not in source]
+    called = next(
+        (name for name, it in known.items() if isinstance(it, Task) and it.name == mine.name and not name.startswith("_")), "task"
+    )
+    anew = [find(mine.name).draw(Dice(), f"run-{number}") for number in range(RUNS)]
     for parameter, value in mine.values.items():
         word = str(value)
-        common = len(word) < LITERAL or word.isalpha() or isinstance(value, list)
+        common = len(word) < LITERAL or word.isalpha() or isinstance(value, list) or all(it.get(parameter) == value for it in anew)
         if not common and any(re.search(rf"\b{re.escape(word)}\b", source) for source in sources):
-            yield f"A cell holds {word} itself. The next run, such as the one that is graded, has another: write task.{parameter}."
+            yield f"A cell holds {word} itself. The next run, such as the one that is graded, has another: write {called}.{parameter}."
 
 
 def _stderr_is_stdout() -> None:

@@ -125,15 +125,18 @@ def test_the_solution_is_the_model_answer_of_the_assignment() -> None:
 def test_a_parameter_that_was_typed_is_warned_about(
     machine: Local, checked: Checked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = checked(answered, draw=lambda dice, _: {"port": dice.ports(1)[0], "policy": "Always"})
+    name = checked(answered, draw=lambda dice, _: {"port": dice.ports(1)[0], "policy": "Always", "image": "app:v1"})
     begun = load(machine, name)
     assert begun
     shell = InteractiveShell()
+    shell.user_ns["it"] = begun
     shell.user_ns["In"] = ["", f'it = task("{name}")', f"box.url({begun.port})", f"x = {begun.port}1"]
     monkeypatch.setattr("autograder.notebook._shell", lambda: shell)
     autograder.check(name)
-    assert f"A cell holds {begun.port} itself" in capsys.readouterr().out
-    shell.user_ns["In"] = ["", f'it = task("{name}")', "box.url(it.port)", "case $policy in Always)"]
+    said = capsys.readouterr().out
+    assert f"A cell holds {begun.port} itself" in said
+    assert "write it.port." in said
+    shell.user_ns["In"] = ["", f'it = task("{name}")', "box.url(it.port)", "case $policy in Always)", "docker run app:v1"]
     autograder.check(name)
     assert "itself" not in capsys.readouterr().out
 

@@ -24,7 +24,7 @@ defaults
 listen entry
   bind :$port
   balance roundrobin
-  option httpchk GET /ready
+  option httpchk GET ${probe:-/ready}
   default-server check inter 1s
 $(for number in 1 2 3; do echo "  server $number $(address $number):8080 cookie $number"; done)
 END

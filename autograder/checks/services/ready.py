@@ -34,8 +34,8 @@ import server
 
 class App(server.App):
     def answer(self, method, target, request_id):
-        if target.partition("?")[0] == "/ready" and os.path.exists("{SWITCH}"):
-            return 503, "not ready\\n"
+        if target.partition("?")[0] == os.environ["PROBE"]:
+            return (503, "not ready\\n") if os.path.exists("{SWITCH}") else super().answer(method, "/ready", request_id)
         return super().answer(method, target, request_id)
 
 server.App = App
@@ -44,19 +44,22 @@ server.main(dict(os.environ))
 """The app, which is told by a file not to be ready."""
 BUILD = """
 mkdir -p /root/$key-image && cd /root/$key-image && cat > switch.py
-printf 'FROM app:v1\\nCOPY switch.py /srv/app/\\nCMD ["python3", "-I", "-S", "/srv/app/switch.py"]\\n' > Dockerfile
+printf 'FROM app:v1\\nENV PROBE=%s\\nCOPY switch.py /srv/app/\\nCMD ["python3", "-I", "-S", "/srv/app/switch.py"]\\n' $probe > Dockerfile
 docker build --quiet --tag $image . && rm -r /root/$key-image
 """
 ENTRY = ("Any entry will do that is asked on the box.", "haproxy on the box: one port that it binds, a line server for each replica.")
 LEAVE = (
-    "Whoever sends requests is to ask each replica at /ready, again and again, and to send none where the answer is not 200.",
-    "haproxy: option httpchk GET /ready, and check inter 1s on each server.  A manifest: readinessProbe, with periodSeconds: 1.",
+    "Whoever sends requests is to ask each replica whether it is ready, again and again, and to send none where the answer is not 200.",
+    "haproxy: option httpchk GET, and the path; check inter 1s on each server.  A manifest: readinessProbe, with periodSeconds: 1.",
 )
 RUNS_ON = (
     "docker ps says since when it runs, docker inspect has RestartCount.",
     "A readinessProbe takes it out of the group; a livenessProbe has it restarted.",
 )
-BACK = ("It is to be asked at /ready while it is out of the group, too.", "haproxy: rise 1, and inter 1s, say how soon it is believed.")
+BACK = (
+    "It is to be asked whether it is ready while it is out of the group, too.",
+    "haproxy: rise 1, and inter 1s, say how soon it is believed.",
+)
 NONE_LOST = (
     "Where rules are removed and written again, nobody is there for a moment.",
     "iptables-restore puts all rules in force at once; haproxy never stops for a check.",
@@ -64,14 +67,15 @@ NONE_LOST = (
 
 
 def draw(dice: Dice, key: str) -> Mapping[str, Value]:
-    """The entry's port, which is one of those for Services, an image, and what the replicas are to say."""
+    """The entry's port, which is one of those for Services; an image, where it says whether it is ready; what the replicas are to say."""
     port = dice.integer(FIRST_PORT, LAST_PORT)
-    return {"service": key, "image": f"{key}-app", "greeting": f"hello-{dice.nonce()}", "port": port, "switch": SWITCH}
+    image = {"image": f"{key}-app", "probe": f"/may-{dice.nonce(4)}", "switch": SWITCH}
+    return {"service": key, **image, "greeting": f"hello-{dice.nonce()}", "port": port}
 
 
 def prepare(machine: Machine, task: Task) -> None:
     """Build the image of the app that a file tells not to be ready."""
-    machine.sh(f"key={task.key} image={task.image}\n{BUILD}", stdin=PROGRAM.encode(), check=True, timeout=120)
+    machine.sh(f"key={task.key} image={task.image} probe={task.probe}\n{BUILD}", stdin=PROGRAM.encode(), check=True, timeout=120)
 
 
 @check("services.ready", kind="program", parts=5, draw=draw, prepare=prepare, timeout_s=240)
@@ -126,7 +130,7 @@ def _one_is_not_ready(machine: Machine, task: Task, victim: Replica, sent: Load)
     answers = look_until("an answer of the replica", bool, look, timeout_s=WITHIN_S + 2, every_s=EVERY_S)
     back_s = answers[0].at - back if answers else None
     saw = "it is not asked" if back_s is None else f"asked again after {back_s:.1f} s"
-    hint = f"{victim.container} answers 200 at /ready again, and {WITHIN_S} s later it still gets no request."
+    hint = f"{victim.container} answers 200 at {task.probe} again, and {WITHIN_S} s later it still gets no request."
     yield Fact("it is ready again", back_s is not None and back_s <= WITHIN_S, saw, (hint, *BACK))
 
 
@@ -152,16 +156,18 @@ def _leaves(machine: Machine, victim: Replica, sent: Load, since: float) -> floa
 def _about_leaving(machine: Machine, task: Task, victim: Replica, since: float, *, same: bool) -> str:
     """The hint where a replica that is not ready is asked still, from what its log says it was asked for meanwhile."""
     log = machine.sh(f"docker logs --since {since:.3f} {shlex.quote(victim.container)} 2>/dev/null").stdout
-    asked = set(re.findall(r" (?:GET|HEAD) (/\w*)", log))
+    asked = set(re.findall(r" (?:GET|HEAD) (/[\w-]*)", log))
     if not same:
         return f"{victim.container} was restarted because it was not ready, and was asked all the same."
-    if "not ready" not in page(machine, victim.pid, victim.port, "/ready"):
-        return f"{victim.container} is not of the image {task.image}: it says at /ready that it is, whatever the file {SWITCH} says."
-    if "/ready" in asked:
-        return f"{victim.container} was asked at /ready, said 503, and was left in the group; or it took more than {WITHIN_S} s."
-    if "/healthz" in asked:
-        return f"{victim.container} was asked at /healthz, and that it is alive is true. Whether it is ready it says at /ready."
-    return f"{victim.container} says 503 at /ready, and nobody asks it there. A port that takes connections says nothing of that."
+    if "not ready" not in page(machine, victim.pid, victim.port, task.probe):
+        return f"{victim.container} is not of the image {task.image}: at {task.probe} it does not say 503, although there is {SWITCH}."
+    if task.probe in asked:
+        return f"{victim.container} was asked at {task.probe}, said 503, and was left in the group; or it took more than {WITHIN_S} s."
+    if other := asked & {"/ready", "/healthz"}:
+        return (
+            f"{victim.container} was asked at {other.pop()}, where this image always says yes. Whether it is ready it says at {task.probe}."
+        )
+    return f"{victim.container} says 503 at {task.probe}, and nobody asks it there. A port that takes connections says nothing of that."
 
 
 def _none_lost(answers: Sequence[Answer], since: float) -> Fact:

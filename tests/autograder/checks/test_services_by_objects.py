@@ -27,20 +27,20 @@ pytestmark = [
     pytest.mark.full,
     pytest.mark.parametrize("running", ["container", pytest.param("microvm", marks=pytest.mark.full)], indirect=True),
 ]
-PROBE = "readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1, failureThreshold: 2}"
-DEPLOYMENT = f"""
+DEPLOYMENT = """
 apiVersion: apps/v1
 kind: Deployment
-metadata: {{name: web}}
+metadata: {name: web}
 spec:
   replicas: 3
-  selector: {{matchLabels: {{app: web}}}}
+  selector: {matchLabels: {app: web}}
   template:
-    metadata: {{labels: {{app: web}}}}
+    metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 1
       containers:
-      - {{name: app, image: IMAGE, env: [{{name: GREETING, value: WORD}}], {PROBE}}}
+      - {name: app, image: IMAGE, env: [{name: GREETING, value: WORD}],
+         readinessProbe: {httpGet: {path: PROBE, port: 8080}, periodSeconds: 1, failureThreshold: 2}}
 """
 SERVICE = """
 apiVersion: v1
@@ -60,8 +60,9 @@ def play(box: Box) -> Iterator[Callable[[str], Play]]:
 
     def served(spec: str) -> Play:
         def act(_: Machine, task: Task) -> None:
-            image = task.values.get("image", "app:v1")
-            Deployment.apply(DEPLOYMENT.replace("IMAGE", f'"{image}"').replace("WORD", task.greeting), node)
+            image, probe = task.values.get("image", "app:v1"), task.values.get("probe", "/ready")
+            text = DEPLOYMENT.replace("IMAGE", f'"{image}"').replace("PROBE", str(probe)).replace("WORD", task.greeting)
+            Deployment.apply(text, node)
             Service.apply(f"{SERVICE}{spec.format(**task.values)}", node).wait(3)
 
         return act

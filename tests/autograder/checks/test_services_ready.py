@@ -14,14 +14,14 @@ pytestmark = [
 ]
 LOOP = f"""{THREE}
 cat > /root/$service-loop <<END
-chain=$service port=$port replicas="$(address 1) $(address 2) $(address 3)"
+chain=$service port=$port probe=$probe replicas="$(address 1) $(address 2) $(address 3)"
 END
 cat >> /root/$service-loop <<'END'
 iptables -t nat -N $chain
 for hook in PREROUTING OUTPUT; do iptables -t nat -A $hook -p tcp --dport $port -m addrtype --dst-type LOCAL -j $chain; done
 while :; do
   ready=
-  for it in $replicas; do curl -sf --max-time 2 http://$it:8080/ready > /dev/null && ready="$ready $it"; done
+  for it in $replicas; do curl -sf --max-time 2 http://$it:8080$probe > /dev/null && ready="$ready $it"; done
   [ "$ready" = "$before" ] || write $ready
   before=$ready
   sleep 0.5
@@ -48,11 +48,11 @@ write() {{ iptables -t nat -F $chain; sleep 1; choices $* | while read rule; do 
 RESTART = f"""
 cat > /root/$service-loop <<'END'
 while :; do
-  for it in $(docker ps -qf name=$service-); do docker exec $it wget -q -O /dev/null http://127.0.0.1:8080/ready || docker restart $it; done
+  for it in $(docker ps -qf name=$service-); do docker exec $it wget -q -O /dev/null http://127.0.0.1:8080$probe || docker restart $it; done
   sleep 0.5
 done
 END
-sed -i "1i service=$service" /root/$service-loop
+sed -i "1i service=$service probe=$probe" /root/$service-loop
 {IN_THE_BACKGROUND}
 """
 PUBLISHED = """
@@ -91,20 +91,21 @@ def test_who_is_not_ready_leaves_and_comes_back(graded: Graded, way: str) -> Non
 
 
 def test_an_entry_that_asks_for_a_connection_alone(graded: Graded) -> None:
-    verdict = graded("services.ready", THREE + CONFIG.replace("option httpchk GET /ready", "") + START)
+    verdict = graded("services.ready", THREE + CONFIG.replace("option httpchk GET ${probe:-/ready}", "") + START)
     assert oks(verdict) == [True, False, False, False, True]
     assert "nobody asks it there" in hints(verdict)
 
 
-def test_an_entry_that_asks_whether_it_is_alive(graded: Graded) -> None:
-    verdict = graded("services.ready", THREE + CONFIG.replace("/ready", "/healthz") + START)
+@pytest.mark.parametrize("path", ["/healthz", pytest.param("/ready", marks=pytest.mark.full)])
+def test_an_entry_that_asks_elsewhere(graded: Graded, path: str) -> None:
+    verdict = graded("services.ready", THREE + CONFIG.replace("${probe:-/ready}", path) + START)
     assert oks(verdict) == [True, False, False, False, True]
-    assert "that it is alive is true" in hints(verdict)
+    assert f"was asked at {path}, where this image always says yes" in hints(verdict)
 
 
 @pytest.mark.full
 def test_an_image_that_nobody_can_tell(graded: Graded) -> None:
-    verdict = graded("services.ready", THREE.replace("${image:-app:v1}", "app:v1") + HAPROXY)
+    verdict = graded("services.ready", THREE.replace("${image:-app:v1}", "app:v1") + CONFIG.replace("${probe:-/ready}", "/ready") + START)
     assert oks(verdict) == [True, False, False, False, True]
     assert "is not of the image" in hints(verdict)
 
@@ -119,7 +120,7 @@ def test_who_is_not_ready_is_restarted(graded: Graded) -> None:
 def test_who_was_not_ready_never_comes_back(graded: Graded) -> None:
     verdict = graded("services.ready", THREE + CONFIG.replace("inter 1s", "inter 1s rise 99") + START)
     assert oks(verdict) == [True, True, True, False, True]
-    assert "answers 200 at /ready again" in hints(verdict)
+    assert "again, and 15 s later it still gets no request" in hints(verdict)
 
 
 def test_rules_that_are_removed_before_they_are_written_again(graded: Graded) -> None:
