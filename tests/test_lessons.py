@@ -23,7 +23,7 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 GALLERY = NOTEBOOKS / "gallery.ipynb"
 """For authors; no lesson, so it only has to run."""
-CELL_TIMEOUT_S = 300
+CELL_TIMEOUT_S = 400
 
 
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)

@@ -26,8 +26,8 @@ from lab.objects.store import NOTES, WISHES, Store
 from lab.objects.watch import Watch
 from lab.report import SHOWN_AFTER_S, RenewedLine, table
 
-WAIT_S = 120.0
-"""Seconds that ``wait`` has, if it is not told otherwise."""
+WAIT_S = 300.0
+"""Seconds that ``wait`` has, if it is not told otherwise: an emulated box takes some 20 for each pod of an update."""
 SETTLE_S = 0.05
 """Seconds after a change until ``wait`` looks: most come in bursts, and whoever looks takes time from those who work."""
 MOST_OF_A_NOTE = 80
@@ -263,7 +263,7 @@ def _what_next(status: DeploymentStatus) -> str:
     if status.note:
         return "deployment.undo(), or mend the manifest"
     if status.updated:
-        return "deployment.pods()[-1].pod.status(): what does it lack? or deployment.undo()"
+        return "deployment.wait() again, if it goes forward; deployment.pods()[-1].pod.status(): what does it lack? or deployment.undo()"
     return "Controller(node).start(), if none is at work"
 
 

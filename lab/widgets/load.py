@@ -39,7 +39,7 @@ exec nsenter --target {pid} --net unshare --mount sh -e -c '
 {program}
 END_OF_PROGRAM"""
 """Runs a program of Python in the network of a process, with that process's name server."""
-PER_S, AT_ONCE, EVERY = 20, 16, 200
+PER_S, AT_ONCE, EVERY = 10, 16, 200
 """Where nobody knows how many there will be: requests in a second, how many at the same time, and twenty times as many as between two
 lines that tell how many there have been."""
 

@@ -1,14 +1,16 @@
-"""How a check asks an entry: so many times, or without a break, and by clients that have addresses of their own.
+"""How a check asks an entry: so many times, or all the time while something else happens, and by clients that have addresses of their own.
 
 Each request has a connection of its own, because an entry chooses for a connection.  A program on the machine makes them: it stands in the
-network of a container where that is wanted, and says of each request when it began, who asked, and who answered.
+network of a container where that is wanted, and says of each request when it began, who asked, and who answered.  Where several workers
+make them, one that hangs does not hold the others up.  Moments are the machine's own, in seconds since it was started: its clock may jump.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -21,16 +23,27 @@ PATIENCE_S = 4
 """Seconds after which a request counts as failed."""
 GIVES_UP = 5
 """After so many failed requests no more are made: they take long, and what is wrong is known."""
-LONGEST_S, EVERY_S = 100, 0.05
+LONGEST_S = 100
 FOUND_S = 10
-FOR_EVER, LOAD_S = 10**6, 240
+WORKERS, EVERY_S = 8, 0.8
+"""Those who ask all the time, and the seconds from one request of such a worker to its next one."""
+FOR_EVER, LOAD_S = 10**6, 280
+CALM = 20
+"""So many requests in a row that are answered make a calm."""
 PROGRAM = r"""
-import json, random, re, socket, sys, time
-wish = json.loads(sys.argv[1])
-started, failed = time.time(), 0
+import json, random, re, socket, sys, threading, time
+wish, lock, failed = json.loads(sys.argv[1]), threading.Lock(), []
+
+def up():
+    with open("/proc/uptime") as file:
+        return float(file.read().split()[0])
+
+def turns():
+    for _ in range(wish["rounds"]):
+        yield from random.sample(wish["clients"], len(wish["clients"]))
 
 def ask(client):
-    begun, said = time.time(), b""
+    begun, said = up(), b""
     try:
         where, own = (wish["address"], wish["port"]), (client, 0) if client else None
         with socket.create_connection(where, wish["patience_s"], own) as link:
@@ -44,15 +57,27 @@ def ask(client):
     page = dict(re.findall(r"^(\w+): (.*)$", body, re.MULTILINE))
     right = bool(status) and status[1] == "200" and page.get("greeting") == wish["greeting"]
     cookie = "\r\nset-cookie:" in head.lower()
-    print(json.dumps([begun, client, int(status[1]) if status else 0, page.get("container", "") if right else "", cookie]), flush=True)
-    return right
+    with lock:
+        print(json.dumps([begun, client, int(status[1]) if status else 0, page.get("container", "") if right else "", cookie]), flush=True)
+        failed.extend([] if right else [client])
 
-for _ in range(wish["rounds"]):
-    for client in random.sample(wish["clients"], len(wish["clients"])):
-        failed += not ask(client)
-        if failed >= wish["gives_up"] or time.time() - started > wish["longest_s"]:
-            sys.exit()
-        time.sleep(wish["every_s"])
+def work(first_s):
+    time.sleep(first_s)
+    while True:
+        with lock:
+            client = next(order, None)
+        if client is None or len(failed) >= wish["gives_up"] or up() > ends:
+            return
+        then = time.monotonic() + wish["every_s"]
+        ask(client)
+        time.sleep(max(0.0, then - time.monotonic()))
+
+order, ends = turns(), up() + wish["longest_s"]
+threads = [threading.Thread(target=work, args=(wish["every_s"] * number / wish["workers"],)) for number in range(wish["workers"])]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
 """
 """Clients take turns in an order that is drawn for each round: in a fixed one, an entry that gives each request to the next backend could
 look as if it knew them."""
@@ -63,7 +88,7 @@ class Answer:
     """What became of one request.
 
     Args:
-        at: when it began, in seconds by the machine's clock.
+        at: when it began, in seconds since the machine was started.
         client: the address that it was sent from; empty where that was left to the kernel.
         status: of HTTP; 0 where nothing came.
         host: who answered with the right greeting; empty where nobody did.
@@ -103,19 +128,23 @@ class Entry:
     def order(self, rounds: int, clients: Sequence[str] = (), **limits: float) -> str:
         """The command that asks, for a shell: each client once a round."""
         who = list(clients or self.clients)
-        limits = {"every_s": 0, "gives_up": GIVES_UP, "patience_s": PATIENCE_S, "longest_s": LONGEST_S, **limits}
+        limits = {"workers": 1, "every_s": 0, "gives_up": GIVES_UP, "patience_s": PATIENCE_S, "longest_s": LONGEST_S, **limits}
         wish = {"address": self.address, "port": self.port, "greeting": self.greeting, "rounds": rounds, "clients": who, **limits}
         return f"nsenter --target {self.pid} --net python3 -I -S -c {shlex.quote(PROGRAM)} {shlex.quote(json.dumps(wish))}"
 
-    def ask(self, machine: Machine, rounds: int, clients: Sequence[str] = (), gives_up: int = GIVES_UP) -> list[Answer]:
-        """Have each client ask once a round, one after the other; it ends early where that many requests fail."""
-        return parse(machine.sh(self.order(rounds, clients, gives_up=gives_up), timeout=LONGEST_S + 20).stdout)
+    def ask(self, machine: Machine, rounds: int, clients: Sequence[str] = (), **limits: float) -> list[Answer]:
+        """Have each client ask once a round, one after the other if nothing else is said; it ends early where too many requests fail."""
+        return parse(machine.sh(self.order(rounds, clients, **limits), timeout=LONGEST_S + 20).stdout)
+
+    def burst(self, machine: Machine, count: int) -> list[Answer]:
+        """Ask so many times, as fast as the answers come, whatever fails."""
+        return self.ask(machine, count, workers=WORKERS, gives_up=FOR_EVER)
 
 
 def parse(printed: str) -> list[Answer]:
-    """The answers that the program has printed, one a line; a line that is not whole yet is left out."""
+    """The answers that the program has printed, in the order of the requests; a line that is not whole yet is left out."""
     whole = printed[: printed.rfind("\n") + 1]
-    return [Answer(*json.loads(line)) for line in whole.splitlines()]
+    return sorted((Answer(*json.loads(line)) for line in whole.splitlines()), key=lambda it: it.at)
 
 
 def entry_of(machine: Machine, task: Task) -> Entry | None:
@@ -131,7 +160,7 @@ def entry_of(machine: Machine, task: Task) -> Entry | None:
 
 @dataclass(frozen=True)
 class Load:
-    """Requests to an entry, one after the other without a break, while something else happens.
+    """Requests to an entry that are being made while something else happens.
 
     Args:
         machine: on which they are made.
@@ -142,15 +171,39 @@ class Load:
     file: str
 
     def answers(self, since: float = 0.0) -> list[Answer]:
-        """The answers so far to requests that began since a moment."""
-        return [answer for answer in parse(self.machine.sh(f"cat {self.file}").stdout) if answer.at >= since]
+        """What became of the requests that began since a moment; those that still wait for an answer are not among them."""
+        return [answer for answer in parse(self.machine.sh(f"cat {self.file}", check=True).stdout) if answer.at >= since]
+
+    def failed(self, since: float) -> list[Answer]:
+        """Those of the requests since a moment that did not get the right answer."""
+        return [answer for answer in self.answers(since) if not answer.host]
+
+    def calm(self, since: float, also: Callable[[Sequence[Answer]], bool] = bool, *, timeout_s: float) -> float | None:
+        """The moment of the last of many requests in a row that were all answered rightly; None where that has not come in time.
+
+        Args:
+            since: a moment; what was before it does not count.
+            also: what must be true of the requests of the calm as well.
+            timeout_s: seconds, from now on, until it is given up.
+        """
+
+        def look() -> Sequence[Answer]:
+            made = self.answers(since)
+            bad = [number for number, it in enumerate(made) if not it.host]
+            return made[bad[-1] + 1 :] if bad else made
+
+        def enough(calm: Sequence[Answer]) -> bool:
+            return len(calm) >= CALM and also(calm)
+
+        calm = look_until("a calm", enough, look, timeout_s=timeout_s, every_s=0.5)
+        return calm[-1].at if enough(calm) else None
 
 
 @contextmanager
 def load(machine: Machine, task: Task, entry: Entry) -> Iterator[Load]:
-    """Ask an entry without a break for as long as the ``with`` block lasts."""
+    """Make some requests a second to an entry for as long as the ``with`` block lasts."""
     file = f"/root/{task.key}-load"
-    order = entry.order(FOR_EVER, every_s=EVERY_S, gives_up=FOR_EVER, longest_s=LOAD_S)
+    order = entry.order(FOR_EVER, workers=WORKERS, every_s=EVERY_S, gives_up=FOR_EVER, longest_s=LOAD_S)
     process = machine.sh(f"setsid {order} > {file} 2>/dev/null < /dev/null & echo $!", check=True).stdout.strip()
     try:
         yield Load(machine, file)
@@ -159,10 +212,15 @@ def load(machine: Machine, task: Task, entry: Entry) -> Iterator[Load]:
 
 
 def now(machine: Machine) -> float:
-    """The machine's clock, in seconds."""
-    return float(machine.sh("date +%s.%N", check=True).stdout)
+    """The seconds since a machine was started."""
+    return float(machine.sh("cut -d' ' -f1 /proc/uptime", check=True).stdout)
+
+
+def by_host(answers: Sequence[Answer]) -> Counter[str]:
+    """How many right answers came from each host."""
+    return Counter(answer.host for answer in answers if answer.host)
 
 
 def by_container(answers: Sequence[Answer], group: Sequence[Replica]) -> dict[str, int]:
     """How many of the answers came from each replica, by its container's name."""
-    return {it.container: sum(answer.host == it.host for answer in answers) for it in group}
+    return {it.container: by_host(answers)[it.host] for it in group}

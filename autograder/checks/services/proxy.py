@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from autograder.checks.services.load import Load, Request, burst, by_host, load, uptime_s
+from autograder.checks.services.asking import Answer, Entry, Load, by_host, load, now
 from autograder.checks.services.replicas import with_host
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
@@ -47,9 +47,10 @@ def draw(dice: Dice, key: str) -> Mapping[str, Value]:
 @check("services.proxy", kind="program", parts=4, draw=draw, timeout_s=280)
 def proxy(machine: Machine, task: Task) -> Iterator[Fact]:
     """Put one entry in front of three replicas: a share for each, no way past it, and when one dies nobody notices for long."""
-    _warm(machine, task)
-    sent = burst(machine, task, task.port, REQUESTS)
-    shares = by_host(sent, task.greeting)
+    entry = Entry("127.0.0.1", task.port, task.greeting)
+    _warm(machine, entry)
+    sent = entry.burst(machine, REQUESTS)
+    shares = by_host(sent)
     right = shares.total()
     yield Fact("the entry", right == REQUESTS, f"{right} of {REQUESTS} requests answered", (_about_entry(task, sent, shares), *ENTRY))
     if not right:
@@ -70,18 +71,18 @@ def proxy(machine: Machine, task: Task) -> Iterator[Fact]:
         hint = "First, at least two replicas are to answer at the entry, and hardly any request is to fail."
         yield Fact("one dies", ok=False, saw="not tried", hints=(hint, *SURVIVES))
         return
-    yield _one_dies(machine, task, sorted(shares))
+    yield _one_dies(machine, task, entry, sorted(shares))
 
 
-def _warm(machine: Machine, task: Task) -> None:
+def _warm(machine: Machine, entry: Entry) -> None:
     """Wait until three replicas answer, because an entry that has just been started may not know all of them yet."""
 
-    def look() -> list[Request]:
-        return burst(machine, task, task.port, WARM)
+    def look() -> list[Answer]:
+        return entry.burst(machine, WARM)
 
-    def enough(sent: list[Request]) -> bool:
-        nobody = all(it.status == "-" for it in sent) and not any(it.port == task.port for it in listeners(machine))
-        return nobody or len(by_host(sent, task.greeting)) >= REPLICAS
+    def enough(sent: list[Answer]) -> bool:
+        nobody = not any(it.status for it in sent) and not any(it.port == entry.port for it in listeners(machine))
+        return nobody or len(by_host(sent)) >= REPLICAS
 
     look_until("the replicas", enough, look, timeout_s=STARTS_S, every_s=1)
 
@@ -96,17 +97,17 @@ def _past_the_entry(machine: Machine, task: Task) -> list[int]:
     return sorted(map(int, said.split()))
 
 
-def _one_dies(machine: Machine, task: Task, hosts: Sequence[str]) -> Fact:
+def _one_dies(machine: Machine, task: Task, entry: Entry, hosts: Sequence[str]) -> Fact:
     """Kill each of the replicas in turn: whichever it is, nobody is to notice for long."""
     before = 0
-    with load(machine, task, task.port, task.greeting) as made:
+    with load(machine, task, entry) as made:
         for host in hosts:
             if not (victims := with_host(machine, host)):
                 hint = f"{host} answers at the entry, and no container of the box runs under that host name."
                 return Fact("one dies", ok=False, saw=f"{host} can't be found", hints=(hint, *SURVIVES))
-            moment = uptime_s(machine)
+            moment = now(machine)
             machine.sh(f"docker kill {' '.join(victims)}", check=True)
-            dead = uptime_s(machine)
+            dead = now(machine)
             try:
                 calm = made.calm(dead, timeout_s=WITHIN_S)
             finally:
@@ -118,19 +119,19 @@ def _one_dies(machine: Machine, task: Task, hosts: Sequence[str]) -> Fact:
                 return Fact(
                     "one dies", ok=False, saw=f"{WITHIN_S} s later requests still fail", hints=(_about_death(made, host, dead), *SURVIVES)
                 )
-            _wait_for(task, made, host, uptime_s(machine))
+            _wait_for(made, host, now(machine))
     return Fact("one dies", ok=True, saw=f"{before} requests failed, and then none", hints=SURVIVES)
 
 
-def _wait_for(task: Task, made: Load, host: str, since_s: float) -> None:
+def _wait_for(made: Load, host: str, since: float) -> None:
     """Wait until a replica that was started again gets requests, or has had time enough."""
-    made.calm(since_s, lambda calm: by_host(calm, task.greeting)[host] > 0, timeout_s=BACK_S)
+    made.calm(since, lambda calm: by_host(calm)[host] > 0, timeout_s=BACK_S)
 
 
-def _about_entry(task: Task, sent: Sequence[Request], shares: Mapping[str, int]) -> str:
+def _about_entry(task: Task, sent: Sequence[Answer], shares: Mapping[str, int]) -> str:
     statuses = Counter(it.status for it in sent)
-    worst = max((status for status in statuses if status not in ("200", "-")), default="")
-    if set(statuses) <= {"-"}:
+    worst = max((status for status in statuses if status not in (200, 0)), default=0)
+    if not any(statuses):
         return f"Nobody answers on port {task.port} of the box."
     if not shares and worst:
         return f"The entry answers with {worst}: it reaches no replica. Are they in one network, under the name that the entry asks for?"
@@ -154,8 +155,8 @@ def _about_share(shares: Counter[str]) -> str:
     return f"Of {REQUESTS} requests each is to get {FAIR} at least: one gets much less. Do all have the same weight?"
 
 
-def _about_death(made: Load, host: str, dead_s: float) -> str:
-    after = made.requests(dead_s)
-    if after and not any(made.right(it) for it in after):
+def _about_death(made: Load, host: str, dead: float) -> str:
+    after = made.answers(dead)
+    if after and not by_host(after):
         return f"{host} was killed, and nobody was answered any more: the entry must not die with a replica."
     return f"{host} was killed, and requests went to it all the same. Does the entry ever ask whether somebody is there?"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.checks.services.load import Load, Request, by_host, load, uptime_s
+from autograder.checks.services.asking import Answer, Entry, Load, by_host, load, now
 from autograder.checks.services.replicas import PORT
 from autograder.framework.dice import Dice
 from autograder.framework.fact import Fact
@@ -101,9 +101,9 @@ def stale(machine: Machine, task: Task) -> Iterator[Fact]:
 
 def _while_replaced(machine: Machine, task: Task) -> Iterator[Fact]:
     first, second = task.replicas
-    with load(machine, task, task.port, task.greeting) as made:
+    with load(machine, task, Entry("127.0.0.1", task.port, task.greeting)) as made:
         if made.calm(0, timeout_s=WITHIN_S) is None:
-            yield Fact("the entry", ok=False, saw=_described(made.requests()), hints=(_about_entry(task, made.requests()), *LOOK_UP))
+            yield Fact("the entry", ok=False, saw=_described(made.answers()), hints=(_about_entry(task, made.answers()), *LOOK_UP))
             return
         one = _replaced(machine, task, made, first)
         yield Fact(f"{first} is replaced", one.calm, one.described, (_about(one), *LOOK_UP))
@@ -136,7 +136,7 @@ class Replaced:
 
     name: str
     calm: bool
-    after: Sequence[Request]
+    after: Sequence[Answer]
     failed: int
     meanwhile: int
     to_it: int
@@ -151,13 +151,13 @@ class Replaced:
 
 def _replaced(machine: Machine, task: Task, made: Load, name: str) -> Replaced:
     """Replace a replica by a new one that has its name, and another address, and watch what becomes of the requests."""
-    begun = uptime_s(machine)
+    begun = now(machine)
     machine.sh(f"{_settings(task)} name={name} taker={task.key}-taker\n{REPLACE}", timeout=100, check=True)
     host = _host_when_it_answers(machine, name)
-    there = uptime_s(machine)
+    there = now(machine)
 
-    def reached(calm: Sequence[Request]) -> bool:
-        return by_host(calm, task.greeting)[host] >= SHARE
+    def reached(calm: Sequence[Answer]) -> bool:
+        return by_host(calm)[host] >= SHARE
 
     moment = made.calm(there, reached, timeout_s=WITHIN_S)
     late = there + WITHIN_S
@@ -165,10 +165,10 @@ def _replaced(machine: Machine, task: Task, made: Load, name: str) -> Replaced:
         moment = late if not made.failed(late - AFTER_S) else None
     since = late - AFTER_S if moment is None else moment
     time.sleep(AFTER_S)
-    after = made.requests(since)
-    failed = len([it for it in after if not made.right(it)])
-    meanwhile = len([it for it in made.failed(begun) if it.begun_s < since])
-    return Replaced(name, moment is not None and not failed, after, failed, meanwhile, by_host(after, task.greeting)[host])
+    after = made.answers(since)
+    failed = len([it for it in after if not it.host])
+    meanwhile = len([it for it in made.failed(begun) if it.at < since])
+    return Replaced(name, moment is not None and not failed, after, failed, meanwhile, by_host(after)[host])
 
 
 def _host_when_it_answers(machine: Machine, name: str) -> str:
@@ -184,18 +184,17 @@ def _settings(task: Task) -> str:
     return f"network={task.network} service={task.service} greeting={task.greeting}"
 
 
-def _described(made: Sequence[Request]) -> str:
-    answered = [it for it in made if it.status != "-"]
+def _described(made: Sequence[Answer]) -> str:
+    answered = [it for it in made if it.status]
     return f"{len(answered)} of {len(made)} requests answered" if made else "no request was made"
 
 
-def _about_entry(task: Task, made: Sequence[Request]) -> str:
+def _about_entry(task: Task, made: Sequence[Answer]) -> str:
     statuses = {it.status for it in made}
-    if statuses <= {"-"}:
+    if not any(statuses):
         return f"Nobody answers on port {task.port} of the box. Does the proxy run? docker logs {task.entry}"
-    if "200" not in statuses:
-        worst = max(statuses - {"-"})
-        return f"The entry answers with {worst}, before anything is replaced: it reaches no replica. docker logs {task.entry}"
+    if 200 not in statuses:
+        return f"The entry answers with {max(statuses)}, before anything is replaced: it reaches no replica. docker logs {task.entry}"
     return "Before anything is replaced, some requests fail: the entry hands them to somebody who does not serve them."
 
 

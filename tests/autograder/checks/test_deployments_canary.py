@@ -114,7 +114,7 @@ ALL_NEW = ALL_NEW.replace("back) docker rm -f $(of v2)", "back) docker rm -f $(o
 @pytest.mark.parametrize(
     ("script", "seen", "hints_"),
     [
-        (MODEL.replace("run 9 v1", "run 2 v1"), [True, False, True, True], ("1 of 3 copies are v2",)),
+        pytest.param(MODEL.replace("run 9 v1", "run 2 v1"), [True, False, True, True], ("1 of 3 copies are v2",), marks=pytest.mark.full),
         (KILLS, [True, True, False, True], ("they were killed while they answered",)),
         (MODEL.replace("docker rm -f $(of v2)", "true"), [True, True, True, False], ("After back v2 still answers: 1 of 10",)),
     ],

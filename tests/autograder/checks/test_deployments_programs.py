@@ -100,7 +100,7 @@ while sleep 1; do docker compose -p $name up -d --no-recreate --scale copy=$repl
 
 @pytest.mark.parametrize(
     "text",
-    [LOOP, TOLD_BY_EVENTS, pytest.param(CONTROLLER, marks=pytest.mark.full), pytest.param(COMPOSE, marks=pytest.mark.full)],
+    [LOOP, *(pytest.param(way, marks=pytest.mark.full) for way in (TOLD_BY_EVENTS, CONTROLLER, COMPOSE))],
     ids=["shell", "sdk", "controller", "compose"],
 )
 def test_a_loop_keeps_copies(graded: Graded, text: str) -> None:
@@ -217,7 +217,7 @@ with Controller(node):
 
 @pytest.mark.parametrize(
     "text",
-    [UPDATE, pytest.param(UPDATE_BY_SDK, marks=pytest.mark.full), pytest.param(UPDATE_BY_CONTROLLER, marks=pytest.mark.full)],
+    [UPDATE, *(pytest.param(way, marks=pytest.mark.full) for way in (UPDATE_BY_SDK, UPDATE_BY_CONTROLLER))],
     ids=["shell", "sdk", "controller"],
 )
 def test_an_update_that_nobody_notices(graded: Graded, text: str) -> None:
@@ -234,17 +234,13 @@ wait
 [ ! "$old" ] || docker stop $old"""
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("text", "seen", "hint"),
     [
         (UPDATE.replace("docker stop $old && docker rm", "docker rm -f"), [True, True, False, True, True], "let them finish"),
-        pytest.param(AT_ONCE, [True, True, True, True, False], "More than one new copy was started", marks=pytest.mark.full),
-        pytest.param(
-            UPDATE.replace("roll $image", "roll ${image%:*}:v1"),
-            [True, False, False, False, False],
-            "No copy is of v2",
-            marks=pytest.mark.full,
-        ),
+        (AT_ONCE, [True, True, True, True, False], "More than one new copy was started"),
+        (UPDATE.replace("roll $image", "roll ${image%:*}:v1"), [True, False, False, False, False], "No copy is of v2"),
     ],
     ids=["killed", "all at once", "always v1"],
 )
@@ -322,7 +318,12 @@ def test_a_way_back(graded: Graded, text: str) -> None:
             "is history, too",
             marks=pytest.mark.full,
         ),
-        (ROLLOUT.replace("echo $image >> revisions;", "", 1), [True, True, True, True, True, False], "a revision of its own"),
+        pytest.param(
+            ROLLOUT.replace("echo $image >> revisions;", "", 1),
+            [True, True, True, True, True, False],
+            "a revision of its own",
+            marks=pytest.mark.full,
+        ),
     ],
     ids=["goes on", "ends with 0", "forgets", "undo is not noted"],
 )

@@ -96,7 +96,8 @@ def test_an_entry_that_asks_for_a_connection_alone(graded: Graded) -> None:
     assert "nobody asks it there" in hints(verdict)
 
 
-@pytest.mark.parametrize("path", ["/healthz", pytest.param("/ready", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("path", ["/healthz", "/ready"])
 def test_an_entry_that_asks_elsewhere(graded: Graded, path: str) -> None:
     verdict = graded("services.ready", THREE + CONFIG.replace("${probe:-/ready}", path) + START)
     assert oks(verdict) == [True, False, False, False, True]

@@ -92,6 +92,7 @@ def test_a_client_that_picks_for_itself(graded: Graded, way: str) -> None:
     assert verdict.score == 1, verdict.text()
 
 
+@pytest.mark.full
 def test_a_list_that_is_read_once(graded: Graded) -> None:
     verdict = graded("services.roster", PYTHON.replace(PICK, "random.choice(kept)"))
     assert oks(verdict) == [True, True, False, False], verdict.text()

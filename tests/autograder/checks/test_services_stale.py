@@ -68,6 +68,7 @@ def test_an_entry_that_finds_who_is_new(graded: Graded, way: str) -> None:
     assert verdict.score == 1, verdict.text()
 
 
+@pytest.mark.full
 def test_a_health_check_alone_finds_nobody(graded: Graded) -> None:
     verdict = graded("services.stale", CHECKED)
     assert oks(verdict) == [True, False, False], verdict.text()

@@ -61,6 +61,7 @@ def test_nothing_is_worth_nothing(graded: Graded) -> None:
     assert "There are 0 containers" in hints(verdict)
 
 
+@pytest.mark.full
 def test_replicas_without_an_entry_are_worth_nothing(graded: Graded) -> None:
     verdict = graded("services.sticky", THREE)
     assert verdict.score == 0
