@@ -89,7 +89,8 @@ class Reach:
             f'<tr><th scope="row">{escape(by)}</th>{"".join(f"<td>{SIGNS[word]}</td>" for word in words)}</tr>'
             for by, words in self.tried.items()
         )
-        return f'<table aria-label="Who can connect to whom"><tr><th scope="col">from</th>{heads}</tr>{rows}</table><p>{SIGNS_SAY}</p>'
+        shown = f'<table aria-label="Who can connect to whom"><tr><th scope="col">from</th>{heads}</tr>{rows}</table>'
+        return f'<div style="overflow-x: auto" tabindex="0" role="region" aria-label="Table">{shown}</div><p>{SIGNS_SAY}</p>'
 
 
 def reach(machine: Machine, timeout_s: float = TIMEOUT_S, *, also: Mapping[str, str] | None = None) -> Reach:
