@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import random
 import secrets
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -197,14 +198,19 @@ class _Announcer:
     def __init__(self, total: int = 0) -> None:
         self._total, self._done, self._began = total, 0, time.monotonic()
         self._line: Callable[..., None] | None = None
+        self._lock = threading.Lock()
 
     def __call__(self, request: Request) -> Request:
+        with self._lock:
+            self._announce(request)
+        return request
+
+    def _announce(self, request: Request) -> None:
         self._done += 1
         for view in list(TopologyView.open_views):
             view.pulse(request.by, request.id, failed=bool(request.trouble), url=request.url)
         if time.monotonic() - self._began > SHOWN_AFTER_S and self._done % max(1, (self._total or EVERY) // 20) == 0:
             self._say(f"{self._done}{f' of {self._total}' if self._total else ''} requests …")
-        return request
 
     def end(self) -> None:
         if self._line:

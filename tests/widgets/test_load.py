@@ -225,3 +225,23 @@ def test_requests_are_sent_for_as_long_as_something_else_takes(web: str) -> None
     assert len(load(web, during=lambda: None).requests) >= 1
     with pytest.raises(ZeroDivisionError):
         load(web, during=lambda: 1 // 0)
+
+
+def test_many_at_once_have_one_line_that_tells_how_many_there_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[Any] = []
+
+    class Shown:
+        def __init__(self, text: Any, **_: Any) -> None:
+            time.sleep(0.05)  # so that others come to it meanwhile
+            lines.append(text)
+
+        def update(self, text: Any, **_: Any) -> None:
+            lines[0] = text
+
+    monkeypatch.setattr("lab.widgets.load.display", Shown)
+    monkeypatch.setattr("lab.widgets.load.SHOWN_AFTER_S", 0.0)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        load(f"http://127.0.0.1:{nobody.getsockname()[1]}", 40, at_once=16)
+    assert len(lines) == 1
+    assert "40 requests in" in lines[0]["text/plain"]
