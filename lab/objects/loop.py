@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SETTLE_S = 0.02
 """Seconds after a change until it is looked at: most come in bursts."""
+REST = 1.0
+"""How often as long as a look has taken nothing is looked at after it: whoever looks takes time from those who work."""
 LOCK_S = 10.0
 """Seconds in which a machine tells whether another controller is at work."""
 LOST_S = 5.0
@@ -126,10 +128,12 @@ class Loop:
 
     def _run(self) -> None:
         patience: float | None = 0.0
+        rested = 0.0
         while not self.closed.is_set():
             self._wake.wait(patience)
-            self.closed.wait(SETTLE_S)
+            self.closed.wait(max(SETTLE_S, rested - time.monotonic()))
             self._wake.clear()
+            began = time.monotonic()
             if not self._watches[0].held.is_set():  # the lock was lost with the connection, and another controller may have it by now
                 patience = None
                 continue
@@ -143,3 +147,4 @@ class Loop:
                     observer.forget(EVERYTHING)
                 self._lost()
                 patience = RETRY_S
+            rested = time.monotonic() + REST * (time.monotonic() - began)
