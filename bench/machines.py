@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from statistics import median
 import requests
 
 from bench.objects import a_box
-from bench.rows import Row, on_an_engine, show
+from bench.rows import Row, on_an_engine, options, show
 from lab.box import machines
 from lab.box.build import images
 from lab.box.wait import wait_for
@@ -67,7 +66,7 @@ def on_containers() -> Iterator[Row]:
 
 def rows() -> Iterator[Row]:
     yield from on_an_engine(on_containers)
-    if "--microvm" in sys.argv[1:]:
+    if options().microvm:
         with a_box("microvm"):
             yield from fleets("emulated")
             yield from cold("emulated")

@@ -6,7 +6,6 @@ to compare with.  Ours and bare take turns, because a machine's speed changes wh
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 from bench import deployments, services
 from bench.box import home
-from bench.rows import Row, on_an_engine, seconds, show
+from bench.rows import Row, on_an_engine, options, seconds, show
 from lab.box import lifecycle
 from lab.box.machine import Machine
 from lab.objects.cluster import Cluster
@@ -110,7 +109,7 @@ def on_containers() -> Iterator[Row]:
 def rows() -> Iterator[Row]:
     """``--microvm`` adds the emulated figures, which take some minutes."""
     yield from on_an_engine(on_containers)
-    if "--microvm" in sys.argv[1:]:
+    if options().microvm:
         with a_box("microvm") as box:
             yield from everything("emulated", box, 3)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -52,9 +52,17 @@ def seconds(action: Callable[[], object], runs: int = RUNS) -> float:
     return round(median(times), 3)
 
 
+def options() -> Namespace:
+    """What the command line asks for; another option ends the program, with a sentence."""
+    parser = ArgumentParser(description="How fast, and how big: see bench/README.md.")
+    parser.add_argument("--json", action="store_true", help="as a list of rows, instead of a table")
+    parser.add_argument("--microvm", action="store_true", help="also what takes some minutes: objects and machines on virtual machines")
+    return parser.parse_args()
+
+
 def show(figures: Iterable[Row]) -> None:
     """Print the figures, in the way that the command line asks for."""
-    if "--json" in sys.argv[1:]:
+    if options().json:
         keys = ("name", "value", "unit", "limit", "ok")
         print(json.dumps([{key: getattr(row, key) for key in keys} for row in figures], indent=1))
         return
