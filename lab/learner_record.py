@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from lab.box.core.inside import inside_a_box
@@ -59,11 +59,34 @@ def read() -> LearnerRecord:
     from lab.box.core import graded  # noqa: PLC0415  (a box lacks what it imports)
 
     try:
-        kept = json.loads((graded.installation().root / FILE).read_text())
-        predictions = {str(key): Predicted(**one) for key, one in kept["predictions"].items()}
-        return LearnerRecord(predictions, {str(name): float(score) for name, score in kept["tasks"].items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return parse((graded.installation().root / FILE).read_text())
+    except (OSError, ValueError):
         return LearnerRecord()
+
+
+def parse(text: str) -> LearnerRecord:
+    """A record from its text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        kept = json.loads(text)
+        predictions = {str(key): _predicted(one) for key, one in kept["predictions"].items()}
+        return LearnerRecord(predictions, {str(name): min(1.0, max(0.0, float(score))) for name, score in kept["tasks"].items()})
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _predicted(kept: Mapping[str, Any]) -> Predicted:
+    """A prediction from what was kept; it may have come from somebody else, so each part has the kind that it should have."""
+    one = Predicted(**kept)
+    return replace(one, question=str(one.question), form=dict(one.form), right=bool(one.right), at=float(one.at))
+
+
+def text_of(record: LearnerRecord) -> str:
+    """A record as text, which ``parse`` reads."""
+    return json.dumps(asdict(record), indent=1)
 
 
 @contextmanager
@@ -80,7 +103,7 @@ def changing() -> Iterator[LearnerRecord]:
         record = read()
         yield record
         scratch = root / f"{FILE}.new"
-        scratch.write_text(json.dumps(asdict(record), indent=1))
+        scratch.write_text(text_of(record))
         scratch.replace(root / FILE)
 
 
@@ -88,6 +111,20 @@ def reached(task: str, score: float) -> None:
     """Keep a task's score, from 0 to 1, if it is better than the one that was kept."""
     with changing() as record:
         record.tasks[task] = max(score, record.tasks.get(task, 0.0))
+
+
+def take_over(other: LearnerRecord) -> tuple[int, int]:
+    """Keep what somebody else's record has beside one's own: where both have something to say, one's own stays, and a task's better score.
+
+    Returns:
+        How many predictions, and how many tasks, are new.
+    """
+    with changing() as record:
+        new = {key: one for key, one in other.predictions.items() if key not in record.predictions}
+        better = {name: score for name, score in other.tasks.items() if score > record.tasks.get(name, -1.0)}
+        record.predictions.update(new)
+        record.tasks.update(better)
+    return len(new), len(better)
 
 
 def to_recall(predictions: Mapping[str, Predicted], before: str, most: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import psutil
 
@@ -13,6 +14,7 @@ from lab.box.core.instance_dir import InstanceDir, box_record
 from lab.box.core.progress import Progress, Quiet
 from lab.box.core.record import Record
 from lab.box.drivers import registry
+from lab.box.drivers.base import Checkpoint
 from lab.box.errors import BoxNotRunning, CourseError
 from lab.box.instances import membership, startup
 from lab.box.instances.box import Box
@@ -37,15 +39,39 @@ def up(wanted: str = registry.AUTO, progress: Progress | None = None, installati
         if record and wanted in (registry.AUTO, record.backend):
             with suppress(BoxNotRunning):
                 return _attach(installation, record, resume=True)
-        backend = registry.choose(installation, wanted)
-        origin = backend.prepare(installation, progress)
-        if record or (installation.runtime / "box").exists():
-            _end(installation)
-        directory = InstanceDir(installation, backend.name)
-        driver = backend.driver(directory, origin)
-        with progress.step("Starting your box"):
-            startup.start(driver, directory)
-        membership.rejoin_segment(installation)
+        return _start(installation, wanted, progress)
+
+
+def go_on(name: str, exported: Path, wanted: str, progress: Progress | None = None, installation: Installation | None = None) -> Box:
+    """Start the box from one that was exported, perhaps on another computer, in the place of whatever runs.
+
+    Args:
+        name: of the checkpoint that the exported one becomes.
+        exported: the directory with its files, which are data and not trusted; the machine's is moved away.
+        wanted: a backend's name.
+        progress: shows the steps.
+        installation: the default one when not given.
+
+    Raises:
+        CourseError: it does not fit this computer's boxes, or could not be started; says why and what to do.
+    """
+    installation, progress = installation or graded.installation(), Quiet() if progress is None else progress
+    with installation.changing_the_box("starting the box", progress):
+        return _start(installation, wanted, progress, name, exported)
+
+
+def _start(installation: Installation, wanted: str, progress: Progress, name: str = "", exported: Path | None = None) -> Box:
+    """Start a new box, or go on with one that was exported; what there was of another one is removed."""
+    backend = registry.choose(installation, wanted)
+    origin = backend.prepare(installation, progress)
+    directory = InstanceDir(installation, backend.name)
+    driver = backend.driver(directory, origin)
+    saved = driver.adopt(name, exported) if exported else Checkpoint("")
+    if box_record(installation) or (installation.runtime / "box").exists():
+        _end(installation)
+    with progress.step("Starting your box"):
+        startup.start(driver, directory, name=saved.hostname, checkpoint=saved.name)
+    membership.rejoin_segment(installation)
     return Box(directory, driver)
 
 

@@ -4,7 +4,8 @@ Where all is well it prints little.  Where something is wrong it prints three th
 Exit codes: 0, 1 (it failed) or 2 (the command was typed wrongly).  With ``--json`` a command prints a state for programs; times are
 seconds, under keys that end in ``_s``.
 
-One module for each group of commands: ``box`` (the box's life), ``doctor`` (what this computer has) and ``lab`` (JupyterLab).
+One module for each group of commands: ``box`` (the box's life), ``doctor`` (what this computer has), ``lab`` (JupyterLab) and
+``save_file``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import typer
 from lab.box.core import graded
 from lab.box.core.inside import NBGRADER
 from lab.box.errors import CourseError
-from lab.cli import box, doctor, lab
+from lab.cli import box, doctor, lab, save_file
 from lab.cli.output import err
 
 app = typer.Typer(
@@ -25,7 +26,19 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
 
-for command in (doctor.doctor, box.build, box.up, box.status, box.shell, box.reset, box.checkpoint, box.rewind, box.down):
+for command in (
+    doctor.doctor,
+    box.build,
+    box.up,
+    box.status,
+    box.shell,
+    box.reset,
+    box.checkpoint,
+    box.rewind,
+    box.down,
+    save_file.save,
+    save_file.load,
+):
     app.command()(command)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
 for found in entry_points(group="course.commands"):

@@ -6,6 +6,7 @@ any point and goes on where it was, and an unchanged step is never done again.  
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +44,19 @@ class Artefacts:
         home = installation.build / f"machine-{key}"
         names = ("disk.ext4", "vmlinuz", "initramfs.gz", "root.tar", "images.tar")
         return cls(key, *(home / name for name in names))
+
+    def disk_hash(self) -> str:
+        """The hash of the disk, 16 hex digits; kept beside the disk, where that can be written to."""
+        kept = self.disk.with_suffix(".sha256")
+        with suppress(OSError):
+            return kept.read_text()
+        with self.disk.open("rb") as disk:
+            found = hashlib.file_digest(disk, "sha256").hexdigest()[:16]
+        with suppress(OSError):
+            scratch = kept.with_suffix(f".{os.getpid()}")
+            scratch.write_text(found)
+            scratch.rename(kept)
+        return found
 
 
 def build(installation: Installation, progress: Progress) -> Artefacts:

@@ -8,6 +8,7 @@ nobody has to ask for its name.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from lab.box.channel.access import Access
@@ -173,6 +174,27 @@ class Driver(Protocol):
             UsageError: that is no name for a checkpoint.
             NotOnThisBackend: its features don't include checkpoints; says what to do instead.
             CourseError: it could not be saved.
+        """
+
+    def export(self, directory: Path) -> None:
+        """Save the machine as it is into a directory, as files that ``adopt`` takes, on this computer or another.
+
+        Raises:
+            NotOnThisBackend: its features don't include checkpoints; says what to do instead.
+            CourseError: it could not be saved.
+        """
+
+    def adopt(self, name: str, directory: Path) -> Checkpoint:
+        """Take a machine that was exported among the checkpoints.  What is in the directory is data, and is not trusted.
+
+        Args:
+            name: of the checkpoint.
+            directory: has the files; the machine's is moved away.
+
+        Raises:
+            UsageError: that is no name for a checkpoint.
+            NotOnThisBackend: its features don't include checkpoints; says what to do instead.
+            CourseError: it does not fit, or is no saved machine.
         """
 
     def require_pristine(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.box.core.instance_dir import InstanceDir, box_record
@@ -118,6 +119,36 @@ class Box(RemoteMachine):
         """
         with self._changing(f"saving the box as {name}", f"Saving {name}", progress):
             self._driver.checkpoint(name)
+
+    def export(self, directory: Path, progress: Progress | None = None) -> None:
+        """Save the box as it is into a directory, to be taken elsewhere; it goes on.
+
+        Args:
+            directory: gets the files.
+            progress: as ``reset`` takes it.
+
+        Raises:
+            NotOnThisBackend: the backend has no checkpoints; says what to do instead.
+            CourseError: it could not be saved, for want of space, say.
+        """
+        with self._changing("saving the box", "Saving your box", progress):
+            self._driver.export(directory)
+
+    def adopt(self, name: str, directory: Path, progress: Progress | None = None) -> None:
+        """Take a box that was exported, perhaps on another computer, among the checkpoints; ``rewind`` then goes on with it.
+
+        Args:
+            name: of the checkpoint.
+            directory: has the files, which are data and not trusted; the machine's is moved away.
+            progress: as ``reset`` takes it.
+
+        Raises:
+            UsageError: that is no name for a checkpoint.
+            NotOnThisBackend: the backend has no checkpoints; says what to do instead.
+            CourseError: it does not fit this computer's boxes, or is no saved box.
+        """
+        with self._changing("taking over a box", "Taking over the box", progress):
+            self._driver.adopt(name, directory)
 
     @contextmanager
     def _changing(self, doing: str, title: str, progress: Progress | None) -> Iterator[None]:

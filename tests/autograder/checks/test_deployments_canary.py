@@ -107,7 +107,7 @@ def test_one_in_ten(graded: Graded, way: str) -> None:
 
 
 KILLS = IN_PLACE.replace("docker stop $app-v1-1; docker rm", "docker rm -f")
-ALL_NEW = MODEL.replace("canary) run 1 v2", "canary) docker rm -f $(of v1); run 9 v2")
+ALL_NEW = MODEL.replace("canary) run 1 v2", "canary) docker rm -f $(of v1); sleep 4; run 9 v2")
 ALL_NEW = ALL_NEW.replace("back) docker rm -f $(of v2)", "back) docker rm -f $(of v2); run 9 v1")
 
 

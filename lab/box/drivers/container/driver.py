@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from lab.box.channel.access import Access
@@ -136,6 +137,22 @@ class ContainerDriver:
             NotOnThisBackend: always.
         """
         raise _no_checkpoints(f"The checkpoint {name!r} was not saved.")
+
+    def export(self, directory: Path) -> NoReturn:  # noqa: ARG002
+        """A container can't be saved while it runs.
+
+        Raises:
+            NotOnThisBackend: always.
+        """
+        raise _no_checkpoints("The box was not saved.")
+
+    def adopt(self, name: str, directory: Path) -> NoReturn:  # noqa: ARG002
+        """A container can't go on from a saved machine.
+
+        Raises:
+            NotOnThisBackend: always.
+        """
+        raise _no_checkpoints("The saved box can't go on in a container.")
 
     def require_pristine(self) -> None:
         """Make sure that the engine has the image.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access, start_relay
@@ -37,7 +38,8 @@ class MicrovmDriver:
         self.origin, self.access = origin, Access(directory.sockets)
         self._directory, self._boot = directory, boot
         self._template = Template.of(directory.installation, origin.recipe, origin.accelerator)
-        self._checkpoints = Checkpoints(directory.checkpoints, origin, self._template)
+        artefacts = Artefacts.of(directory.installation, origin.recipe)
+        self._checkpoints = Checkpoints(directory.checkpoints, origin, self._template, artefacts)
 
     @property
     def _vm(self) -> VirtualMachine:
@@ -150,6 +152,25 @@ class MicrovmDriver:
         record = self._directory.load()
         self._checkpoints.save(name, self._vm, record.name if record else "")
         self.access.control({"time": time.time()})
+
+    def export(self, directory: Path) -> None:
+        """Save it as it is into a directory, as ``checkpoint`` does, to be taken elsewhere.
+
+        Raises:
+            CourseError: it could not be saved, for want of space, say.
+        """
+        record = self._directory.load()
+        self._checkpoints.export(directory, self._vm, record.name if record else "")
+        self.access.control({"time": time.time()})
+
+    def adopt(self, name: str, directory: Path) -> Checkpoint:
+        """Take a machine that was exported among the checkpoints.
+
+        Raises:
+            UsageError: that is no name for a checkpoint.
+            CourseError: it does not fit, or is no saved machine.
+        """
+        return self._checkpoints.adopt(name, directory)
 
     def require_checkpoint(self, name: str) -> Checkpoint:
         """The checkpoint of that name, which the machine can be put back to.
