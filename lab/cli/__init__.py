@@ -35,6 +35,7 @@ for command in (
     box.reset,
     box.checkpoint,
     box.rewind,
+    box.branch,
     box.down,
     save_file.save,
     save_file.load,

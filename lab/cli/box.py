@@ -21,6 +21,7 @@ from lab.cli.output import AsJson, BackendName, Steps, out
 Forget = Annotated[bool, typer.Option("--forget", help="Also where the Docker engine that the box is on is gone for good.")]
 Stay = Annotated[bool, typer.Option("--stay", help="When the connection fails or ends, wait for Enter and connect again.")]
 MachineName = Annotated[str, typer.Argument(metavar="[MACHINE]", help="Such as web-1; without one, your box.", show_default=False)]
+BranchName = Annotated[str, typer.Argument(metavar="NAME", help="Such as plan-b.", show_default=False)]
 SSH_FAILED = 255
 """The exit code of ``ssh`` when there is no connection, or no longer one."""
 
@@ -92,6 +93,12 @@ def rewind(name: str, as_json: AsJson = False) -> None:
     box = lifecycle.current()
     box.rewind(name, Steps())
     _show(box, as_json)
+
+
+def branch(name: BranchName) -> None:
+    """Start a machine beside your box that goes on from here as well, processes and all."""
+    machine = lifecycle.current().branch(name, Steps())
+    out.print(f"{machine.name} goes on from here, at {machine.address}. A shell on it: course shell {machine.name}")
 
 
 def down(forget: Forget = False) -> None:

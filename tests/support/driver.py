@@ -9,7 +9,7 @@ from typing import Any
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.processes import Process
 from lab.box.core.record import Launched, Origin
-from lab.box.drivers.base import Checkpoint, Features
+from lab.box.drivers.base import Checkpoint, Driver, Features
 from lab.box.errors import CourseError, UsageError
 
 
@@ -44,7 +44,7 @@ class FakeDriver:
         self.error: Exception | None = None
         self.outdated, self.runs = False, True
 
-    def launch(self, name: str, checkpoint: str = "") -> Launched:
+    def launch(self, name: str, checkpoint: str = "", original: Driver | None = None) -> Launched:  # noqa: ARG002
         self.done.append(f"launch {name} {checkpoint}".strip())
         self.launching.set()
         self.go.wait(20)

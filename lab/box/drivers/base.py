@@ -24,7 +24,7 @@ class Features:
     """What machines of a backend can do; a field is False if this backend can't do it.
 
     Args:
-        checkpoints: a running machine can be saved, and restored later.
+        checkpoints: a running machine can be saved, and restored later, or copied as it runs.
         boots: a machine can boot from its kernel, with a console that shows it.
         own_kernel: a machine has its own kernel, clock and random generator, not those of its host.
         beside_others: its machines can be created while the box runs on another backend.
@@ -103,7 +103,7 @@ class Driver(Protocol):
     def origin(self) -> Origin:
         """What the machine is made from."""
 
-    def launch(self, name: str, checkpoint: str = "") -> Launched:
+    def launch(self, name: str, checkpoint: str = "", original: Driver | None = None) -> Launched:
         """Start the machine and its relay.
 
         A clone runs when this returns; a machine that boots has only begun to boot.  The caller waits until the agent and the Docker Engine
@@ -112,9 +112,11 @@ class Driver(Protocol):
         Args:
             name: the machine's host name.
             checkpoint: go on from there; without one the machine is pristine.
+            original: a running machine of the same origin: this one is to be a copy of it, memory included, and the original goes on.
 
         Raises:
             UsageError: there is no such checkpoint, or it does not fit.
+            NotOnThisBackend: its features don't include checkpoints, and it is to go on from a machine's memory.
             CourseError: it could not be started; ``stop`` removes what there is of it.
         """
 

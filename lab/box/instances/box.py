@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
     from lab.box.channel.kernel import BoxKernel
+    from lab.box.instances.instance import Instance
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,25 @@ class Box(RemoteMachine):
         """
         with self._changing("taking over a box", "Taking over the box", progress):
             self._driver.adopt(name, directory)
+
+    def branch(self, name: str, progress: Progress | None = None) -> Instance:
+        """A machine beside the box that goes on from here as well: the same files, containers and processes, and another name and address.
+
+        The box stands still for a second or so, and goes on.  The copy is a machine like those that ``machines.create`` makes.
+
+        Args:
+            name: small letters, digits and hyphens; the others find it by this name.
+            progress: as ``reset`` takes it.
+
+        Raises:
+            UsageError: no machine can have that name, or one has.
+            NotOnThisBackend: the backend can't copy what runs; says what to do instead.
+            CourseError: the quota allows no more, or it did not start; nothing is left of it then.
+        """
+        from lab.box.instances.branch import branch  # noqa: PLC0415  (few need it)
+
+        with self._changing(f"branching {name}", f"Starting {name} from your box", progress):
+            return branch(self._directory, self._driver, name)
 
     @contextmanager
     def _changing(self, doing: str, title: str, progress: Progress | None) -> Iterator[None]:

@@ -47,6 +47,7 @@ def reserve(
     names: Sequence[str],
     *,
     clear: Callable[[list[InstanceDir]], None],
+    each_mb: float = 0.0,
 ) -> list[InstanceDir]:
     """Take names and numbers for machines that this process is about to create.
 
@@ -57,6 +58,7 @@ def reserve(
         prefix: the first three parts of their addresses.
         names: theirs.
         clear: removes what was left of machines whose creators have gone.
+        each_mb: as ``quota.require`` takes it.
 
     Raises:
         UsageError: a name can't be one, or is taken.
@@ -71,7 +73,7 @@ def reserve(
             if name in known:
                 what, instead = f"There is a machine {name!r} already.", f'machines.find("{name}"), or machines.delete("{name}")'
                 raise UsageError(what, "A name belongs to one machine.", instead)
-        quota.require(installation, backend, len(known), len(names))
+        quota.require(installation, backend, len(known), len(names), each_mb)
         used = {record.number for record in known.values()}
         free = [number for number in range(FIRST_NUMBER, END_NUMBER) if number not in used]
         directories = [InstanceDir(installation, backend, name, number) for name, number in zip(names, free, strict=False)]

@@ -18,7 +18,7 @@ QUOTA_VARIABLE = "COURSE_MACHINES"
 GROUPS = Path("/sys/fs/cgroup")
 
 
-def require(installation: Installation, backend: str, there: int, more: int) -> None:
+def require(installation: Installation, backend: str, there: int, more: int, each_mb: float = 0.0) -> None:
     """Make sure that more machines are allowed.
 
     Args:
@@ -26,6 +26,7 @@ def require(installation: Installation, backend: str, there: int, more: int) -> 
         backend: what is to run them.
         there: how many there are.
         more: how many are to come.
+        each_mb: the memory that each of them takes, in MB; what one takes that runs something small, where that is not known.
 
     Raises:
         UsageError: the variable that sets the quota holds no number.
@@ -45,10 +46,10 @@ def require(installation: Installation, backend: str, there: int, more: int) -> 
     record, runs = box_record(installation), BACKENDS[backend]
     if record and record.backend == backend and not runs.is_local(record.origin):
         return
-    free, need = free_mb(), runs.cost_mb * more
+    free, need = free_mb(), (each_mb or runs.cost_mb) * more
     if need > free:
         raise CourseError(
-            f"The quota allows no more machines: {more} more need {need} MB of memory.", f"{free:.0f} MB are free on this computer.",
+            f"The quota allows no more machines: {more} more need {need:.0f} MB of memory.", f"{free:.0f} MB are free on this computer.",
             "machines.delete(…), or close some programs",
         )  # fmt: skip
 

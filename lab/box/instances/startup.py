@@ -6,15 +6,16 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from lab.box.channel.identity import new_identity
 from lab.box.core import processes
 from lab.box.core.installation import lock
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.processes import Process
-from lab.box.core.record import Record
+from lab.box.core.record import Launched, Record
 from lab.box.drivers.base import Driver
 from lab.box.errors import WaitTimeout
 from lab.box.wait import wait_for
@@ -23,7 +24,13 @@ READY_TIMEOUT_S = 90
 
 
 def start(
-    driver: Driver, directory: InstanceDir, *, name: str = "", peers: Mapping[str, str] | None = None, checkpoint: str = ""
+    driver: Driver,
+    directory: InstanceDir,
+    *,
+    name: str = "",
+    peers: Mapping[str, str] | None = None,
+    checkpoint: str = "",
+    original: Driver | None = None,
 ) -> Record:
     """Start a machine, give it an identity, and wait until it can be used: the engine of the box, commands on a machine beside it.
 
@@ -35,6 +42,7 @@ def start(
         name: the host name of a box that goes on from a checkpoint; without one it gets a new one.
         peers: addresses by name of all machines on the segment, for a machine that is beside the box.
         checkpoint: go on from there; without one the machine is pristine.
+        original: of a running machine, of which this one is to be a copy.
 
     Returns:
         Its record, with ``ready_s``.
@@ -45,20 +53,18 @@ def start(
     """
     name = directory.name if not directory.is_box else name or f"box-{secrets.token_hex(2)}"
     try:
-        return _start(driver, directory, name, dict(peers or {}), checkpoint)
+        launch = partial(driver.launch, name, checkpoint, original)
+        return _start(driver, directory, name, dict(peers or {}), launch)
     except BaseException:
         end(driver, directory)
         raise
 
 
-def _start(driver: Driver, directory: InstanceDir, name: str, peers: dict[str, str], checkpoint: str) -> Record:
+def _start(driver: Driver, directory: InstanceDir, name: str, peers: dict[str, str], launch: Callable[[], Launched]) -> Record:
     began = time.monotonic()
     directory.create()
     number = 0 if directory.is_box else directory.number
-    record = Record(
-        name, directory.backend, driver.origin, driver.launch(name, checkpoint), Process.of(os.getpid()), number=number,
-        address=peers.get(name, ""),
-    )  # fmt: skip
+    record = Record(name, directory.backend, driver.origin, launch(), Process.of(os.getpid()), number=number, address=peers.get(name, ""))
     directory.save(record)
     identity = new_identity(directory.installation, directory.sockets, name, own_kernel=driver.features.own_kernel)
     relay_socket, log = directory.sockets / "dial.sock", directory.log

@@ -11,7 +11,7 @@ from lab.box.channel.access import Access
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.processes import Process
 from lab.box.core.record import Launched, Origin
-from lab.box.drivers.base import Checkpoint, Features
+from lab.box.drivers.base import Checkpoint, Driver, Features
 from lab.box.drivers.container import engine, network, node
 from lab.box.drivers.container.image import image_of
 from lab.box.errors import BoxNotRunning, CourseError, NotOnThisBackend
@@ -38,7 +38,7 @@ class ContainerDriver:
         self.origin, self.access = origin, Access(directory.sockets)
         self._directory, self._environment = directory, origin.engine
 
-    def launch(self, name: str, checkpoint: str = "") -> Launched:
+    def launch(self, name: str, checkpoint: str = "", original: Driver | None = None) -> Launched:
         """Run a pristine container, and a relay into it.
 
         Raises:
@@ -47,6 +47,8 @@ class ContainerDriver:
         """
         if checkpoint:
             self.require_checkpoint(checkpoint)
+        if original:
+            raise _no_checkpoints(f"There can be no second {name} that goes on from here.")
         installation, image = self._directory.installation, image_of(self.origin.recipe)
         with closing(engine.client(self._environment)) as outer:
             connected = self._network(outer)

@@ -173,6 +173,17 @@ class Checkpoints:
             scratch.unlink(missing_ok=True)
             scratch_note.unlink(missing_ok=True)
 
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Mark the machine as one that is being saved, so that it goes on also where whoever saves it is killed."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        mark = self._directory / "copying.partial"
+        mark.touch()
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
+
     def unfinished(self) -> list[Path]:
         """What somebody left who was killed while saving: the machine may then still be stopped."""
         return list(self._directory.glob("*.partial*"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access, start_relay
@@ -13,7 +16,7 @@ from lab.box.core import processes
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.processes import Process
 from lab.box.core.record import Launched, Origin
-from lab.box.drivers.base import Checkpoint, Features
+from lab.box.drivers.base import Checkpoint, Driver, Features
 from lab.box.drivers.microvm import network
 from lab.box.drivers.microvm.checkpoint import Checkpoints
 from lab.box.drivers.microvm.qemu import VirtualMachine
@@ -49,14 +52,14 @@ class MicrovmDriver:
             self._directory.console, self.origin.accelerator, switch=network.switch_socket(installation),
         )  # fmt: skip
 
-    def launch(self, name: str, checkpoint: str = "") -> Launched:  # noqa: ARG002  (its agent is told the name)
-        """Start QEMU and a relay: a pristine clone, a machine that boots, or one that goes on from a checkpoint.
+    def launch(self, name: str, checkpoint: str = "", original: Driver | None = None) -> Launched:  # noqa: ARG002  (its agent is told the name)
+        """Start QEMU and a relay: a pristine clone, a machine that boots, one that goes on from a checkpoint, or a copy of one that runs.
 
         Raises:
             UsageError: there is no such checkpoint, or it does not fit.
             CourseError: there is nothing to clone it from, or QEMU did not start.
         """
-        with self._saved_state(checkpoint) as incoming:
+        with self._copied(original) if isinstance(original, MicrovmDriver) else self._saved_state(checkpoint) as incoming:
             try:
                 relay = self.start_relay()
                 began = time.monotonic()
@@ -79,6 +82,33 @@ class MicrovmDriver:
             self.require_pristine()
             with self._template.state.open("rb") as saved:
                 yield saved.fileno()
+
+    @contextmanager
+    def _copied(self, original: MicrovmDriver) -> Iterator[int]:
+        """A descriptor from which the state of another machine can be read; that one stands still meanwhile."""
+        reading, writing = os.pipe()
+
+        def copy() -> None:
+            with open(writing, "wb") as pipe:  # noqa: PTH123  (a descriptor is no path)
+                original.write_state(pipe)
+
+        with ThreadPoolExecutor(1) as pool:
+            copying = pool.submit(copy)
+            try:
+                yield reading
+                copying.result()
+            finally:
+                os.close(reading)  # whoever writes would wait for ever for somebody who has ended
+
+    def write_state(self, out: IO[bytes]) -> None:
+        """Write the machine's memory and the state of its devices: it stands still meanwhile, and is then told what time it is.
+
+        Raises:
+            CourseError: it could not be written.
+        """
+        with self._checkpoints.saving():
+            self._vm.save(out, stopped=False)
+        self.access.control({"time": time.time()})
 
     def require_pristine(self) -> None:
         """Make sure that the template is there.
