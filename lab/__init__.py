@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from lab.widgets.load import load
     from lab.widgets.meters import meters
     from lab.widgets.predict import predict, recall
+    from lab.widgets.save_button import save_button
     from lab.widgets.topology import show as topology
 
-__all__ = ["boot", "connect", "load", "load_ipython_extension", "machines", "meters", "predict", "recall", "topology"]
+__all__ = ["boot", "connect", "load", "load_ipython_extension", "machines", "meters", "predict", "recall", "save_button", "topology"]
 HOMES = {
     "boot": ("lab.widgets.console", "boot"),
     "connect": ("lab.box", "connect"),
@@ -26,6 +27,7 @@ HOMES = {
     "meters": ("lab.widgets.meters", "meters"),
     "predict": ("lab.widgets.predict", "predict"),
     "recall": ("lab.widgets.predict", "recall"),
+    "save_button": ("lab.widgets.save_button", "save_button"),
     "topology": ("lab.widgets.topology", "show"),
 }
 """The module of each name, and what the name is called there; empty where the name stands for the module itself."""

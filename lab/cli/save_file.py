@@ -22,12 +22,8 @@ def save(file: SaveFile, box: WithBox = False, notebooks: NotebookFolder = CHECK
 
     saved = write(file.expanduser().absolute(), notebooks, box=box, progress=Steps())
     out.print(f"Saved: {saved.path} ({saved.size_mb:.1f} MB)", markup=False)
-    out.print(f"It has {saved.files} files, {saved.predictions} predictions, {saved.tasks} tasks{_and_box(saved.box)}.", markup=False)
+    out.print(f"It has {saved.described}.", markup=False)
     out.print(f"To go on elsewhere: course load {saved.path.name}", markup=False)
-
-
-def _and_box(name: str) -> str:
-    return f", and {name} as it is now; machines beside it stay here" if name else ""
 
 
 def load(file: Source) -> None:

@@ -131,6 +131,15 @@ class Archive:
             raise CourseError(f"{self._path} could not be unpacked.", f"{error.strerror}.", f"df -h {into}") from None
 
 
+def is_save_file(path: Path) -> bool:
+    """Whether a file is one: it holds what such a file says of itself."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return CONTENTS in file.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        return False
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 

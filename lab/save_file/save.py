@@ -37,13 +37,20 @@ class Saved:
     tasks: int
     box: str
 
+    @property
+    def described(self) -> str:
+        """What is in it, in words."""
+        counted = {"file": self.files, "prediction": self.predictions, "task": self.tasks}
+        parts = [f"{number} {what}{'' if number == 1 else 's'}" for what, number in counted.items()]
+        return ", ".join([*parts, f"and {self.box} as it is now (machines beside it stay here)"] if self.box else parts)
+
 
 def save(path: Path, notebooks: Path, *, box: bool = False, progress: Progress | None = None) -> Saved:
     """Save the notebooks, the predictions, the progress and, if wanted, the box as it is now, processes and all.
 
     Args:
         path: of the file; nothing is there yet.
-        notebooks: the folder that has them; what is hidden in it is left out.
+        notebooks: the folder that has them; what is hidden in it is left out, and so are other save files.
         box: the running box, too, which goes on; the machines beside it stay here.
         progress: shows the steps.
 
@@ -88,7 +95,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
             continue
         seen.add(real)
         for file in (Path(where) / name for name in sorted(files) if not name.startswith(".")):
-            if not file.is_file():
+            if not file.is_file() or (file.suffix == ".zip" and archive.is_save_file(file)):
                 continue
             count, size = count + 1, size + file.stat().st_size
             if count > MOST_FILES or size > MOST_NOTEBOOKS_MB * MB:
