@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from lab.box.core import graded
 from lab.box.errors import CourseError, UsageError
 
 FORMAT = 1
@@ -50,6 +52,15 @@ class Contents:
     files: int
     box: bool
     backend: str
+
+
+@contextmanager
+def scratch_directory() -> Iterator[Path]:
+    """A directory for what is on its way, for the time of a ``with`` block; what a killed command left of one goes with ``course down``."""
+    boxes = graded.installation().boxes
+    boxes.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="on-its-way-", dir=boxes) as directory:
+        yield Path(directory)
 
 
 def write(path: Path, files: Mapping[str, Path], record: str, box: Path | None = None, backend: str = "") -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from lab.box.core.installation import private_directory
 from lab.box.core.progress import Progress, Quiet
 from lab.box.errors import BoxNotRunning, CourseError, NotOnThisBackend, UsageError
 from lab.box.instances.box import Box
-from lab.save_file.archive import CHUNK, LARGEST_MB, MB, Archive, opened
+from lab.save_file.archive import CHUNK, LARGEST_MB, MB, Archive, opened, scratch_directory
 
 BEFORE = "before-load"
 """The checkpoint of the box whose place another one takes."""
@@ -67,9 +66,9 @@ def load(source: str, progress: Progress | None = None) -> Loaded:
     steps = Quiet() if progress is None else progress
     root = graded.installation().root
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(unquote(urlsplit(source).path)).stem).strip("-")[:30] or "loaded"
-    with tempfile.TemporaryDirectory(dir=root) as scratch, _local(source, Path(scratch), steps) as path, opened(path) as file:
+    with scratch_directory() as scratch, _local(source, scratch, steps) as path, opened(path) as file:
         with steps.step("Unpacking"):
-            unpacked, box = Path(scratch) / "notebooks", Path(scratch) / "box"
+            unpacked, box = scratch / "notebooks", scratch / "box"
             for directory in (unpacked, box):
                 directory.mkdir()
             file.unpack_notebooks(unpacked)

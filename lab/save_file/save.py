@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import learner_record
 from lab.box import lifecycle
-from lab.box.core import graded
 from lab.box.core.progress import Progress, Quiet
 from lab.box.errors import UsageError
 from lab.save_file import archive
@@ -66,8 +64,8 @@ def save(path: Path, notebooks: Path, *, box: bool = False, progress: Progress |
         raise UsageError(f"{path} can't be a new save file.", why, "course save ANOTHER-NAME")
     files = dict(_files(notebooks))
     record = learner_record.read()
-    with tempfile.TemporaryDirectory(dir=graded.installation().root) as scratch:
-        directory = Path(scratch) if box else None
+    with archive.scratch_directory() as scratch:
+        directory = scratch if box else None
         name = backend = ""
         if directory:
             there = lifecycle.current()

@@ -72,7 +72,7 @@ def test_it_goes_on_elsewhere(saved: Path, elsewhere: Installation) -> None:
     assert again.box.sh("cat /root/theirs").code
     again.box.rewind(BEFORE)
     assert again.box.sh("cat /root/theirs").stdout == "theirs\n"
-    assert not [path for path in elsewhere.root.iterdir() if path.name.startswith("tmp")]
+    assert not list(elsewhere.boxes.glob("on-its-way-*"))
 
 
 @pytest.mark.full
