@@ -15,6 +15,7 @@ from autograder.panel import Panel
 from autograder.progress_view import ProgressView
 from lab.widgets.meters import Meters
 from lab.widgets.predict import Prediction
+from lab.widgets.save_button import SaveButton
 from lab.widgets.topology import TopologyView
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ MAKERS: Mapping[str, type[Widget]] = {
     "predict": Prediction,
     "progress": ProgressView,
     "recall": Prediction,
+    "save_button": SaveButton,
     "topology": TopologyView,
     "watch": Panel,
 }

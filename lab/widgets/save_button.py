@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import ipywidgets
@@ -33,6 +34,9 @@ class SaveButton(ipywidgets.VBox):  # type: ignore[misc]
     def said(self) -> str:
         """What is said below the button, as HTML."""
         return "".join(one["data"]["text/html"] for one in self._said.outputs)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return {**super()._repr_mimebundle_(**options), "text/plain": "To save your work without a browser: course save FILE"}
 
     def _say(self, html: str) -> None:
         """Show something below the button: as a cell's output, because there JupyterLab knows where a link to a file leads."""
