@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def connect() -> Machine:
     """The machine to work on: the current box; inside a box, that box itself; where nbgrader runs the notebook, a box of its own.
 
+    A box that is being started at this moment is waited for.
+
     Raises:
         BoxNotRunning: there is none; says how to get one.
         CourseError: the notebook's own box could not be had.
@@ -32,9 +34,9 @@ def connect() -> Machine:
         from lab.box.ephemeral import enter  # noqa: PLC0415
 
         return enter()
-    from lab.box.lifecycle import current  # noqa: PLC0415
+    from lab.box.lifecycle import awaited  # noqa: PLC0415
 
-    return current()
+    return awaited()
 
 
 __all__ = ["CourseError", "connect"]

@@ -98,6 +98,20 @@ def current(installation: Installation | None = None) -> Box:
     return _attach(installation, record)
 
 
+def awaited() -> Box:
+    """The box that runs; one that is being started at this moment is waited for, and a line says so.
+
+    Raises:
+        BoxNotRunning: there is none.
+    """
+    try:
+        return current()
+    except BoxNotRunning:
+        installation = graded.installation()
+        with installation.keeping_the_box("looking for the box"):  # whoever starts one holds the lock
+            return current(installation)
+
+
 def down(installation: Installation | None = None, progress: Progress | None = None, *, forget: bool = False) -> None:
     """Remove the box, its checkpoints and logs, all machines beside it, all golden images, and what killed commands left.
 

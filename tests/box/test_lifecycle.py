@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,3 +46,29 @@ def test_taking_down_nothing_is_no_error_and_leaves_nothing(installation: Instal
     assert not runtime.exists()
     assert not leftover.exists()
     assert [path.name for path in installation.boxes.iterdir()] == [".life.lock"]
+
+
+def test_one_that_is_being_started_is_waited_for_and_a_line_says_so(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COURSE_STATE", str(installation.root))
+    held, started = threading.Event(), threading.Event()
+
+    def current(_: Installation | None = None) -> str:
+        if not started.is_set():
+            raise BoxNotRunning("There is no box.")
+        return "the box"
+
+    def start() -> None:
+        with installation.changing_the_box("starting the box"):
+            held.set()
+            time.sleep(0.5)
+            started.set()
+
+    monkeypatch.setattr(lifecycle, "current", current)
+    starting = threading.Thread(target=start)
+    starting.start()
+    held.wait()
+    assert lifecycle.awaited() == "the box"
+    starting.join()
+    assert "Waiting until another command has finished: starting the box" in capsys.readouterr().out

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,10 +85,10 @@ def test_a_start_that_fails_leaves_nothing(driver: FakeDriver, directory: Instan
     flaw(driver)  # type: ignore[operator]
     helper = None
 
-    def launch_a_helper(name: str, checkpoint: str = "") -> object:
+    def launch_a_helper(*what: Any) -> object:
         nonlocal helper
         helper = spawn([shutil.which("tail") or "tail", "-F", f"{directory.sockets}/helper"], directory.log)
-        return FakeDriver.launch(driver, name, checkpoint)
+        return FakeDriver.launch(driver, *what)
 
     driver.launch = launch_a_helper  # type: ignore[assignment, method-assign]
     with pytest.raises((CourseError, WaitTimeout)):
