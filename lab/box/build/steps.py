@@ -60,24 +60,23 @@ class Artefacts:
 
 
 def build(installation: Installation, progress: Progress) -> Artefacts:
-    """Everything that the current recipe names, made where it is missing.
+    """What the current recipe makes, made if it is missing; what it is made from is fetched and made only then.
 
     Raises:
         BuildError: a step failed; the steps before it are kept.
     """
     made = recipe.Recipe()
+    machine = installation.build / f"machine-{made.key}"
     with lock(installation.build, "build"):
-        fetched = _fetch(installation.build, made, progress)
-        images = _made(
-            installation.build / f"images-{made.images_key}",
-            lambda out: write_images(fetched["debs"], out / "images.tar", made.images_key),
-            progress,
-            "Making the course's images",
-        )
-        _made(
-            installation.build / f"machine-{made.key}", lambda out: _machine(out, fetched, images), progress,
-            "Making the root file system and its disk",
-        )  # fmt: skip
+        if not machine.exists():
+            fetched = _fetch(installation.build, made, progress)
+            images = _made(
+                installation.build / f"images-{made.images_key}",
+                lambda out: write_images(fetched["debs"], out / "images.tar", made.images_key),
+                progress,
+                "Making the course's images",
+            )
+            _made(machine, lambda out: _machine(out, fetched, images), progress, "Making the root file system and its disk")
     return Artefacts.of(installation, made.key)
 
 

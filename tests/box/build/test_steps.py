@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import shutil
 import subprocess
 import threading
 import time
@@ -126,6 +127,15 @@ def test_side_by_side_steps_finish_although_one_fails_early(workshop: Workshop, 
     with pytest.raises(BuildError, match="no wheels"):
         workshop.build()
     assert workshop.left == {"userland", "kernel", "wheels.partial"}
+
+
+def test_what_a_machine_was_made_from_is_not_needed_any_more(workshop: Workshop) -> None:
+    made = workshop.build()
+    for path in workshop.state.build.iterdir():
+        if path.is_dir() and path != made.disk.parent:
+            shutil.rmtree(path)
+    assert workshop.build() == made
+    assert workshop.ran == []
 
 
 def test_two_builds_at_once_share_the_work(workshop: Workshop) -> None:
