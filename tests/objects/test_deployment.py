@@ -251,6 +251,7 @@ def test_those_that_fail_together_are_tried_again_soon(it: Node) -> None:
     web = Deployment.apply(DEPLOYMENT.replace("app:v1", "late:v1").replace("replicas: 3", "replicas: 6"), it)
     with Controller(it) as controller:
         until("that to be said", lambda: "No such image: late:v1" in web.status().note, timeout_s=PATIENCE_S)
+        until("all six to have failed", lambda: not controller._beginning, timeout_s=PATIENCE_S)
         (failures,) = controller._failures.values()
         assert 1 <= len(failures) < 6  # six at once are one; each further try, one more
         it.machine.sh("docker tag app:v1 late:v1", check=True)
