@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from autograder.checks.deployments.background import Status, left_by_the_learner, missing
-from autograder.checks.deployments.survey import survey
+from autograder.checks.deployments.survey import IDLE_S, survey
 from autograder.checks.deployments.timeline import Moment
 from autograder.checks.deployments.update import (
     CLIENTS,
@@ -55,14 +55,14 @@ def rolling(machine: Machine, task: Task) -> Iterator[Fact]:
     with left_by_the_learner(machine, task) as program:
         with survey(machine, task, versions(task)) as seen:
             program.start(image=task.v1, replicas=task.replicas)
-            begun = seen.settled(complete(V1, task.replicas), FIRST_S, program)
+            begun = seen.settled(complete(V1, task.replicas), FIRST_S, program, MOST_S + IDLE_S)
             yield _complete(V1, task, begun, seen.now, program.status)
         if not begun:
             return
         program.kill()
         with survey(machine, task, versions(task), CLIENTS) as seen:
             program.start(image=task.v2, replicas=task.replicas)
-            done = seen.settled(complete(V2, task.replicas), UPDATE_S, program)
+            done = seen.settled(complete(V2, task.replicas), UPDATE_S, program, MOST_S + IDLE_S)
             yield _complete(V2, task, done, seen.now, program.status)
             timeline = seen.since(0)
     tried = any(one.version == V2 for one in timeline.everyone)

@@ -53,13 +53,14 @@ class Survey:
         whole = read(self._machine.sh(f"cat {self._path}").stdout.splitlines(), self._images)
         return Timeline([moment for moment in whole.moments if moment.at >= at], whole.requests)
 
-    def settled(self, wanted: Callable[[Moment], bool], timeout_s: float, program: Program) -> bool:
+    def settled(self, wanted: Callable[[Moment], bool], timeout_s: float, program: Program, idle_s: float = IDLE_S) -> bool:
         """Whether it is as wanted in time, and stays so for a while, with the same copies.
 
         Args:
             wanted: says whether a moment is as it should be.
             timeout_s: seconds until it is given up.
             program: that is at work; where it has ended, what does not change any more is given up early.
+            idle_s: seconds without a change until then: longer than a copy needs to get ready.
         """
         last = self.now
         changed = last.at + EVERY_S  # what was seen before this call does not count
@@ -70,7 +71,7 @@ class Survey:
                 changed = moment.at
             last = moment
             still_s = moment.at - changed
-            return (still_s >= HOLD_S and wanted(moment)) or (still_s >= IDLE_S and program.status.code is not None)
+            return (still_s >= HOLD_S and wanted(moment)) or (still_s >= idle_s and program.status.code is not None)
 
         seen = look_until("the copies", over, lambda: self.now, timeout_s=timeout_s + HOLD_S, every_s=EVERY_S)
         return wanted(seen) and seen.at - changed >= HOLD_S
