@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -59,11 +60,16 @@ def free_mb() -> float:
     return min([psutil.virtual_memory().available / 1e6, *_left_in_group(GROUPS)])
 
 
-def _left_in_group(group: Path) -> list[float]:
-    """What a control group allows beyond what is used and can't be dropped; nothing where it sets no limit."""
-    try:
-        limit, used = int((group / "memory.max").read_text()), int((group / "memory.current").read_text())
-        kept = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        return [(limit - used + int(kept["inactive_file"])) / 1e6]
-    except (OSError, ValueError, KeyError):
-        return []
+def _left_in_group(groups: Path) -> list[float]:
+    """What a control group, of either version, allows beyond what is used and can't be dropped; nothing where it sets no limit."""
+    versions = (
+        (groups, "memory.max", "memory.current", "inactive_file"),
+        (groups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    )
+    left = []
+    for group, most, now, dropped in versions:
+        with suppress(OSError, ValueError, KeyError):
+            limit, used = int((group / most).read_text()), int((group / now).read_text())
+            kept = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+            left.append((limit - used + int(kept[dropped])) / 1e6)
+    return left

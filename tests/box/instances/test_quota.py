@@ -67,3 +67,14 @@ def test_a_group_that_sets_no_limit_leaves_the_computers_memory(tmp_path: Path) 
     (tmp_path / "memory.current").write_text("900000000\n")
     (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 200000000\n")
     assert quota._left_in_group(tmp_path) == [300.0]
+
+
+def test_a_limit_of_the_older_control_groups_counts_as_well(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    for name, text in {
+        "limit_in_bytes": "2000000000\n",
+        "usage_in_bytes": "1500000000\n",
+        "stat": "cache 1\ntotal_inactive_file 100000000\n",
+    }.items():
+        (tmp_path / f"memory/memory.{name}").write_text(text)
+    assert quota._left_in_group(tmp_path) == [600.0]
