@@ -30,7 +30,9 @@ from lab.report import table
 TIMEOUT_S = 1.0
 """Seconds after which a connection that nobody has answered counts as silent."""
 SIGNS = {OPEN: "yes", REFUSED: "refused", SILENT: "silent", NO_WAY: "no way"}
-SIGNS_SAY = "silent: nobody answers, as where a rule drops it   refused: nobody is there, or a rule says so   no way: no route leads there"
+SIGNS_SAY = (
+    "silent: nobody answers, as where a rule drops it", "refused: nobody is there, or a rule says so", "no way: no route leads there",
+)  # fmt: skip
 OWN_ADDRESSES = "ip -o -4 addr show scope global | awk '{print $4}' | cut -d/ -f1"
 TRY = "python3 -I -S /dev/fd/9 9<<'END_OF_PROGRAM'\n{program}\nEND_OF_PROGRAM"
 
@@ -79,7 +81,7 @@ class Reach:
         if not self.doors:
             return "Nobody listens on a port that others could see."
         rows = [(by, *(SIGNS[word] for word in words)) for by, words in self.tried.items()]
-        return f"{table(('from', *map(str, self.doors)), *rows)}\n{SIGNS_SAY}"
+        return f"{table(('from', *map(str, self.doors)), *rows)}\n{'   '.join(SIGNS_SAY)}"
 
     def _repr_html_(self) -> str:
         if not self.doors:
@@ -90,7 +92,7 @@ class Reach:
             for by, words in self.tried.items()
         )
         shown = f'<table aria-label="Who can connect to whom"><tr><th scope="col">from</th>{heads}</tr>{rows}</table>'
-        return f'<div style="overflow-x: auto" tabindex="0" role="region" aria-label="Table">{shown}</div><p>{SIGNS_SAY}</p>'
+        return f'<div style="overflow-x: auto" tabindex="0" role="region" aria-label="Table">{shown}</div><p>{"<br>".join(SIGNS_SAY)}</p>'
 
 
 def reach(machine: Machine, timeout_s: float = TIMEOUT_S, *, also: Mapping[str, str] | None = None) -> Reach:
