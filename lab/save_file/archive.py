@@ -63,6 +63,12 @@ def scratch_directory() -> Iterator[Path]:
         yield Path(directory)
 
 
+def unused(folder: Path, stem: str, suffix: str = "") -> Path:
+    """A place in a folder where nothing is yet: of this name, or with a number behind it."""
+    names = (f"{stem}{suffix}", *(f"{stem}-{number}{suffix}" for number in range(2, 10_000)))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
 def write(path: Path, files: Mapping[str, Path], record: str, box: Path | None = None, backend: str = "") -> None:
     """Write a save file; there is none where this fails.
 

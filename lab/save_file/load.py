@@ -20,7 +20,7 @@ from lab.box.core.installation import private_directory
 from lab.box.core.progress import Progress, Quiet
 from lab.box.errors import BoxNotRunning, CourseError, NotOnThisBackend, UsageError
 from lab.box.instances.box import Box
-from lab.save_file.archive import CHUNK, LARGEST_MB, MB, Archive, opened, scratch_directory
+from lab.save_file.archive import CHUNK, LARGEST_MB, MB, Archive, opened, scratch_directory, unused
 
 BEFORE = "before-load"
 """The checkpoint of the box whose place another one takes."""
@@ -75,7 +75,8 @@ def load(source: str, progress: Progress | None = None) -> Loaded:
             if file.contents.box:
                 file.unpack_box(box)
             record = _record(path, file)
-        notebooks = _new_folder(root / "loaded", name)
+        private_directory(root / "loaded")
+        notebooks = unused(root / "loaded", name)
         shutil.move(unpacked, notebooks)
         predictions, tasks = learner_record.take_over(record)
         there, why, before = _go_on(name, box, file.contents.backend, progress) if file.contents.box else (None, "", "")
@@ -115,13 +116,6 @@ def _record(path: Path, file: Archive) -> learner_record.LearnerRecord:
         raise CourseError(
             f"{path} is damaged.", f"What it has of predictions and tasks can't be read: {error}.", "get it once more"
         ) from None
-
-
-def _new_folder(below: Path, name: str) -> Path:
-    """A place for a folder that is not there yet."""
-    private_directory(below)
-    names = (name, *(f"{name}-{number}" for number in range(2, 10_000)))
-    return next(below / it for it in names if not (below / it).exists())
 
 
 @contextmanager

@@ -69,7 +69,8 @@ def save(path: Path, notebooks: Path, *, box: bool = False, progress: Progress |
         name = backend = ""
         if directory:
             there = lifecycle.current()
-            name, backend = there.status().name, there.status().backend
+            status = there.status()
+            name, backend = status.name, status.backend
             there.export(directory, progress)
         with steps.step(f"Writing {path.name}"):
             archive.write(path, files, learner_record.text_of(record), directory, backend)

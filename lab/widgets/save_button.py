@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import ipywidgets
 
-from lab.box.core.progress import Quiet
 from lab.box.errors import CourseError, NotOnThisBackend
+from lab.save_file.archive import unused
 from lab.save_file.save import Saved, save
 
 
@@ -46,7 +46,8 @@ class SaveButton(ipywidgets.VBox):  # type: ignore[misc]
         self.button.disabled = True
         self._say("Saving …")
         try:
-            self._say(_told(save(_unused(self._folder), self._folder, box=self.with_box.value, progress=Quiet())))
+            path = unused(self._folder, f"my-work-{time.strftime('%Y-%m-%d')}", ".zip")
+            self._say(_told(save(path, self._folder, box=self.with_box.value)))
         except CourseError as error:
             cure = "untick the box, and save the rest" if isinstance(error, NotOnThisBackend) else error.try_next
             self._say("<br>".join(map(escape, (error.what, error.why, f"Next: {cure}"))))
@@ -57,13 +58,6 @@ class SaveButton(ipywidgets.VBox):  # type: ignore[misc]
 def save_button() -> SaveButton:
     """A button that saves the notebooks of this folder, the predictions, the progress and, if wanted, the box; to be a cell's last line."""
     return SaveButton(Path.cwd())
-
-
-def _unused(folder: Path) -> Path:
-    """A name for a file that is not there yet."""
-    day = time.strftime("%Y-%m-%d")
-    names = (f"my-work-{day}.zip", *(f"my-work-{day}-{number}.zip" for number in range(2, 1000)))
-    return next(folder / name for name in names if not (folder / name).exists())
 
 
 def _told(saved: Saved) -> str:

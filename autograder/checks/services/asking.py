@@ -223,4 +223,5 @@ def by_host(answers: Sequence[Answer]) -> Counter[str]:
 
 def by_container(answers: Sequence[Answer], group: Sequence[Replica]) -> dict[str, int]:
     """How many of the answers came from each replica, by its container's name."""
-    return {it.container: by_host(answers)[it.host] for it in group}
+    answered = by_host(answers)
+    return {it.container: answered[it.host] for it in group}
