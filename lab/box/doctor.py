@@ -22,8 +22,7 @@ APT = "sudo apt-get install -y --no-install-recommends"
 BUILD_TOOLS = {
     "mmdebstrap": "mmdebstrap",
     "gpg": "gpg",
-    "fakeroot": "fakeroot",
-    "mke2fs": "e2fsprogs",
+    "mkfs.erofs": "erofs-utils",
     "cpio": "cpio",
     "dpkg-deb": "dpkg",
 }

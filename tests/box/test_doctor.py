@@ -126,9 +126,9 @@ def test_a_computer_that_has_nothing(computer: Computer, monkeypatch: pytest.Mon
 
 def test_a_program_off_the_path_of_ordinary_users_is_found(computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
     (computer.home / "sbin").mkdir()
-    (computer.home / "bin/mke2fs").rename(computer.home / "sbin/mke2fs")
+    (computer.home / "bin/dpkg-deb").rename(computer.home / "sbin/dpkg-deb")
     monkeypatch.setattr(host_tools, "SYSTEM_PATH", (str(computer.home / "sbin"),))
-    assert computer.findings()["mke2fs"].found == str(computer.home / "sbin/mke2fs")
+    assert computer.findings()["dpkg-deb"].found == str(computer.home / "sbin/dpkg-deb")
 
 
 MICROVM, CONTAINER = "QEMU 7.2 or later, for the microvm backend", "a Docker Engine, for the container backend"

@@ -23,7 +23,7 @@ FINDINGS = [
     Finding("Python 3.11 or later", ok=True, found="3.11.7"),
     Finding("room", ok=True, found=f"{LONG_PATH}: 79 GB free; 24.2 GB of memory available"),
     Finding("KVM, which makes it fast", ok=False, found="/dev/kvm is not there", mend="nothing to type: it is only slower", required=False),
-    Finding("mke2fs", ok=False, found="not installed", mend="sudo apt-get install -y --no-install-recommends e2fsprogs"),
+    Finding("mkfs.erofs", ok=False, found="not installed", mend="sudo apt-get install -y --no-install-recommends erofs-utils"),
 ]
 
 
@@ -43,8 +43,8 @@ def test_no_word_and_no_path_is_broken(width: int) -> None:
 def test_what_is_missing_is_said_and_how_to_get_it() -> None:
     printed = lines(FINDINGS, 80)
 
-    assert "MISSING  mke2fs: not installed" in printed
-    assert "         sudo apt-get install -y --no-install-recommends e2fsprogs" in printed
+    assert "MISSING  mkfs.erofs: not installed" in printed
+    assert "         sudo apt-get install -y --no-install-recommends erofs-utils" in printed
     assert "ok       Python 3.11 or later: 3.11.7" in printed
 
 

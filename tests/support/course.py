@@ -148,7 +148,7 @@ def own_state(built: Installation, name: str = "state", owner: int | None = None
         root = Path(home) / name
         for directory in (root / "templates", *(root / "build" / f"{step}-{key}" for step, key in steps.items())):
             directory.mkdir(parents=True)
-        for artefact in ("disk.ext4", "vmlinuz", "initramfs.gz"):
+        for artefact in ("disk.erofs", "vmlinuz", "initramfs.gz"):
             _link(built.build / f"machine-{made.key}" / artefact, root / "build" / f"machine-{made.key}" / artefact)
         for known in built.root.glob("*.json"):
             shutil.copy(known, root)

@@ -1,4 +1,4 @@
-"""Finding and running the programs of the computer that a box is built on: mmdebstrap, mke2fs, fakeroot and their like."""
+"""Finding and running the programs of the computer that a box is built on: mmdebstrap, mkfs.erofs and their like."""
 
 from __future__ import annotations
 

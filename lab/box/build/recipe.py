@@ -30,7 +30,7 @@ NETWORK = (
 CONVENIENCE = ("less", "nano", "jq", "strace", "lsof", "inotify-tools", "bash-completion", "netbase")
 FOR_IMAGES = ("catatonit", "haproxy")
 
-BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio-rng", "overlay")
+BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio-rng", "erofs", "overlay")
 """What the kernel needs before it has a root file system, or can't ask for later."""
 
 SERVICE_MODULES = (

@@ -12,9 +12,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Artefacts:
     def of(cls, installation: Installation, key: str) -> Artefacts:
         """Those of the recipe with this key, whether they are there or not."""
         home = installation.build / f"machine-{key}"
-        names = ("disk.ext4", "vmlinuz", "initramfs.gz", "root.tar", "images.tar")
+        names = ("disk.erofs", "vmlinuz", "initramfs.gz", "root.tar", "images.tar")
         return cls(key, *(home / name for name in names))
 
     def disk_hash(self) -> str:
@@ -67,7 +67,7 @@ def build(installation: Installation, progress: Progress) -> Artefacts:
     """
     made = recipe.Recipe()
     machine = installation.build / f"machine-{made.key}"
-    with lock(installation.build, "build"):
+    with lock(installation.build, "build"), usual_rights():
         if not machine.exists():
             fetched = _fetch(installation.build, made, progress)
             images = _made(
@@ -78,6 +78,16 @@ def build(installation: Installation, progress: Progress) -> Artefacts:
             )
             _made(machine, lambda out: _machine(out, fetched, images), progress, "Making the root file system and its disk")
     return Artefacts.of(installation, made.key)
+
+
+@contextmanager
+def usual_rights() -> Iterator[None]:
+    """What is made in a ``with`` block gets the usual rights of new files, whatever this user prefers: the box has them, too."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _fetch(build: Path, made: recipe.Recipe, progress: Progress) -> dict[str, Path]:
@@ -162,7 +172,7 @@ def _machine(out: Path, fetched: dict[str, Path], images: Path) -> None:
         tar.add(root, ".", filter=_owned_by_root)
     os.link(images / "images.tar", out / "images.tar")
     os.link(images / "images.tar", root / rootfs.IMAGES)
-    rootfs.write_disk(root, out / "disk.ext4")
+    rootfs.write_disk(root, out / "disk.erofs")
     for directory in ("root", "initramfs"):
         shutil.rmtree(out / directory)
 

@@ -32,7 +32,7 @@ class Workshop:
 
     @staticmethod
     def _artefacts(out: Path) -> list[Path]:
-        return [out / name for name in ("disk.ext4", "vmlinuz", "initramfs.gz", "root.tar", "images.tar")]
+        return [out / name for name in ("disk.erofs", "vmlinuz", "initramfs.gz", "root.tar", "images.tar")]
 
     def _run(self, name: str, *results: Path) -> None:
         self.ran.append(name)
