@@ -58,8 +58,11 @@ EXCLUDED_FROM_IMAGES = (
     "usr/lib/modules", "usr/lib/course/docker", IMAGES,
 )  # fmt: skip
 """What is a machine's own, or an engine's, or not on its disk: no golden image has it."""
+PACKAGES = f"usr/local/lib/python{recipe.PYTHON}/dist-packages"
+"""What a learner's kernel has."""
 UNNEEDED = (
-    f"usr/local/lib/python{recipe.PYTHON}/dist-packages/debugpy",  # the debugger's 150 modules would double a kernel's emulated start
+    f"{PACKAGES}/bin",  # off the PATH, and their first lines name the builder's Python
+    f"{PACKAGES}/debugpy",  # the debugger's 150 modules would double a kernel's emulated start
     "usr/share/doc",
     "usr/share/man",
     "usr/share/locale",
@@ -83,7 +86,7 @@ def finish(root: Path, wheels: Path, kernel: Path) -> None:
         wheels: Python packages for the learner's kernel.
         kernel: unpacked kernel package.
     """
-    shutil.copytree(wheels, root / "usr/local/lib" / f"python{recipe.PYTHON}" / "dist-packages", dirs_exist_ok=True)
+    shutil.copytree(wheels, root / PACKAGES, dirs_exist_ok=True, ignore=shutil.ignore_patterns("RECORD"))
     for directory in UNNEEDED:
         shutil.rmtree(root / directory, ignore_errors=True)
     _accounts(root)
@@ -162,9 +165,9 @@ def _names_and_links(root: Path) -> None:
     for name in ("environment", "subuid", "subgid"):
         (root / "etc" / name).touch()
     (root / "var/tmp").chmod(0o1777)
-    (root / "etc/hostname").write_text("box\n")
-    (root / "etc/resolv.conf").write_text("")
-    (root / "etc/fstab").write_text("")
+    for name, text in (("hostname", "box\n"), ("resolv.conf", ""), ("fstab", "")):
+        (root / "etc" / name).unlink(missing_ok=True)  # mmdebstrap copies the builder's
+        (root / "etc" / name).write_text(text)
 
 
 def _course_files(root: Path) -> None:
