@@ -11,58 +11,40 @@ import fcntl
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from lab.box.core.installation import Installation, private_directory
 from lab.box.errors import CourseError, UsageError
 from lab.box.wait import tail, wait_for
-from lab.cli.jupyterlab_process import SETTINGS
 
-WORKSPACE = "default-37a8.jupyterlab-workspace"
-"""The file in which JupyterLab keeps the layout of its window."""
-BOX_TERMINAL = [sys.executable, "-m", "lab.cli", "shell", "--stay"]
 START_TIMEOUT_S = 180
 END_TIMEOUT_S = 20
 
 
-def options(installation: Installation, notebooks: Path, exercises: Path, *, teacher: bool) -> list[str]:
-    """JupyterLab's command-line options for the course.  An option that the user typed comes later, and wins.
+def options(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Settings as options of JupyterLab's command line.  One that the user typed comes later, and wins.
 
     Args:
-        installation: the installation.
-        notebooks: the folder to open.
-        exercises: the nbgrader course.
-        teacher: nbgrader's formgrader is used; it works only when its course is inside the server's root directory.
+        settings: by class and name, as ``lab.jupyter.settings.chosen`` gives them.
     """
-    root = Path(os.path.commonpath([notebooks.resolve(), exercises.resolve()])) if teacher else notebooks
-    chosen = [
-        f"--ServerApp.root_dir={root}",
-        f"--ServerApp.preferred_dir={notebooks.resolve() if teacher else notebooks}",
-        f"--ServerApp.terminado_settings=shell_command={shlex.join(BOX_TERMINAL)}",
-        "--ServerKernelManager.transport=ipc",  # for its own kernels, not for those that the formgrader starts
-        f"--LabApp.app_settings_dir={SETTINGS}",
-        f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}",
-        f"--LabApp.workspaces_dir={_workspaces(installation)}",
-    ]
-    if not teacher:
-        chosen.append("--KernelSpecManager.allowed_kernelspecs=python3")  # the one in the box is for what runs notebooks
-    return [*chosen, "--allow-root"] if os.geteuid() == 0 else chosen
+    found = [f"--{kind}.{name}={_written(value)}" for kind, values in settings.items() for name, value in values.items()]
+    return [*found, "--allow-root"] if os.geteuid() == 0 else found
 
 
-def _workspaces(installation: Installation) -> Path:
-    """Where JupyterLab keeps the layout of the course's window, apart from the user's own; at first the table of contents is open."""
-    directory = installation.root / "workspaces"
-    private_directory(directory)
-    if not (directory / WORKSPACE).exists():
-        shutil.copy(SETTINGS / "workspace.json", directory / WORKSPACE)
-    return directory
+def _written(value: Any) -> str:
+    match value:
+        case Mapping():  # of one item, all of them
+            return "".join(f"{key}={shlex.join(item)}" for key, item in value.items())
+        case list() | set():
+            return "".join(value)
+        case _:
+            return str(value)
 
 
 def _empty_unless_another_writes(log: int) -> None:
@@ -78,7 +60,7 @@ class JupyterLab:
 
     Args:
         installation: the installation.
-        options: of the course, as ``options()`` makes them.
+        options: of the course, as ``options`` makes them.
         typed: JupyterLab's options that the user typed.
         exercises: the nbgrader course.
         docker_host: the address of the box's Docker Engine, for notebooks.

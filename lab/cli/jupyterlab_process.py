@@ -13,12 +13,9 @@ import threading
 import time
 from pathlib import Path
 
-END_TIMEOUT_S = 15
-SETTINGS = Path(__file__).parents[1] / "jupyter"
-"""JupyterLab's settings for the course, its extension with the box terminal, and the window's layout for the first time.
+from lab.jupyter.settings import profiles
 
-A folder ``learner`` there switches nbgrader's tools for teachers off, ``without-exchange`` its assignment list.
-"""
+END_TIMEOUT_S = 15
 
 
 def _end_with_parent() -> None:
@@ -43,11 +40,9 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from jupyterlab.labapp import main as jupyterlab  # noqa: PLC0415  (takes a second; see above)
 
-    if sys.argv.pop(1) == "learner":
-        profiles = ["learner"] if exchange_exists() else ["learner", "without-exchange"]
-        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
-            [*(str(SETTINGS / name) for name in profiles), os.environ["JUPYTER_CONFIG_PATH"]]
-        )
+    teacher = sys.argv.pop(1) == "teacher"
+    mine = profiles(teacher=teacher, exchange=teacher or exchange_exists())
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join([*map(str, mine), os.environ["JUPYTER_CONFIG_PATH"]])
     sys.argv[0] = "jupyter-lab"  # so that its messages bear the name that its documentation has
     jupyterlab()
 

@@ -14,6 +14,7 @@ from lab.box.core.installation import Installation
 from lab.box.errors import CourseError, UsageError
 from lab.cli.jupyterlab import JupyterLab, options
 from lab.cli.output import BackendName, Steps, out
+from lab.jupyter.settings import chosen
 
 CHECKOUT = Path(__file__).parents[2]
 NotebookFolder = Annotated[Path, typer.Option("--notebooks", help="The folder to open: a copy of the lessons, say.")]
@@ -38,7 +39,7 @@ def lab(
             f"{exercises} is not an nbgrader course.", "There is no nbgrader_config.py in it.", "course lab --exercises FOLDER"
         )
     box, installation = lifecycle.up(backend, Steps()), Installation.open()
-    wanted = options(installation, notebooks.absolute(), exercises.absolute(), teacher=teacher)
+    wanted = options(chosen(installation, notebooks.absolute(), exercises.absolute(), teacher=teacher))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     with JupyterLab(installation, wanted, context.args, exercises.absolute(), box.docker_host, teacher=teacher) as server:

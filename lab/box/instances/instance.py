@@ -10,6 +10,7 @@ from lab.box.core.instance_dir import InstanceDir
 from lab.box.drivers.base import Driver
 from lab.box.errors import BoxNotRunning
 from lab.box.instances import inventory, membership, startup
+from lab.box.instances.address import Address
 from lab.box.instances.remote import RemoteMachine
 from lab.box.wait import wait_for
 
@@ -98,7 +99,7 @@ class Instance(RemoteMachine):
         self._require_running()
         return super().ask_for_command()
 
-    def url(self, port: int) -> str:
+    def url(self, port: int) -> Address:
         """A web address on your computer that reaches a port of the machine; see ``Box.url``."""
         self._require_running()
         return super().url(port)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.box.channel.access import Access
 from lab.box.errors import CourseError
+from lab.box.instances.address import Address
 from lab.box.machine import Machine
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class RemoteMachine(Machine):
         """A connection to the agent's ``command``, through the relay."""
         return self._access.dial("command")
 
-    def url(self, port: int) -> str:
-        """A web address on your computer that reaches a port of the machine.
+    def url(self, port: int) -> Address:
+        """A web address on your computer that reaches a port of the machine; in a notebook it is a link.
 
         The address holds a password, because any user of the computer can connect to a port; browsers, curl and requests all understand it.
 
@@ -55,4 +56,4 @@ class RemoteMachine(Machine):
         """
         if not 0 < port < 1 << 16:
             raise CourseError(f"There is no port {port}.", "A TCP port is a number from 1 to 65535.", "box.url(8080)")
-        return self._access.ask(f"url {port}")
+        return Address(self._access.ask(f"url {port}"), f"{self._access.directory.name}/{port}/")
