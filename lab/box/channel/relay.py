@@ -23,6 +23,7 @@ import re
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,7 @@ CHANNEL_TIMEOUT_S = 20
 DIAL_EVERY_S = 0.005
 GREETING_S = 3
 CLOSE_S = 2
+CLOCK_EVERY_S, CLOCK_MOVED_S = 3.0, 1.0
 DENIED = (
     b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="box"\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n'
     b"This port belongs to somebody's box. Its owner's address for it, box.url(port), holds the password.\n"
@@ -195,8 +197,30 @@ async def serve(directory: Path, transport: dict[str, str | list[str]]) -> None:
             raise OSError(f"no greeting from the box through: {' '.join(transport['command'])}")
     relay = Relay(directory, mux)
     await relay.open()
+    clock = asyncio.ensure_future(keep_clock(mux)) if "unix" in transport else None  # a container has this computer's
     await ended.wait()
+    if clock:
+        clock.cancel()
     await relay.close()
+
+
+async def keep_clock(mux: Mux) -> None:
+    """Set a virtual machine's clock whenever this computer's was moved, or stood still with it: a lid that was closed stops both.
+
+    A machine counts its own seconds, as this computer's monotonic clock does; what the time of day gains on that one is what it misses.
+    """
+    gained = time.time() - time.monotonic()
+    while True:
+        await asyncio.sleep(CLOCK_EVERY_S)
+        now = time.time() - time.monotonic()
+        if abs(now - gained) > CLOCK_MOVED_S:
+            gained = now
+            with suppress(ConnectionError):  # the machine is about to end
+                stream = mux.open("control")
+                await stream.write(json.dumps({"time": time.time()}).encode())
+                stream.write_eof()
+                while await stream.read():
+                    pass
 
 
 def channel(read_fd: int, write_fd: int, ended: asyncio.Event) -> Mux:

@@ -525,3 +525,41 @@ def test_a_port_that_nobody_serves_ends_the_connection_and_a_browser_is_told(dir
 )
 def test_only_the_right_header_is_admitted_and_it_is_taken_out(head: bytes, passed: bytes) -> None:
     assert relay.without_password(head.replace(b"%s", GUARD), GUARD) == passed
+
+
+def test_a_clock_that_moved_is_set_on_the_machine_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, asked = 0.0, []
+    really = time.time
+    monkeypatch.setattr(relay, "CLOCK_EVERY_S", 0.01)
+    monkeypatch.setattr(relay.time, "time", lambda: really() + moved)
+
+    class Machine:
+        """Takes one request a stream."""
+
+        def open(self, target: str) -> Machine:
+            asked.append((target, b""))
+            return self
+
+        async def write(self, data: bytes) -> None:
+            asked[-1] = (asked[-1][0], data)
+
+        def write_eof(self) -> None:
+            pass
+
+        async def read(self) -> bytes:
+            return b""
+
+    async def scenario() -> None:
+        nonlocal moved
+        keeper = asyncio.ensure_future(relay.keep_clock(Machine()))
+        await asyncio.sleep(0.1)
+        assert asked == []
+        moved = 3600.0
+        await asyncio.sleep(0.2)
+        keeper.cancel()
+
+    run(scenario())
+
+    ((target, request),) = asked
+    assert target == "control"
+    assert json.loads(request)["time"] == pytest.approx(really() + 3600, abs=5)
