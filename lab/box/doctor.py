@@ -8,11 +8,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 from lab.box.build.host_tools import find_program
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir, box_record
+from lab.box.core.memory import free_mb
 from lab.box.drivers.base import Finding
 from lab.box.drivers.registry import BACKENDS, driver_of
 from lab.box.errors import CourseError
@@ -64,7 +63,7 @@ def _computer() -> Finding:
 
 def _room(installation: Installation) -> Finding:
     free = shutil.disk_usage(installation.root).free / 1e9
-    memory = psutil.virtual_memory().available / 1e9
+    memory = free_mb() / 1e3
     found = f"{installation.root}: {free:.0f} GB free; {memory:.1f} GB of memory available"
     built = installation.build.exists()
     if free < (1 if built else DISK_GB):

@@ -16,8 +16,11 @@ from lab.box.core.record import Record
 from lab.box.drivers import registry
 from lab.box.drivers.base import Checkpoint
 from lab.box.errors import BoxNotRunning, CourseError
-from lab.box.instances import membership, startup
+from lab.box.instances import membership, quota, startup
 from lab.box.instances.box import Box
+
+WHY_NOT = "why-no-box"
+"""The file that says why the last attempt to start a box failed: who started it may be nobody who reads, as in a session on Binder."""
 
 
 def up(wanted: str = registry.AUTO, progress: Progress | None = None, installation: Installation | None = None) -> Box:
@@ -39,7 +42,14 @@ def up(wanted: str = registry.AUTO, progress: Progress | None = None, installati
         if record and wanted in (registry.AUTO, record.backend):
             with suppress(BoxNotRunning):
                 return _attach(installation, record, resume=True)
-        return _start(installation, wanted, progress)
+        why_not = installation.root / WHY_NOT
+        why_not.unlink(missing_ok=True)
+        try:
+            return _start(installation, wanted, progress)
+        except CourseError as error:
+            with suppress(OSError):
+                why_not.write_text(f"{error.what} {error.why}")
+            raise
 
 
 def go_on(name: str, exported: Path, wanted: str, progress: Progress | None = None, installation: Installation | None = None) -> Box:
@@ -69,20 +79,32 @@ def _start(installation: Installation, wanted: str, progress: Progress, name: st
     saved = driver.adopt(name, exported) if exported else Checkpoint("")
     if box_record(installation) or (installation.runtime / "box").exists():
         _end(installation)
+    quota.require_memory(backend, origin)
     with progress.step("Starting your box"):
         startup.start(driver, directory, name=saved.hostname, checkpoint=saved.name)
     membership.rejoin_segment(installation)
     return Box(directory, driver)
 
 
-def prepare(progress: Progress, wanted: str = registry.AUTO, installation: Installation | None = None) -> None:
+def prepare(progress: Progress, wanted: str = registry.AUTO, installation: Installation | None = None, into: Path | None = None) -> None:
     """Make what a box on this computer runs from, and start none.
 
+    Args:
+        progress: shows the steps.
+        wanted: a backend's name, or ``auto``.
+        installation: the default one when not given.
+        into: a directory that gets a copy for ``prebuilt.VARIABLE``, which others can start boxes from.
+
     Raises:
+        NotOnThisBackend: such boxes run from nothing that could be copied.
         CourseError: a step failed; says why and what to do.
     """
     installation = installation or graded.installation()
-    registry.choose(installation, wanted).prepare(installation, progress)
+    backend = registry.choose(installation, wanted)
+    if into:
+        backend.pack(installation, into.absolute(), progress)
+    else:
+        backend.prepare(installation, progress)
 
 
 def current(installation: Installation | None = None) -> Box:
@@ -94,7 +116,11 @@ def current(installation: Installation | None = None) -> Box:
     installation = installation or graded.installation()
     record = box_record(installation)
     if not record:
-        raise BoxNotRunning("There is no box.", "None was started, or it was taken down.", "course up")
+        try:
+            why = f"The last attempt to start one has failed: {(installation.root / WHY_NOT).read_text()}"
+        except OSError:
+            why = "None was started, or it was taken down."
+        raise BoxNotRunning("There is no box.", why, "course up")
     return _attach(installation, record)
 
 
@@ -128,6 +154,7 @@ def down(installation: Installation | None = None, progress: Progress | None = N
     installation = installation or graded.installation()
     with installation.changing_the_box("taking the box down", progress):
         _end(installation, forget=forget)
+        (installation.root / WHY_NOT).unlink(missing_ok=True)
         if not any(psutil.pid_exists(int(server.stem.partition("-")[2])) for server in installation.jupyter.glob("jpserver-*.json")):
             shutil.rmtree(installation.jupyter, ignore_errors=True)
         for leftover in installation.boxes.iterdir():

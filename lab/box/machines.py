@@ -25,6 +25,7 @@ from lab.box.instances import golden_image, inventory, membership, quota, startu
 from lab.box.instances.instance import Instance
 from lab.box.machine import Machine
 
+BUSY = 1.5
 START_ENGINE = "(modprobe -a $(cat /etc/course/modules); rm -f /run/course/hold-containerd /run/course/hold-dockerd) > /dev/null 2>&1 &"
 
 
@@ -53,19 +54,24 @@ def fleet(*names: str, image: str = "", recipe: str = "", backend: str = "", pro
     return _create(names, image=image, recipe=recipe, cold=False, backend=backend, progress=progress)
 
 
-def require_room(more: int) -> None:
+def require_room(more: int, busy: float = 1.0) -> None:
     """Check that the quota and the free memory allow *more* machines on the box's backend; creates none.
+
+    Args:
+        more: how many.
+        busy: how many times the memory of a machine with something small on it each of them is to have.
 
     Raises:
         CourseError: the quota does not allow so many.
     """
     installation = _installation()
     box = _running_box(installation)
-    quota.require(installation, box.backend, len(inventory.all_records(installation)), more)
+    each_mb = registry.BACKENDS[box.backend].cost_mb * busy
+    quota.require(installation, box.backend, len(inventory.all_records(installation)), more, each_mb)
 
 
 def affordable(names: Sequence[str], least: int, otherwise: str) -> list[str]:
-    """The names for which machines can be had now: all of them or, where the quota refuses so many, the first ones.
+    """The names for which machines can be had now, to work as a lesson has them work: all or, where the quota refuses, the first ones.
 
     Args:
         names: of the machines that are wanted.
@@ -73,7 +79,7 @@ def affordable(names: Sequence[str], least: int, otherwise: str) -> list[str]:
         otherwise: a sentence that is then printed, after the reason: what the lesson does instead.
     """
     try:
-        require_room(len(names))
+        require_room(len(names), BUSY)
     except CourseError as refused:
         print(f"{refused.what} {refused.why}\n{otherwise}")  # noqa: T201
         return list(names[:least])

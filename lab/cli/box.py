@@ -6,6 +6,7 @@ import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,13 +23,17 @@ Forget = Annotated[bool, typer.Option("--forget", help="Also where the Docker en
 Stay = Annotated[bool, typer.Option("--stay", help="When the connection fails or ends, wait for Enter and connect again.")]
 MachineName = Annotated[str, typer.Argument(metavar="[MACHINE]", help="Such as web-1; without one, your box.", show_default=False)]
 BranchName = Annotated[str, typer.Argument(metavar="NAME", help="Such as plan-b.", show_default=False)]
+Into = Annotated[
+    Path | None,
+    typer.Option("--into", metavar="FOLDER", help="Copy it there, as small as can be: boxes start from it where COURSE_PREBUILT names it."),
+]
 SSH_FAILED = 255
 """The exit code of ``ssh`` when there is no connection, or no longer one."""
 
 
-def build() -> None:
+def build(backend: BackendName = "auto", into: Into = None) -> None:
     """Make what boxes run from.  ``up`` does it when needed; what was finished before an interruption is kept."""
-    lifecycle.prepare(Steps())
+    lifecycle.prepare(Steps(), backend, into=into)
 
 
 def up(backend: BackendName = "auto", as_json: AsJson = False) -> None:

@@ -52,7 +52,7 @@ class Computer:
 
 def roomy(monkeypatch: pytest.MonkeyPatch, free_gb: float, memory_gb: float) -> None:
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=free_gb * 1e9))
-    monkeypatch.setattr(doctor.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory_gb * 1e9))
+    monkeypatch.setattr(doctor, "free_mb", lambda: memory_gb * 1e3)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from lab.box import lifecycle
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.drivers.container import engine
-from lab.box.errors import BoxNotRunning
+from lab.box.errors import BoxNotRunning, CourseError
 
 NO_ENGINE = engine.Engine("here", why="No Docker engine is here.", try_next="start Docker")
 
@@ -35,6 +35,23 @@ def test_without_a_box_there_is_a_sentence(installation: Installation, record: s
     with pytest.raises(BoxNotRunning) as raised:
         lifecycle.current(installation)
     assert raised.value.try_next == "course up"
+
+
+def test_why_the_last_start_failed_is_told_until_one_succeeds_or_the_box_is_taken_down(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle.registry, "choose", lambda *_: (_ for _ in ()).throw(CourseError("No room.", "The disk is full.")))
+    with pytest.raises(CourseError, match="No room"):
+        lifecycle.up(installation=installation)
+
+    with pytest.raises(BoxNotRunning) as raised:
+        lifecycle.current(installation)
+    assert raised.value.why == "The last attempt to start one has failed: No room. The disk is full."
+
+    lifecycle.down(installation)
+    with pytest.raises(BoxNotRunning, match="There is no box") as raised:
+        lifecycle.current(installation)
+    assert "failed" not in raised.value.why
 
 
 def test_taking_down_nothing_is_no_error_and_leaves_nothing(installation: Installation) -> None:

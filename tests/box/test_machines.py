@@ -21,7 +21,7 @@ from lab import connect, machines
 from lab.box import lifecycle
 from lab.box.drivers.container.engine import MACHINE_LABEL, OWNER_LABEL
 from lab.box.errors import BoxNotRunning, CourseError, UsageError
-from lab.box.instances import inventory, quota
+from lab.box.instances import inventory
 from tests.support.course import course, traces, until
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def test_what_can_not_be_is_said(pair: list[Instance], wish: Callable[[], object
 
 def test_a_quota_counts_memory_too(pair: list[Instance], monkeypatch: pytest.MonkeyPatch) -> None:
     assert pair
-    monkeypatch.setattr(quota, "free_mb", lambda: 60.0)
+    monkeypatch.setattr("lab.box.core.memory.free_mb", lambda: 60.0)
     with pytest.raises(CourseError, match="quota allows no more machines"):
         machines.create("extra")
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from lab.box.build import host_tools, recipe, rootfs
 from lab.box.build.images import write_images
+from lab.box.core import prebuilt
 from lab.box.core.installation import Installation, lock
 from lab.box.core.progress import Progress
 from lab.box.errors import BuildError
@@ -68,6 +69,9 @@ def build(installation: Installation, progress: Progress) -> Artefacts:
     made = recipe.Recipe()
     machine = installation.build / f"machine-{made.key}"
     with lock(installation.build, "build"), usual_rights():
+        if not machine.exists() and (found := prebuilt.find("build", machine.name)):
+            machine.unlink(missing_ok=True)  # a link to where there was one before
+            machine.symlink_to(found)
         if not machine.exists():
             fetched = _fetch(installation.build, made, progress)
             images = _made(
@@ -88,6 +92,20 @@ def usual_rights() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def pack_build(made: Artefacts, into: Path) -> None:
+    """Copy what a virtual machine needs of a build into a directory, for ``prebuilt.VARIABLE``.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    there = into / made.disk.parent.name
+    shutil.rmtree(there, ignore_errors=True)
+    there.mkdir(parents=True)
+    made.disk_hash()
+    for file in (made.disk, made.disk.with_suffix(".sha256"), made.kernel, made.initramfs):
+        shutil.copy(file, there)
 
 
 def _fetch(build: Path, made: recipe.Recipe, progress: Progress) -> dict[str, Path]:

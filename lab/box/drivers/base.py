@@ -258,6 +258,14 @@ class Backend(Protocol):
             CourseError: a step failed; says why and what to do.
         """
 
+    def pack(self, installation: Installation, into: Path, progress: Progress) -> None:
+        """Make what machines are made from, and copy it into a directory, as small as can be, for ``prebuilt.VARIABLE``.
+
+        Raises:
+            NotOnThisBackend: its machines are made from nothing that could be copied.
+            CourseError: a step failed, for want of space, say.
+        """
+
     def driver(self, directory: InstanceDir, origin: Origin, *, boot: bool = False) -> Driver:
         """The driver of one machine.
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from pathlib import Path
 
-import psutil
-
+from lab.box.core import memory
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import box_record
+from lab.box.core.record import Origin
+from lab.box.drivers.base import Backend
 from lab.box.drivers.registry import BACKENDS
 from lab.box.errors import CourseError, UsageError
 
 DEFAULT_QUOTA = 5
 QUOTA_VARIABLE = "COURSE_MACHINES"
 """The variable that allows more machines, or fewer."""
-GROUPS = Path("/sys/fs/cgroup")
 
 
 def require(installation: Installation, backend: str, there: int, more: int, each_mb: float = 0.0) -> None:
@@ -47,29 +45,25 @@ def require(installation: Installation, backend: str, there: int, more: int, eac
     record, runs = box_record(installation), BACKENDS[backend]
     if record and record.backend == backend and not runs.is_local(record.origin):
         return
-    free, need = free_mb(), (each_mb or runs.cost_mb) * more
+    free, need = memory.free_mb(), (each_mb or runs.cost_mb) * more
     if need > free:
         raise CourseError(
             f"The quota allows no more machines: {more} more need {need:.0f} MB of memory.", f"{free:.0f} MB are free on this computer.",
-            "machines.delete(…), or close some programs",
+            "machines.delete(…), course reset if your box was rewound, or close some programs",
         )  # fmt: skip
 
 
-def free_mb() -> float:
-    """The memory that this process's computer, or the container that it is in, has to spare, in MB."""
-    return min([psutil.virtual_memory().available / 1e6, *_left_in_group(GROUPS)])
+def require_memory(backend: Backend, origin: Origin) -> None:
+    """Make sure that there is memory for a box.
 
+    Args:
+        backend: what is to run it.
+        origin: what it is to be made from.
 
-def _left_in_group(groups: Path) -> list[float]:
-    """What a control group, of either version, allows beyond what is used and can't be dropped; nothing where it sets no limit."""
-    versions = (
-        (groups, "memory.max", "memory.current", "inactive_file"),
-        (groups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    )
-    left = []
-    for group, most, now, dropped in versions:
-        with suppress(OSError, ValueError, KeyError):
-            limit, used = int((group / most).read_text()), int((group / now).read_text())
-            kept = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            left.append((limit - used + int(kept[dropped])) / 1e6)
-    return left
+    Raises:
+        CourseError: there is not enough.
+    """
+    free = memory.free_mb()
+    if backend.is_local(origin) and backend.cost_mb > free:
+        need = f"It takes {backend.cost_mb} MB and more, and {free:.0f} MB are free on this computer."
+        raise CourseError("There is not enough memory for a box.", need, "course up, once some programs are closed")

@@ -61,7 +61,7 @@ def test_one_that_does_not_start_costs_nothing(fresh: Box, monkeypatch: pytest.M
 
 @on_microvm
 def test_where_there_is_no_room_it_says_so(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.box.instances.quota.free_mb", lambda: 900.0)
+    monkeypatch.setattr("lab.box.core.memory.free_mb", lambda: 900.0)
     with pytest.raises(CourseError, match="1 more need 1178 MB of memory"):
         box.branch("plan-b")
     assert machines.all() == []

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.box.core import memory
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.record import Origin, Record
+from lab.box.drivers.registry import BACKENDS
 from lab.box.errors import CourseError, UsageError
 from lab.box.instances import quota
 
@@ -16,7 +18,7 @@ from lab.box.instances import quota
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
     monkeypatch.delenv(quota.QUOTA_VARIABLE, raising=False)
-    monkeypatch.setattr(quota, "free_mb", lambda: 10_000.0)
+    monkeypatch.setattr(memory, "free_mb", lambda: 10_000.0)
     return Installation(tmp_path)
 
 
@@ -47,34 +49,24 @@ def test_what_is_no_number_is_wrong_usage(installation: Installation, monkeypatc
 
 
 def test_memory_counts_by_what_a_machine_of_the_backend_takes(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quota, "free_mb", lambda: 400.0)
+    monkeypatch.setattr(memory, "free_mb", lambda: 400.0)
     quota.require(installation, "container", 0, 2)
     with pytest.raises(CourseError, match="1 more need 600 MB"):
         quota.require(installation, "microvm", 0, 1)
 
 
 def test_the_memory_of_another_computer_is_not_ours_to_count(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quota, "free_mb", lambda: 0.0)
+    monkeypatch.setattr(memory, "free_mb", lambda: 0.0)
     elsewhere = Origin("recipe", "native", {"DOCKER_HOST": "ssh://lab.example"})
     InstanceDir(installation, "container").save(Record("box-1234", "container", elsewhere))
     quota.require(installation, "container", 0, 1)
 
 
-def test_a_group_that_sets_no_limit_leaves_the_computers_memory(tmp_path: Path) -> None:
-    (tmp_path / "memory.max").write_text("max\n")
-    assert quota._left_in_group(tmp_path) == []
-    (tmp_path / "memory.max").write_text("1000000000\n")
-    (tmp_path / "memory.current").write_text("900000000\n")
-    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 200000000\n")
-    assert quota._left_in_group(tmp_path) == [300.0]
-
-
-def test_a_limit_of_the_older_control_groups_counts_as_well(tmp_path: Path) -> None:
-    (tmp_path / "memory").mkdir()
-    for name, text in {
-        "limit_in_bytes": "2000000000\n",
-        "usage_in_bytes": "1500000000\n",
-        "stat": "cache 1\ntotal_inactive_file 100000000\n",
-    }.items():
-        (tmp_path / f"memory/memory.{name}").write_text(text)
-    assert quota._left_in_group(tmp_path) == [600.0]
+def test_a_box_is_refused_where_there_is_no_memory_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    microvm, here = BACKENDS["microvm"], Origin("recipe", "tcg")
+    monkeypatch.setattr(memory, "free_mb", lambda: 700.0)
+    quota.require_memory(microvm, here)
+    monkeypatch.setattr(memory, "free_mb", lambda: 300.0)
+    with pytest.raises(CourseError, match="not enough memory for a box") as raised:
+        quota.require_memory(microvm, here)
+    assert "300 MB are free" in raised.value.why

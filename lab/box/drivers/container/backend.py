@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
+from typing import NoReturn
 
 from lab.box.build.steps import build
 from lab.box.core.installation import Installation
@@ -12,6 +14,7 @@ from lab.box.core.record import Origin, Record
 from lab.box.drivers.base import Finding, Unavailable
 from lab.box.drivers.container import engine, image, network
 from lab.box.drivers.container.driver import FEATURES, ContainerDriver
+from lab.box.errors import NotOnThisBackend
 
 
 class ContainerBackend:
@@ -56,6 +59,15 @@ class ContainerBackend:
         """Create the segment's network on the engine if it is missing; returns the start of its addresses, such as ``10.30.0``."""
         with closing(engine.client(origin.engine)) as outer:
             return network.address_on(network.segment(outer, installation), 0).rpartition(".")[0]
+
+    def pack(self, installation: Installation, into: Path, progress: Progress) -> NoReturn:  # noqa: ARG002
+        """Its machines are made from an image that the engine has.
+
+        Raises:
+            NotOnThisBackend: always.
+        """
+        why = "The image of a container box is the engine's; only virtual machines are made from files."
+        raise NotOnThisBackend("There is nothing to pack.", why, f"course build --into {into} --backend microvm")
 
     def is_local(self, origin: Origin) -> bool:
         """Whether the engine is on this computer."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from lab.box.build.steps import Artefacts, build
+from lab.box.build.steps import Artefacts, build, pack_build
 from lab.box.core.installation import Installation
 from lab.box.core.instance_dir import InstanceDir
 from lab.box.core.progress import Progress
@@ -12,6 +13,7 @@ from lab.box.core.record import Origin, Record
 from lab.box.drivers.base import Finding, Unavailable
 from lab.box.drivers.microvm import kvm, network, qemu, template
 from lab.box.drivers.microvm.driver import FEATURES, MicrovmDriver
+from lab.box.errors import BuildError
 
 APT = "sudo apt-get install -y --no-install-recommends qemu-system-x86"
 NEEDS_QEMU = "QEMU 7.2 or later, for the microvm backend"
@@ -25,7 +27,11 @@ class MicrovmBackend:
 
     name = "microvm"
     features = FEATURES
-    cost_mb = 600
+
+    @property
+    def cost_mb(self) -> int:
+        """Of a machine that runs something small; its cache of translated code is smaller on a small computer."""
+        return qemu.COST_MB - (qemu.CACHE_MB - qemu.cache_mb(beside=True))
 
     def unavailable(self, installation: Installation) -> Unavailable | None:  # noqa: ARG002  (others look there)
         """Why no virtual machine can run here; nothing where one can."""
@@ -60,6 +66,20 @@ class MicrovmBackend:
         else:
             accelerator = template.prepare(installation, artefacts, progress).accelerator
         return Origin(artefacts.key, accelerator)
+
+    def pack(self, installation: Installation, into: Path, progress: Progress) -> None:
+        """Copy what a session needs of the build and the template, the memory compressed.
+
+        Raises:
+            CourseError: a step failed, for want of space, say.
+        """
+        origin = self.prepare(installation, progress)
+        try:
+            with progress.step("Packing it"):
+                pack_build(Artefacts.of(installation, origin.recipe), into / "build")
+                template.pack(template.Template.of(installation, origin.recipe, origin.accelerator), into / "templates")
+        except OSError as error:
+            raise BuildError(f"The build could not be copied into {into}.", f"{error.strerror}.", f"df -h {into.parent}") from None
 
     def driver(self, directory: InstanceDir, origin: Origin, *, boot: bool = False) -> MicrovmDriver:
         """The driver of one virtual machine."""

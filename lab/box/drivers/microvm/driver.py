@@ -50,6 +50,7 @@ class MicrovmDriver:
         return VirtualMachine(
             Artefacts.of(installation, self.origin.recipe), None if self._boot else self._template.memory, self._directory.sockets,
             self._directory.console, self.origin.accelerator, switch=network.switch_socket(installation),
+            beside=not self._directory.is_box,
         )  # fmt: skip
 
     def launch(self, name: str, checkpoint: str = "", original: Driver | None = None) -> Launched:  # noqa: ARG002  (its agent is told the name)

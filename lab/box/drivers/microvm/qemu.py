@@ -28,6 +28,7 @@ from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_dela
 
 from lab.box.build import recipe
 from lab.box.build.steps import Artefacts
+from lab.box.core import memory
 from lab.box.core.installation import Installation
 from lab.box.core.processes import Process, spawn
 from lab.box.errors import CourseError, NoBackend
@@ -46,10 +47,18 @@ KERNEL_OPTIONS = (
 FIXED_ADDRESSES = " norandmaps"
 """For emulation: QEMU ties its translations to virtual addresses, so a program that lies elsewhere each time is translated each time, which
 takes most of a container's start.  It costs one of the mitigations inside the learner's own machine."""
-TB_CACHE_MB = 256
-"""QEMU's translation cache: larger is faster under emulation, and is paid in memory by every clone."""
+CACHE_MB, SMALL_CACHE_MB, SMALL_COMPUTER_MB = 256, 160, 4000
+"""QEMU's cache of translated code, which every emulated clone pays in memory.  The smaller one is for machines beside the box, on a
+computer with less memory than that.
+
+What a container's start runs fits into 160 MB.  Into 128 it does not: all is translated again each time, and a start takes twice as long;
+with 64 MB it takes three times as long.  A lesson runs more, and 160 MB were full every 20 seconds.
+"""
 IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 """Leave memory that lies in a shared file out of the saved state."""
+COST_MB = 600
+"""What a machine that runs something small takes, its cache full."""
+EMULATED = "tcg"
 LOAD_TIMEOUT_S, SAVE_TIMEOUT_S = 60, 600
 ASK_EVERY_S = 0.005
 logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())  # else it complains on stderr of what is also an exception
@@ -69,6 +78,7 @@ class VirtualMachine:
         accelerator: ``kvm`` or ``tcg``.
         writes_memory: it writes to *memory* itself, as a template does while it is made, and not to pages of its own.
         switch: the socket of the segment that it is on, which need not be there yet; without one it is alone.
+        beside: it is a machine beside the box.
     """
 
     artefacts: Artefacts
@@ -78,6 +88,7 @@ class VirtualMachine:
     accelerator: str
     writes_memory: bool = False
     switch: Path | None = None
+    beside: bool = False
 
     @property
     def agent(self) -> Path:
@@ -138,7 +149,7 @@ class VirtualMachine:
 
     def options(self) -> list[str]:
         """QEMU's command line, which is what the machine is made of."""
-        accelerator = "kvm" if self.accelerator == "kvm" else f"tcg,tb-size={TB_CACHE_MB}"
+        accelerator = "kvm" if self.accelerator == "kvm" else f"{EMULATED},tb-size={cache_mb(beside=self.beside)}"
         share = "on" if self.writes_memory else "off"
         kind = f"memory-backend-file,mem-path={_quoted(self.memory)},share={share}" if self.memory else "memory-backend-ram"
         kernel = KERNEL_OPTIONS + (" quiet" if self.memory else " course.cold") + ("" if self.accelerator == "kvm" else FIXED_ADDRESSES)
@@ -257,6 +268,11 @@ async def _until(predicate: Callable[[], Awaitable[bool]], timeout_s: float) -> 
         raise TimeoutError(f"QEMU was not ready within {timeout_s:g} s.") from None
 
 
+def cache_mb(*, beside: bool) -> int:
+    """The size of the cache of translated code, in MB, of a machine beside the box, or of the box."""
+    return SMALL_CACHE_MB if beside and memory.total_mb() < SMALL_COMPUTER_MB else CACHE_MB
+
+
 def _quoted(path: Path) -> str:
     """A path for one of QEMU's option lists, in which a comma is doubled."""
     return str(path).replace(",", ",,")
@@ -286,4 +302,5 @@ def hardware_key() -> str:
     """A name, 6 hex digits, for the hardware that this version of the course gives its virtual machines: a saved one fits no other."""
     nowhere = Path()
     example = VirtualMachine(Artefacts.of(Installation(nowhere), ""), nowhere, nowhere, nowhere, "tcg")
-    return hashlib.sha256("\0".join(example.options()).encode()).hexdigest()[:6]
+    made_of = [option for option in example.options() if not option.startswith(EMULATED)]  # its cache is no part of the machine
+    return hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:6]

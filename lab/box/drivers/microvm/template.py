@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.box.build import rootfs
+from lab.box.build import host_tools, rootfs
 from lab.box.build.steps import Artefacts
 from lab.box.channel.access import Access, start_relay
 from lab.box.channel.identity import new_identity
-from lab.box.core import processes
+from lab.box.core import prebuilt, processes
 from lab.box.core.installation import Installation, lock
 from lab.box.core.progress import Progress
 from lab.box.drivers.microvm import kvm
@@ -27,6 +27,11 @@ from lab.box.machine.command import Request, collect
 from lab.box.wait import wait_for
 
 COMMAND_S = 120
+PACKED_MEMORY, UNPACKED_MB = "memory.zst", "unpacked-mb"
+MB = 1 << 20
+SPARE_MB = 100
+"""What is left to others, JupyterLab for one, on a disk where a machine is unpacked."""
+PACK = ("-q", "-9", "--long=27")
 BOOT_TIMEOUT_S = {"kvm": 60, "tcg": 300}
 WARM_IMAGE = "app:v1"
 LOAD_IMAGES = f"docker load --quiet --input /{rootfs.IMAGES}"
@@ -72,7 +77,10 @@ def _template(installation: Installation, artefacts: Artefacts, accelerator: str
             scratch = out.with_name("partial")
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir()
-            _make(installation, artefacts, accelerator, scratch, progress)
+            if packed := prebuilt.find("templates", out.name):
+                _unpack(packed, scratch, progress)
+            else:
+                _make(installation, artefacts, accelerator, scratch, progress)
             scratch.rename(out)
     return made
 
@@ -94,6 +102,36 @@ def prepare(installation: Installation, artefacts: Artefacts, progress: Progress
         except CourseError as error:
             kvm.mark_broken(installation, f"the course's machine did not get ready under it: {error.what}")
     return _template(installation, artefacts, "tcg", progress)
+
+
+def pack(template: Template, into: Path) -> None:
+    """Copy a template into a directory, its memory compressed, for ``prebuilt.VARIABLE``.
+
+    Raises:
+        OSError: it could not be written.
+        BuildError: it could not be compressed.
+    """
+    there = into / template.name
+    shutil.rmtree(there, ignore_errors=True)
+    there.mkdir(parents=True)
+    shutil.copy(template.state, there)
+    host_tools.run("zstd", *PACK, template.memory, "-o", there / PACKED_MEMORY)
+    (there / UNPACKED_MB).write_text(f"{template.memory.stat().st_blocks * 512 // MB}\n")  # pages that nobody has used take no room
+
+
+def _unpack(packed: Path, out: Path, progress: Progress) -> None:
+    """Unpack a template.
+
+    Raises:
+        CourseError: there is no room for it.
+    """
+    need, free = int((packed / UNPACKED_MB).read_text()) + SPARE_MB, shutil.disk_usage(out).free // MB
+    if free < need:
+        why = f"It takes {need} MB in {out}, where {free} MB are free."
+        raise CourseError("There is no room to unpack your box.", why, f"du -sh {Path.home()}/*, to see what takes it; then course up")
+    with progress.step("Unpacking a machine that was built before"):
+        (out / "state").symlink_to(packed / "state")
+        host_tools.run("zstd", "-d", "-q", "--long=27", "--sparse", packed / PACKED_MEMORY, "-o", out / "memory")
 
 
 def _make(installation: Installation, artefacts: Artefacts, accelerator: str, out: Path, progress: Progress) -> None:
