@@ -19,7 +19,7 @@ BESIDE := -n 2 --dist loadscope --no-loadscope-reorder
 # Trust the certificate authorities that this computer trusts, as pip does; networks that inspect traffic bring their own.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help lab test test-full lint rubric bench lock clean packages-lab packages-test
+.PHONY: help lab test test-full test-binder lint rubric bench lock clean packages-lab packages-test packages-binder
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,10 +28,13 @@ lab: packages-lab .venv/.run ## a box, and JupyterLab with the lessons on it
 	@.venv/bin/course lab $(ARGS)
 
 test: packages-test .venv/.dev ## linters and tests
-	@$(PYTHON) -m pytest $(BESIDE) -m "not full" $(ARGS)
+	@$(PYTHON) -m pytest $(BESIDE) -m "not full and not binder" $(ARGS)
 
 test-full: packages-test .venv/.dev ## … and the slow ones
-	@$(PYTHON) -m pytest $(BESIDE) $(ARGS)
+	@$(PYTHON) -m pytest $(BESIDE) -m "not binder" $(ARGS)
+
+test-binder: packages-binder .venv/.dev ## a session as on Binder: its image, built by repo2docker, under its limits, in a browser
+	@$(PYTHON) -m pytest -n 0 -m binder tests/binder $(ARGS)
 
 lint: .venv/.dev ## linters alone
 	@tools/lint
@@ -57,6 +60,9 @@ packages-lab:
 
 packages-test:
 	@tools/system-packages test
+
+packages-binder:
+	@tools/system-packages binder
 
 # Stamps, each touched last, so that what was interrupted is done again.  The scripts in a virtual environment hold its own path: one that
 # was made elsewhere, and moved or copied here with the checkout, is made anew.

@@ -14,11 +14,10 @@ from playwright.sync_api import Page  # noqa: TC002  (a runtime import all the s
 from lab.box.wait import wait_for
 from tests.conftest import ROOT, Running
 from tests.support.course import until
-from tests.support.jupyter import OPEN_MS, chromium, jupyterlab, open_notebook, type_in_terminal
+from tests.support.jupyter import LAST_RAN, OPEN_MS, chromium, jupyterlab, open_notebook, type_in_terminal
 
 LESSON = "02_containers.ipynb"
 RUN_TIMEOUT_MS = 300_000
-LAST_RAN = r"() => /\[\d+\]/.test([...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].at(-1)?.textContent ?? '')"
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,8 @@ It runs in mount, network and PID namespaces of its own.  Its bridge, firewall r
 the first process of the PID namespace ends the engine, containerd and every container at once.  That process is told by the kernel to die
 with us, so even a killed test run leaves no process; the directory and control groups that it does leave are swept by the next run.
 
-There is no way out of its network: tests that pass here need no registry.
+There is no way out of its network: tests that pass here need no registry.  An engine that is to build images from Debian's packages gets
+one, by slirp4netns, which needs nothing of the host's own network.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 # The shell stays as the namespace's first process, to reap what containerd's shims leave.  A fresh /run hides the host's containerd, which
 # dockerd would use if it found it, and keeps its sockets and locks apart.
 FIRST_PROCESS = 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && $MOUNT_DATA && { "$@" & wait $!; }'
-NAMESPACES = ["setpriv", "--pdeathsig", "KILL"]
-NAMESPACES += ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "slave"]
+WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+NAMESPACES = [*WITH_US, "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "slave"]
 
 
 def answering_engine() -> str | None:
@@ -57,11 +58,12 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def private_engine(*, in_memory: bool = False) -> Iterator[str]:
+def private_engine(*, in_memory: bool = False, builds: bool = False) -> Iterator[str]:
     """Run an engine; the value is its address.
 
     Args:
         in_memory: what it stores is kept in memory, where there is enough of it: no test waits for a disk.
+        builds: it reaches what the host reaches, for builds that fetch packages.
 
     Raises:
         RuntimeError: it ended, or did not answer within 60 s; with the last lines of its log.
@@ -70,11 +72,16 @@ def private_engine(*, in_memory: bool = False) -> Iterator[str]:
         sweep()
         home = Path(tempfile.mkdtemp(prefix=PREFIX))
         held = _hold(home)
-    process = None
+    process = way_out = None
     try:
         process = _start(home, in_memory=in_memory and psutil.virtual_memory().available > ENOUGH_B)
-        yield _wait(home, process)
+        address = _wait(home, process)
+        way_out = _way_out(process) if builds else None
+        yield address
     finally:
+        if way_out:
+            way_out.kill()
+            way_out.wait()
         if process:
             _end(process)
         _remove(home)
@@ -125,6 +132,22 @@ def _start(home: Path, *, in_memory: bool) -> subprocess.Popen[bytes]:
             env=os.environ | {"PATH": _path(), "MOUNT_DATA": mount},
             start_new_session=True,  # Ctrl-C is for the tests, which then end it
         )
+
+
+def _way_out(engine: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """Connect an engine with what the host reaches, but not with the host itself."""
+    (first,) = psutil.Process(engine.pid).children()
+    ready, says_so = os.pipe()
+    command = ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={says_so}", str(first.pid), "tap0"]
+    process = subprocess.Popen(
+        [*WITH_US, *command], pass_fds=[says_so], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    os.close(says_so)
+    connected = os.read(ready, 1)
+    os.close(ready)
+    if not connected:
+        raise RuntimeError("slirp4netns did not connect the engine with the network.")
+    return process
 
 
 def _wait(home: Path, process: subprocess.Popen[bytes]) -> str:

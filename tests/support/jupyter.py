@@ -22,6 +22,8 @@ from tests.support.browser import CHROMIUM, FLAGS
 from tests.support.course import COURSE
 
 OPEN_MS = 60_000
+LAST_RAN = r"() => /\[\d+\]/.test([...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].at(-1)?.textContent ?? '')"
+"""Whether the last cell of a notebook has run, asked in the page."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,11 @@ def _address(output: Path, command: subprocess.Popen[bytes]) -> str:
 
 
 @contextmanager
-def chromium(scratch: Path) -> Iterator[Page]:
+def chromium(scratch: Path, program: str | Path = CHROMIUM) -> Iterator[Page]:
     """A page of a browser of its own; what it showed last is kept as ``page.png``."""
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            scratch / "chromium", executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1400, "height": 1000}
+            scratch / "chromium", executable_path=program, headless=True, args=FLAGS, viewport={"width": 1400, "height": 1000}
         )
         page = context.new_page()
         yield page
