@@ -25,7 +25,8 @@ from lab.box.instances import golden_image, inventory, membership, quota, startu
 from lab.box.instances.instance import Instance
 from lab.box.machine import Machine
 
-BUSY = 1.5
+BUSY = 1.4
+"""How many times the memory of a machine with something small on it one takes that runs pods."""
 START_ENGINE = "(modprobe -a $(cat /etc/course/modules); rm -f /run/course/hold-containerd /run/course/hold-dockerd) > /dev/null 2>&1 &"
 
 
@@ -75,12 +76,16 @@ def affordable(names: Sequence[str], least: int, otherwise: str) -> list[str]:
 
     Args:
         names: of the machines that are wanted.
-        least: how many names are left where the quota refuses.
+        least: how many names are left where the quota refuses all.
         otherwise: a sentence that is then printed, after the reason: what the lesson does instead.
+
+    Raises:
+        CourseError: not even those are allowed.
     """
     try:
         require_room(len(names), BUSY)
     except CourseError as refused:
+        require_room(least, BUSY)
         print(f"{refused.what} {refused.why}\n{otherwise}")  # noqa: T201
         return list(names[:least])
     return list(names)

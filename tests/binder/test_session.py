@@ -79,13 +79,15 @@ def test_it_has_no_privilege_and_no_way_out(running_session: Session) -> None:
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_every_lesson_runs_within_the_limits(running_session: Session, lesson: str) -> None:
-    killed, running_session.most_mb = running_session.killed(), 0.0
+def test_every_lesson_runs_within_the_limits(engine: docker.DockerClient, lesson: str) -> None:
+    with session(engine) as there:
+        there.wait_for_page()
+        there.wait_for_box()
 
-    running_session.run_notebook(lesson)
+        there.run_notebook(lesson)
 
-    assert running_session.killed() == killed
-    assert running_session.most_mb <= MEMORY_MB
+        assert there.killed() == 0
+        assert there.most_mb <= MEMORY_MB
 
 
 def test_lesson_02_in_a_browser(running_session: Session, page: Page) -> None:

@@ -49,7 +49,7 @@ def require(installation: Installation, backend: str, there: int, more: int, eac
     if need > free:
         raise CourseError(
             f"The quota allows no more machines: {more} more need {need:.0f} MB of memory.", f"{free:.0f} MB are free on this computer.",
-            "machines.delete(…), course reset if your box was rewound, or close some programs",
+            "machines.delete(…); course reset, which gives back what your box has used; or close some programs",
         )  # fmt: skip
 
 
