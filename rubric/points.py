@@ -21,6 +21,8 @@ HEADER = ["by hand", "what VMs called it", "what Kubernetes calls it", "the mani
 MOST = {"objectives": 3, "cells": 45, "lines": 15, "median": 5, "words": 120, "apart": 4}
 WORDS_PER_CODE = (40, 90)
 PREDICTIONS, FADED = 3, 3
+ALONE = 6
+"""The fewest words of a question that can stand alone, when a later lesson asks it again."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,19 @@ def predictions(lesson: Lesson) -> Measured:
 
 def faults(lesson: Lesson) -> tuple[str, ...]:
     """What is wrong with the predictions that there are."""
-    return tuple(fault for cell in lesson.tagged("predict") for fault in _out_of_order(lesson, cell))
+    return tuple(fault for cell in lesson.tagged("predict") for fault in (*_out_of_order(lesson, cell), *_unfair(cell)))
+
+
+def _unfair(cell: Cell) -> Iterator[str]:
+    """What makes a question impossible to answer: a number to be hit exactly, or words that only its own lesson explains."""
+    for call in cell.calls("predict"):
+        question = str(call.args[1].value) if len(call.args) > 1 and isinstance(call.args[1], ast.Constant) else ""
+        if any(keyword.arg == "number" for keyword in call.keywords):
+            yield f"{cell.id} wants a number to be hit exactly, and has no limits"
+        if re.search(r"\bc\d\d-", question):
+            yield f"{cell.id} asks about a name of its own lesson, and does not stand alone when it is asked again"
+        if len(question.split()) < ALONE:
+            yield f"{cell.id} asks {question!r}, which does not stand alone when it is asked again"
 
 
 def _out_of_order(lesson: Lesson, cell: Cell) -> Iterator[str]:

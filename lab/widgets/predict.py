@@ -95,7 +95,8 @@ class Prediction(PromptWidget):
             details: what else is shown with the result, and not before it.
         """
         if self._limits:
-            details = f"{measured:.1f} {self._unit}\n{details}".strip()
+            number = str(measured) if isinstance(measured, int) else f"{measured:.1f}"
+            details = f"{number} {self._unit}\n{details}".strip()
             measured = self.form["choices"][bisect(self._limits, measured)]
         self._measured, self._details, self._result = measured, str(details), None
         self._keep()

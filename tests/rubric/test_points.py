@@ -20,13 +20,13 @@ GOOD = {
     "recall-text": "1. A thing. *(01)*\n2. Another thing. *(00)*",
     "recall do": "said = [...]\nmark(said, [len(box.sh('ls')) > 3])\nrecall('02')",
     "first-text": PROSE,
-    "first-predict predict do": 'one = predict("02.one", "How many?", number="things")\none',
+    "first-predict predict do": 'one = predict("02.one", "How many things are on the box?", limits=[2, 5])\none',
     "first": "one.reveal(len(box.things))",
     "second-text": PROSE,
-    "second-predict predict do": 'two = predict("02.two", "Which?", choices=["a", "b"])\ntwo',
+    "second-predict predict do": 'two = predict("02.two", "Which of the two things will be left?", choices=["a", "b"])\ntwo',
     "second": "two.reveal(box.which)",
     "third-text": PROSE,
-    "third-predict predict do": 'three = predict(\n    "02.three",\n    "Whose?",\n    several=["a", "b"],\n)\nthree',
+    "third-predict predict do": 'three = predict(\n    "02.three",\n    "Whose are they all by now?",\n    several=["a", "b"],\n)\nthree',
     "third": "found = !whose\n%box ls\nthree.reveal(found)",
     "faded-text": PROSE,
     "complete faded": "%%box\nls /root",
@@ -77,6 +77,11 @@ def moved(word: str, to: int) -> Lesson:
     return replace(good, cells=tuple(cells))
 
 
+def asking(question: str, form: str = "limits=[2]") -> Lesson:
+    """The first prediction asks something else."""
+    return lesson({"first-predict predict do": f'one = predict("02.one", "{question}", {form})\none'})
+
+
 def knowing(task: str, evidence: Evidence) -> Lesson:
     good = lesson()
     return replace(good, known={**good.known, task: evidence})
@@ -111,7 +116,14 @@ BAD: list[tuple[int, Callable[[], Lesson], str]] = [
     (5, lambda: without("third-predict", "predict"), "2 predictions"),
     (5, lambda: moved("first", 1), "one is revealed before c02-first-predict asks"),
     (5, lambda: lesson({"second": "print(box.which)"}), "two is revealed nowhere below c02-second-predict"),
-    (5, lambda: lesson({"first-predict predict do": 'one = predict("03.one", "How many?", number="things")\none'}), "is not: name ="),
+    (
+        5,
+        lambda: lesson({"first-predict predict do": 'one = predict("03.one", "How many things are there now?", limits=[2])\none'}),
+        "is not: name =",
+    ),
+    (5, lambda: asking("How many things are there now?", 'number="things"'), "wants a number to be hit exactly"),
+    (5, lambda: asking("What does the engine say of c02-web?"), "asks about a name of its own lesson"),
+    (5, lambda: asking("How many?"), "does not stand alone"),
     (6, lambda: without("first-predict", "do"), "5 cells up to c02-second-predict without one to do"),
     (8, lambda: knowing("things.two", replace(FAIR, steps=2)), "things.two has 2 hints at most"),
     (9, lambda: without("blank", "faded"), "2 cells are tagged faded"),
