@@ -13,6 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from rubric.tasks import Evidence, called
 
 TASK = re.compile(r"\b[a-z][a-z0-9]*\.[a-z][a-z0-9-]*\b")
+COLLAPSED = re.compile(r"<details>.*?</details>", re.DOTALL)
 ASKS = ("task", "watch", "check")
 """The functions that take a task's name."""
 
@@ -35,8 +36,8 @@ class Cell:
 
     @property
     def words(self) -> int:
-        """How many words it has."""
-        return len(re.findall(r"[\w'-]+", self.source))
+        """How many words it has to be read; an answer that is collapsed does not count."""
+        return len(re.findall(r"[\w'-]+", COLLAPSED.sub("", self.source)))
 
     @property
     def lines(self) -> int:

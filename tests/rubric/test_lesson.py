@@ -45,4 +45,5 @@ def test_magics_are_no_python_and_calls_are_found_all_the_same() -> None:
 
 def test_words_and_items_are_counted() -> None:
     assert Cell("c", "markdown", "It's a well-known *fact*.\n").words == 4
+    assert Cell("c", "markdown", "<details><summary>An answer</summary>\n\nOne.\n\n</details>\n\nTwo.").words == 1
     assert numbered("Text.\n\n1. one\n2. two\n   goes on\n\nMore text.") == ("one", "two\n   goes on")
