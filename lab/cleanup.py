@@ -38,8 +38,8 @@ def clean(box: Machine, prefix: str) -> None:
     box.sh(f"prefix={shlex.quote(prefix)}\n{BESIDE_DOCKER}")
     api = box.docker.api
     for found in (_containers, _images, _networks, _volumes):
-        in_parallel(_unless_gone, found(api, prefix))
-    api.prune_images()
+        in_parallel(_unless_refused, found(api, prefix))
+    _unless_refused(api.prune_images)
 
 
 def _containers(api: APIClient, prefix: str) -> Iterator[Callable[[], object]]:
@@ -64,8 +64,8 @@ def _volumes(api: APIClient, prefix: str) -> Iterator[Callable[[], object]]:
         yield partial(api.remove_volume, one["Name"])
 
 
-def _unless_gone(remove: Callable[[], object]) -> None:
-    """Remove something; that it is being removed by somebody else, or still in use, is no matter."""
+def _unless_refused(remove: Callable[[], object]) -> None:
+    """Remove something; that somebody else is removing it at this moment, or still uses it, is no matter."""
     from docker.errors import APIError  # noqa: PLC0415  (docker is imported by who uses a box, not by who imports lab)
 
     with suppress(APIError):
